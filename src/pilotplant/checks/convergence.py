@@ -1,0 +1,52 @@
+"""After everything came to rest, every system holds what it should hold, given the system of record."""
+
+from typing import ClassVar
+
+from pilotplant.checks.check import Check, Handlers
+from pilotplant.checks.finding import Finding
+from pilotplant.checks.wording import effect_in_words, plant_of
+from pilotplant.ledger.records import Compare
+
+
+class Convergence(Check):
+    """Compares through what was intended. What is missing altogether is reported by completeness, not twice."""
+
+    NAME: ClassVar[str] = "convergence"
+    ABOUT: ClassVar[str] = "At rest, every system holds what the system of record says."
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)  # type: ignore[arg-type]
+        self._differing: list[Compare] = []
+        self.compared = 0
+
+    def handlers(self) -> Handlers:
+        return {Compare: (None, self.on_compare)}
+
+    def on_compare(self, record: Compare) -> None:
+        """A system was compared with what is intended."""
+        self.compared += 1
+        if record.difference:
+            self._differing.append(record)
+
+    def finish(self) -> None:
+        if self.promises.settled is None:
+            self.doubt("The run ended before the estate came to rest; nothing was compared.", "let the run end by itself")
+            return
+        open_effects = self.promises.unsettled_effects()
+        repeated = {effect for effect, commits in self.promises.repeats.items() if commits}
+        for record in self._differing:
+            if record.effect in open_effects or record.effect in repeated or record.effect in self.promises.undone:
+                continue
+            where = self.case.system(record.system)
+            what = effect_in_words(record.effect)
+            proof = self.case.proof(record, where, record.difference)
+            self.findings.append(
+                Finding(
+                    self.NAME,
+                    f"{where} holds something else than intended for {what}: {record.difference}.",
+                    (proof,),
+                    plant=plant_of(record.effect),
+                    step=record.effect.partition("|")[0],
+                    effect=record.effect,
+                )
+            )

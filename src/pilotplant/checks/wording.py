@@ -1,0 +1,39 @@
+"""How findings name things: effects of operations and events in the words of a plant."""
+
+from pilotplant.model.revisions import letters
+
+_TEMPLATES = {
+    "erp.bom.release": "BOM {1}/{revision} at {0}",
+    "erp.routing.upsert": "routing {1}/{revision} at {0}",
+    "erp.item.upsert": "item {1}/{revision} at {0}",
+    "erp.version.activate": "activation of {1}/{revision} at {0}",
+    "erp.version.activated": "active version {1}/{revision} at {0}",
+    "mes.routing.publish": "work instructions {1}/{revision} at {0}",
+    "erp.stock.post": "{2} of {3}{lot} for {1} at {0}",
+    "mes.order.dispatch": "order {1} at {0}",
+    "desk.exception.raise": "exception for {1} at {0} ({2})",
+}
+
+SYSTEM_OF = {"erp": "ERP", "mes": "MES", "plm": "PLM", "desk": "the exception desk"}
+
+
+def effect_in_words(effect: str, version: int = 0) -> str:
+    """`BOM ITM-1042/D at DE01`, `receipt of ITM-7 lot L1 for CNF-0000412 at DE01`."""
+    name, *keys = effect.split("|")
+    template = _TEMPLATES.get(name)
+    if template is None:
+        return f"{name} {' '.join(keys)}".strip()
+    lot = f" lot {keys[4]}" if name == "erp.stock.post" and len(keys) > 4 and keys[4] else ""
+    return template.format(*keys, revision=letters(version) or "?", lot=lot)
+
+
+def plant_of(effect: str) -> str:
+    """The plant that an effect is about; empty where its first key is no plant."""
+    keys = effect.split("|")[1:]
+    return keys[0] if keys and effect.split(".", 1)[0] in ("erp", "mes") else ""
+
+
+def holder_of(effect: str) -> str:
+    """The kind of system that an effect is in, as people call it."""
+    kind = effect.partition(".")[0]
+    return SYSTEM_OF.get(kind, kind.upper())

@@ -1,0 +1,1 @@
+"""The command line: reads arguments, calls the layers below, shows what came of it."""

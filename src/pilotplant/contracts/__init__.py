@@ -1,0 +1,1 @@
+"""What the systems promise on the wire: documents made from the declared operations and events."""

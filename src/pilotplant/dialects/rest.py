@@ -1,0 +1,100 @@
+"""The `rest` dialect: JSON over HTTP, with problem+json refusals, straight from the declarations."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from pilotplant.exchange.wire import Route, WireRequest, WireResponse
+from pilotplant.model.operation import Command, Operation
+from pilotplant.model.problem import (
+    InvalidRequest,
+    MalformedJson,
+    MethodNotAllowed,
+    NoSuchOperation,
+    Rejection,
+    UnsupportedMediaType,
+)
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+_NO_VALUES: Mapping[str, str] = {}
+_encode = msgspec.json.Encoder().encode
+
+
+class Rest:
+    """Routes, decodes and encodes for one kind of system."""
+
+    content_type = b"application/json"
+
+    def __init__(self, operations: Mapping[str, Operation]) -> None:
+        self._static: dict[str, dict[str, Route]] = {}
+        self._patterns: list[tuple[re.Pattern[str], Operation]] = []
+        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {}
+        for operation in operations.values():
+            self._decoders[operation.name] = msgspec.json.Decoder(operation.command)
+            if "{" in operation.path:
+                pattern = _PARAMETER.sub(r"(?P<\1>[^/]+)", operation.path)
+                self._patterns.append((re.compile(pattern), operation))
+            else:
+                self._static.setdefault(operation.path, {})[operation.method] = Route(operation, _NO_VALUES)
+
+    def route(self, method: str, path: str) -> Route | Rejection:
+        """Which operation a request is for."""
+        static = self._static.get(path)
+        if static is not None:
+            found = static.get(method)
+            return found if found is not None else MethodNotAllowed(allowed=tuple(static))
+        allowed: list[str] = []
+        for pattern, operation in self._patterns:
+            if match := pattern.fullmatch(path):
+                if operation.method == method:
+                    return Route(operation, match.groupdict())
+                allowed.append(operation.method)
+        if allowed:
+            return MethodNotAllowed(allowed=tuple(allowed))
+        return NoSuchOperation(detail=path[:200])
+
+    def decode(self, route: Route, request: WireRequest) -> Command | Rejection:
+        """The command that path, query and body make up."""
+        operation = route.operation
+        try:
+            if operation.query:
+                return self._from_query(operation, route, request)
+            if request.body:
+                content_type = request.headers.get(b"content-type", b"application/json")
+                if b"json" not in content_type:
+                    return UnsupportedMediaType(detail=content_type.decode("latin-1")[:100])
+            if not route.path_values:
+                command: Command = self._decoders[operation.name].decode(request.body)
+                return command
+            return self._from_path_and_body(operation, route, request)
+        except msgspec.ValidationError as error:
+            return InvalidRequest(detail=str(error))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return MalformedJson(detail=str(error)[:200])
+
+    def encode(self, result: Any) -> bytes:
+        """A result as JSON."""
+        return _encode(result)
+
+    def refusal(self, rejection: Rejection) -> WireResponse:
+        """A refusal as problem+json."""
+        headers = ((b"content-type", b"application/problem+json"), *rejection.headers())
+        return WireResponse(rejection.status, headers, _encode(rejection.document()))
+
+    def _from_query(self, operation: Operation, route: Route, request: WireRequest) -> Command:
+        given = dict(parse_qsl(request.query.decode("ascii", "replace"), keep_blank_values=True))
+        command: Command = msgspec.convert({**given, **route.path_values}, operation.command, strict=False)
+        return command
+
+    def _from_path_and_body(self, operation: Operation, route: Route, request: WireRequest) -> Command | Rejection:
+        given = msgspec.json.decode(request.body) if request.body else {}
+        if not isinstance(given, dict):
+            return InvalidRequest(detail="Expected `object`")
+        twice = given.keys() & route.path_values.keys()
+        if twice:
+            return InvalidRequest(detail=f"Object contains field(s) that the path gives: {', '.join(sorted(twice))}")
+        command: Command = msgspec.convert({**given, **route.path_values}, operation.command)
+        return command

@@ -1,0 +1,1 @@
+"""The drivers: each performs the steps of an exchange, over sockets or in the process."""

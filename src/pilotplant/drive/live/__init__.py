@@ -1,0 +1,1 @@
+"""The live driver: real sockets, real time, any target."""

@@ -1,0 +1,330 @@
+"""One request at the boundary, from first byte to last: what is recorded, decided and answered, without any I/O.
+
+A driver opens an `Exchange` when the last byte of a request has arrived, performs its script, and tells it when the first
+byte of the answer is about to go out and how it ended. Limits, faults and latency therefore exist once, for every driver.
+"""
+
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from pilotplant.exchange.authentication import Authenticator, Credentials, Token, TokenCheck, authenticator
+from pilotplant.exchange.idempotency import IdempotencyKeys
+from pilotplant.exchange.profile import ProfileSpec
+from pilotplant.exchange.wire import Dialect, Route, WireRequest, WireResponse
+from pilotplant.faults.plan import FaultPlan
+from pilotplant.kernel.draws import lognormal
+from pilotplant.ledger.records import Ending, FaultBitten, Reject, Request, ResponseEnd, ResponseFirst, Reveals
+from pilotplant.model.operation import Operation, Values, extractor
+from pilotplant.model.outcome import Committed, Found
+from pilotplant.model.problem import (
+    BodyTooLarge,
+    InvalidRequest,
+    NoSuchOperation,
+    PreconditionFailed,
+    PreconditionRequired,
+    RateLimited,
+    Rejection,
+    Unavailable,
+)
+from pilotplant.model.script import NORMAL, REFUSE, Delay, Script
+from pilotplant.systems.catalog import TOKEN
+from pilotplant.systems.system import System
+
+_REVEALING = frozenset((409, 412))
+"""Refusals that tell the caller something about the state, we cannot say what: they reveal everything."""
+
+
+class Boundary:
+    """The door of one system: everything that its profile puts between a caller and the operations."""
+
+    def __init__(
+        self,
+        system: System,
+        profile: ProfileSpec,
+        credentials: Credentials,
+        dialect: Dialect,
+        faults: FaultPlan,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self.system = system
+        self.profile = profile
+        self.credentials = credentials
+        self.dialect = dialect
+        self.faults = faults
+        self.on_failure = on_failure
+        self.authenticator: Authenticator = authenticator(system.name, profile, credentials, system.world.draws)
+        self.limits = [(type(spec).KIND, spec.build()) for spec in profile.limits]
+        self.keys = IdempotencyKeys(profile.idempotency)
+        self.ledger = system.ledger
+        self.env = system.world.env
+        self.open_exchanges = 0
+        self.longest_retry_gap_s = 0.0
+        self._failed: dict[tuple[str, tuple[str, ...]], float] = {}
+        self._slow = profile.latency.median_ms > 0
+        self._extract: dict[str, Values] = {
+            operation.name: extractor(operation.keys) for operation in system.kind.operations.values()
+        }
+
+    def open(self, request: WireRequest) -> "Exchange":
+        """Begin an exchange: the request is recorded, and either refused or given its script."""
+        route = self.dialect.route(request.method, request.path)
+        refusal, command, taken = self._admit(request, route)
+        operation = route.operation if isinstance(route, Route) else None
+        keys = self._extract[operation.name](command) if operation is not None and command is not None else ()
+        idempotency_key = request.headers.get(b"idempotency-key", b"").decode("latin-1")
+        fingerprint = int.from_bytes(blake2b(request.body, digest_size=8).digest()) if request.body else 0
+        now = self.env.now
+        seq = self.ledger.write(
+            Request,
+            now,
+            self.system.number,
+            self.ledger.operations[operation.name] if operation is not None else 0,
+            keys,
+            idempotency_key,
+            fingerprint,
+            request.connection,
+            request.headers.get(b"traceparent", b"").decode("latin-1"),
+            request.incarnation,
+            self.ledger.body(request.body),
+        )
+        self.open_exchanges += 1
+        if self._failed and operation is not None:
+            self._note_retry(operation.name, keys, now)
+        exchange = Exchange(self, seq, operation, command, keys, request, idempotency_key, fingerprint, taken)
+        if refusal is not None:
+            exchange.refuse(refusal)
+        else:
+            exchange.script = self._script(operation, keys, now)
+        return exchange
+
+    def note_failure(self, operation: str, keys: tuple[str, ...], now: float) -> None:
+        """Something failed that the caller may try again."""
+        self._failed[operation, keys] = now
+
+    def _note_retry(self, operation: str, keys: tuple[str, ...], now: float) -> None:
+        failed_at = self._failed.pop((operation, keys), None)
+        if failed_at is not None:
+            self.longest_retry_gap_s = max(self.longest_retry_gap_s, now - failed_at)
+
+    def issue_token(self, form: Mapping[str, str], request: WireRequest) -> WireResponse:
+        """Answer a token request. It is recorded like every exchange, without its body."""
+        now, number, ledger = self.env.now, self.system.number, self.ledger
+        operation = ledger.operations[TOKEN]
+        seq = ledger.write(Request, now, number, operation, (), "", 0, request.connection, "", request.incarnation, 0)
+        check = self.authenticator
+        if not isinstance(check, TokenCheck):
+            response = self.dialect.refusal(NoSuchOperation(detail="this system issues no tokens"))
+        elif form.get("grant_type") != "client_credentials":
+            response = self.dialect.refusal(InvalidRequest(detail="grant_type must be client_credentials"))
+        else:
+            issued = check.issue(form.get("client_id", ""), form.get("client_secret", ""), now)
+            if isinstance(issued, Token):
+                headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
+                response = WireResponse(200, headers, msgspec.json.encode(issued))
+            else:
+                ledger.write(Reject, now, number, seq, operation, "", 0, issued.code, issued.status, issued.definite)
+                response = self.dialect.refusal(issued)
+        ledger.write(ResponseFirst, now, number, seq, response.status, Reveals.OWN)
+        ledger.write(ResponseEnd, now, number, seq, Ending.SENT, 0)
+        return response
+
+    def _admit(
+        self, request: WireRequest, route: Route | Rejection
+    ) -> tuple[Rejection | None, Any, int]:
+        """The refusal (if any), the command (if it got that far), and how many limits took the request."""
+        if not isinstance(route, Route):
+            return route, None, 0
+        now = self.env.now
+        if refusal := self.authenticator.check(request.headers, now):
+            return refusal, None, 0
+        taken = 0
+        for kind, limit in self.limits:
+            if wait_s := limit.take(now):
+                return RateLimited(limit=kind, retry_after_s=wait_s), None, taken
+            taken += 1
+        if len(request.body) > self.profile.body_max_bytes:
+            return BodyTooLarge(detail=f"at most {self.profile.body_max_bytes} bytes"), None, taken
+        decoded = self.dialect.decode(route, request)
+        if isinstance(decoded, Rejection):
+            return decoded, None, taken
+        return None, decoded, taken
+
+    def _script(self, operation: Operation | None, keys: tuple[str, ...], now: float) -> Script:
+        script = NORMAL
+        if operation is None:
+            return script
+        if self._slow:
+            latency = self.profile.latency
+            u = self.system.world.draws.uniform(f"latency|{operation.name}|{'|'.join(keys)}|{self.ledger.seq}")
+            script = (Delay("", lognormal(u, latency.median_ms, latency.p95_ms) / 1000), *script)
+        if self.faults.active:
+            script = self.faults.bend(script, operation.name, self.system.name, keys, now)
+        return script
+
+
+class Exchange:
+    """One request that is being answered."""
+
+    __slots__ = (
+        "_fingerprint",
+        "_idempotency_key",
+        "_keyed",
+        "_request",
+        "_reveals",
+        "_taken",
+        "boundary",
+        "command",
+        "committed",
+        "keys",
+        "operation",
+        "response",
+        "script",
+        "seq",
+    )
+
+    def __init__(
+        self,
+        boundary: Boundary,
+        seq: int,
+        operation: Operation | None,
+        command: Any,
+        keys: tuple[str, ...],
+        request: WireRequest,
+        idempotency_key: str,
+        fingerprint: int,
+        taken: int,
+    ) -> None:
+        self.boundary = boundary
+        self.seq = seq
+        self.operation = operation
+        self.command = command
+        self.keys = keys
+        self.script: Script = NORMAL
+        self.response = WireResponse(500, (), b"")
+        self.committed = False
+        self._request = request
+        self._idempotency_key = idempotency_key
+        self._fingerprint = fingerprint
+        self._taken = taken
+        self._reveals = Reveals.OWN
+        self._keyed = False
+
+    def refuse(self, rejection: Rejection) -> None:
+        """Answer with a refusal that came before the operation."""
+        boundary = self.boundary
+        self.script = REFUSE
+        self._record_refusal(rejection)
+        self.response = boundary.dialect.refusal(rejection)
+
+    def commit(self) -> None:
+        """Carry the operation out and prepare the answer. This is the synchronous step that changes state."""
+        boundary, operation = self.boundary, self.operation
+        assert operation is not None
+        try:
+            if not operation.query and not self._pass_gates(operation):
+                return
+            outcome = boundary.system.apply(operation, self.command, self.seq)
+        except Exception as error:
+            boundary.on_failure(error)
+            self.response = boundary.dialect.refusal(Unavailable(detail="the simulator failed; see the run's output"))
+            return
+        if isinstance(outcome, Committed | Found):
+            self.committed = isinstance(outcome, Committed)
+            status = operation.status if self.committed or operation.query else 200
+            headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", boundary.dialect.content_type),)
+            if outcome.etag:
+                headers = (*headers, (b"etag", outcome.etag.encode()))
+            if isinstance(outcome, Found):
+                self._reveals = Reveals.EVERYTHING if outcome.reveals is None else Reveals.LISTED
+            self.response = WireResponse(status, headers, boundary.dialect.encode(outcome.result))
+        else:
+            self._mark_revealing(outcome.rejection.status)
+            self.response = boundary.dialect.refusal(outcome.rejection)
+        if self._keyed:
+            boundary.keys.settle(self._idempotency_key, self.response)
+
+    def _pass_gates(self, operation: Operation) -> bool:
+        """Idempotency key and entity tag; a refusal or a replayed answer is prepared where they say so."""
+        boundary = self.boundary
+        if operation.counted and boundary.keys.mode != "none":
+            known = boundary.keys.admit(self._idempotency_key, self._fingerprint, boundary.env.now)
+            if known is not None:
+                if isinstance(known, Rejection):
+                    self._record_refusal(known)
+                    known = boundary.dialect.refusal(known)
+                self.response = known
+                return False
+            self._keyed = bool(self._idempotency_key)
+        if operation.etag is not None:
+            given = self._request.headers.get(b"if-match", b"").decode("latin-1")
+            current = operation.etag(boundary.system.state, self.command)
+            refusal: Rejection | None = None
+            if current and not given:
+                refusal = PreconditionRequired()
+            elif current and given not in ("*", current):
+                refusal = PreconditionFailed(detail=f"the present tag is {current}")
+            if refusal is not None:
+                self._record_refusal(refusal)
+                self.response = boundary.dialect.refusal(refusal)
+                return False
+        return True
+
+    def _record_refusal(self, rejection: Rejection) -> None:
+        boundary, operation = self.boundary, self.operation
+        self._mark_revealing(rejection.status)
+        number = boundary.ledger.operations[operation.name] if operation is not None else 0
+        boundary.ledger.write(
+            Reject,
+            boundary.env.now,
+            boundary.system.number,
+            self.seq,
+            number,
+            "",
+            0,
+            rejection.code,
+            rejection.status,
+            rejection.definite,
+        )
+
+    def _mark_revealing(self, status: int) -> None:
+        if status in _REVEALING:
+            self._reveals = Reveals.EVERYTHING
+
+    def first_byte(self) -> None:
+        """The first byte of the answer is about to be handed to the transport."""
+        boundary = self.boundary
+        boundary.ledger.write(
+            ResponseFirst,
+            boundary.env.now,
+            boundary.system.number,
+            self.seq,
+            self.response.status,
+            self._reveals,
+        )
+
+    def bitten(self, fault: str) -> None:
+        """A step that a fault put into the script was performed."""
+        boundary = self.boundary
+        boundary.faults.bitten[fault] += 1
+        boundary.ledger.write(FaultBitten, boundary.env.now, fault, boundary.system.number, self.seq)
+
+    def end(self, ending: Ending) -> None:
+        """The exchange is over."""
+        boundary = self.boundary
+        now = boundary.env.now
+        boundary.ledger.write(
+            ResponseEnd,
+            now,
+            boundary.system.number,
+            self.seq,
+            ending,
+            boundary.ledger.body(self.response.body) if ending is not Ending.DROPPED else 0,
+        )
+        for _kind, limit in boundary.limits[: self._taken]:
+            limit.done(now)
+        boundary.open_exchanges -= 1
+        if (self.response.status >= 400 or ending is not Ending.SENT) and self.operation is not None:
+            boundary.note_failure(self.operation.name, self.keys, now)

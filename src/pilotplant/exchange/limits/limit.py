@@ -1,0 +1,47 @@
+"""What every limit is: something that takes a request or names the moment from which it would."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class LimitSpec(BaseModel, ABC):
+    """The settings of a limit in a profile. Subclasses stand one per file and set `KIND`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    KIND: ClassVar[str]
+
+    @abstractmethod
+    def build(self) -> "Limit":
+        """A limit with these settings and no history."""
+
+
+class Limit(ABC):
+    """A limit at work."""
+
+    @abstractmethod
+    def take(self, now: float) -> float:
+        """Take a request: 0, or how many seconds later it would be taken."""
+
+    def done(self, now: float) -> None:
+        """A request that was taken is over."""
+
+
+@cache
+def limit_kinds() -> Mapping[str, type[LimitSpec]]:
+    """The kinds of limits, by the name that a profile uses."""
+    found: dict[str, type[LimitSpec]] = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.stem in ("__init__", "limit"):
+            continue
+        module = import_module(f"pilotplant.exchange.limits.{path.stem}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, LimitSpec) and value is not LimitSpec:
+                found[value.KIND] = value
+    return found

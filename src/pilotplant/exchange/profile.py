@@ -1,0 +1,93 @@
+"""A profile: how one product presents a system. Auth, limits, idempotency, latency, and what its behaviour can be set to."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from pilotplant.exchange.limits.limit import LimitSpec, limit_kinds
+from pilotplant.systems.catalog import kinds
+
+
+class OAuth2(BaseModel):
+    """Client credentials; tokens live for a stretch of wire time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["oauth2"]
+    token_life_s: Annotated[float, Field(gt=0)] = 1200.0
+
+
+class ApiKey(BaseModel):
+    """A fixed key in the header `x-api-key`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["api-key"]
+
+
+class Open(BaseModel):
+    """No credentials at all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["none"]
+
+
+Auth = Annotated[OAuth2 | ApiKey | Open, Field(discriminator="kind")]
+
+
+class Latency(BaseModel):
+    """How long the system takes before it has carried something out: lognormal by median and 95th percentile."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    median_ms: Annotated[float, Field(ge=0)] = 0.0
+    p95_ms: Annotated[float, Field(ge=0)] = 0.0
+
+
+class ProfileSpec(BaseModel):
+    """A profile as a YAML document describes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    profile: str
+    system: str
+    about: str = ""
+    imitates: str = ""
+    auth: Auth = OAuth2(kind="oauth2")
+    limits: list[LimitSpec] = []
+    idempotency: Literal["none", "strict", "stripe"] = "none"
+    """What an `idempotency-key` means: nothing; required and accepted once; replays the first answer."""
+    latency: Latency = Latency()
+    body_max_bytes: Annotated[int, Field(ge=64)] = 1_048_576
+    behaviour: Any = None
+
+    @field_validator("system")
+    @classmethod
+    def _known_system(cls, value: str) -> str:
+        if value not in kinds():
+            raise ValueError(f"there is no system `{value}`; known are {', '.join(kinds())}")
+        return value
+
+    @field_validator("limits", mode="before")
+    @classmethod
+    def _limit_by_kind(cls, value: Any) -> Any:
+        return [_limit(entry) for entry in value] if isinstance(value, list) else value
+
+    @field_validator("behaviour", mode="before")
+    @classmethod
+    def _behaviour_of_system(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = kinds().get(info.data.get("system", ""))
+        return kind.parameters.model_validate(value or {}) if kind else value
+
+    def parameters(self) -> Any:
+        """The settings of the system's behaviour."""
+        return self.behaviour if self.behaviour is not None else kinds()[self.system].parameters()
+
+
+def _limit(entry: Any) -> Any:
+    if isinstance(entry, LimitSpec):
+        return entry
+    if not isinstance(entry, dict) or entry.get("kind") not in limit_kinds():
+        raise ValueError(f"a limit needs a `kind`, one of {', '.join(limit_kinds())}")
+    return limit_kinds()[entry["kind"]].model_validate({k: v for k, v in entry.items() if k != "kind"})

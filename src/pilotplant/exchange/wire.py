@@ -1,0 +1,59 @@
+"""What an exchange receives and answers, free of any server or client library."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from pilotplant.model.operation import Command, Operation
+from pilotplant.model.problem import Rejection
+
+
+class WireRequest(NamedTuple):
+    """A request whose last byte has arrived."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    connection: int = 0
+    incarnation: int = 0
+
+
+class WireResponse(NamedTuple):
+    """An answer, ready to be sent."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+
+class Route(NamedTuple):
+    """Where a request leads: the operation, and what the path says."""
+
+    operation: Operation
+    path_values: Mapping[str, str]
+
+
+class Dialect(Protocol):
+    """A wire form of the operations."""
+
+    def route(self, method: str, path: str) -> Route | Rejection:
+        """Which operation a request is for."""
+        ...
+
+    def decode(self, route: Route, request: WireRequest) -> Command | Rejection:
+        """The command that a request carries."""
+        ...
+
+    def encode(self, result: Any) -> bytes:
+        """The body for a result."""
+        ...
+
+    def refusal(self, rejection: Rejection) -> WireResponse:
+        """The answer for a refusal."""
+        ...
+
+    @property
+    def content_type(self) -> bytes:
+        """The content type of bodies."""
+        ...

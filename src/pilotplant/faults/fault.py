@@ -1,0 +1,63 @@
+"""What every fault is: settings, when it strikes, and how it bends the script of an exchange."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pilotplant.model.script import Script
+
+
+class Match(BaseModel):
+    """What a fault may touch: an operation, a system; empty matches all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    operation: str = ""
+    system: str = ""
+
+
+class Window(BaseModel):
+    """From when to when a fault is armed, in wire seconds since the start of the run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    from_s: Annotated[float, Field(ge=0)] = 0.0
+    to_s: Annotated[float, Field(gt=0)] = float("inf")
+
+
+class Fault(BaseModel, ABC):
+    """Base of the faults. Subclasses stand one per file, set `KIND` and bend scripts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    KIND: ClassVar[str]
+
+    match: Match = Match()
+    probability: Annotated[float, Field(gt=0, le=1)] = 1.0
+    nth: Annotated[int, Field(ge=1)] | None = None
+    """Strike only the nth matching exchange."""
+    max_count: Annotated[int, Field(ge=1)] | None = None
+    window: Window = Window()
+
+    @abstractmethod
+    def bend(self, script: Script) -> Script:
+        """The script as it is when this fault strikes. Steps that it adds carry `fault=self.KIND`."""
+
+
+@cache
+def fault_kinds() -> Mapping[str, type[Fault]]:
+    """The kinds of faults, by the name that a scenario uses."""
+    found: dict[str, type[Fault]] = {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.stem in ("__init__", "fault", "plan"):
+            continue
+        module = import_module(f"pilotplant.faults.{path.stem}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Fault) and value is not Fault:
+                found[value.KIND] = value
+    return found

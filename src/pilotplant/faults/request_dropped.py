@@ -1,0 +1,15 @@
+"""Close the connection before anything was done: the caller sees a broken connection, and nothing happened."""
+
+from typing import ClassVar
+
+from pilotplant.faults.fault import Fault
+from pilotplant.model.script import Drop, Script
+
+
+class RequestDropped(Fault):
+    """`{fault: request-dropped, probability: 0.05}`"""
+
+    KIND: ClassVar[str] = "request-dropped"
+
+    def bend(self, script: Script) -> Script:
+        return (Drop(self.KIND),)

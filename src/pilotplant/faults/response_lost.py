@@ -1,0 +1,19 @@
+"""Commit, then break the connection after `at_byte` bytes of the answer: the caller cannot know."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from pilotplant.faults.fault import Fault
+from pilotplant.model.script import Reset, Respond, Script, replaced
+
+
+class ResponseLost(Fault):
+    """`{fault: response-lost, match: {operation: erp.stock.post}, probability: 0.1}`"""
+
+    KIND: ClassVar[str] = "response-lost"
+
+    at_byte: Annotated[int, Field(ge=0)] = 0
+
+    def bend(self, script: Script) -> Script:
+        return replaced(script, Respond, Reset(self.KIND, self.at_byte))

@@ -1,0 +1,20 @@
+"""The answer comes in small pieces with pauses between them."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from pilotplant.faults.fault import Fault
+from pilotplant.model.script import Respond, Script, Trickle, replaced
+
+
+class SlowBody(Fault):
+    """`{fault: slow-body, bytes_each: 16, pause_s: 0.05}`"""
+
+    KIND: ClassVar[str] = "slow-body"
+
+    bytes_each: Annotated[int, Field(ge=1)] = 16
+    pause_s: Annotated[float, Field(gt=0, le=60)] = 0.05
+
+    def bend(self, script: Script) -> Script:
+        return replaced(script, Respond, Trickle(self.KIND, self.bytes_each, self.pause_s))

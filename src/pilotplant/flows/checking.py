@@ -1,0 +1,86 @@
+"""Whether a flow means anything: operations and events that exist, fields that identify them, steps and relations that are
+there. The places of what is wrong are told as paths into the document."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pilotplant.flows.expansion import declared_effect, kind_of
+from pilotplant.flows.grammar import FlowSpec, StepSpec
+from pilotplant.flows.relations.relation import relations
+from pilotplant.systems import catalog
+
+Path = tuple[str | int, ...]
+
+
+class Flaw(NamedTuple):
+    """Something that is wrong with a document, where, and what may have been meant."""
+
+    path: Path
+    message: str
+    given: str = ""
+    candidates: tuple[str, ...] = ()
+    code: str = "PP-REFERENCE"
+
+
+def flaws_of(flow: FlowSpec) -> Iterator[Flaw]:
+    """Everything that is wrong with a flow."""
+    yield from _known(("trigger",), flow.trigger, catalog.events(), "event")
+    if flow.cancelled_by:
+        yield from _known(("cancelled_by",), flow.cancelled_by, catalog.events(), "event")
+    yield from _known(("for_each",), flow.for_each, relations(), "relation")
+    for name, step in flow.steps.items():
+        yield from _step(flow, name, step)
+    if flow.on_reject is not None:
+        for field in ("of", "forbid"):
+            for position, step_name in enumerate(getattr(flow.on_reject, field)):
+                yield from _known(("on_reject", field, position), step_name, flow.steps, "step")
+    for step_name in flow.within:
+        yield from _known(("within", step_name), step_name, flow.steps, "step")
+
+
+def absent_systems(flow: FlowSpec, present: Iterable[str]) -> list[str]:
+    """Steps whose systems an estate does not have: they are not tested."""
+    kinds = set(present)
+    return [name for name, step in flow.steps.items() if kind_of(step.effect) not in kinds]
+
+
+def _step(flow: FlowSpec, name: str, step: StepSpec) -> Iterator[Flaw]:
+    at: Path = ("steps", name)
+    if step.commit:
+        yield from _effect((*at, "commit"), step.commit, catalog.operations(), "operation", (*at, "by"), step.by)
+    else:
+        yield from _effect((*at, "event"), step.event, catalog.events(), "event", (*at, "by"), step.by)
+    if step.refused_by:
+        yield from _known((*at, "refused_by"), step.refused_by, catalog.events(), "event")
+    for position, other in enumerate(step.accept):
+        place = (*at, "accept", position)
+        yield from _effect((*place, "commit"), other.commit, catalog.operations(), "operation", (*place, "by"), other.by)
+    for position, needed in enumerate(step.after):
+        yield from _known((*at, "after", position), needed.step, flow.steps, "step")
+        if needed.step == name:
+            yield Flaw((*at, "after", position), f"the step `{name}` waits for itself", code="PP-VALUE")
+        if needed.over and needed.over != "scope":
+            yield from _known((*at, "after", position, "over"), needed.over, relations(), "relation")
+    if step.for_each:
+        yield from _known((*at, "for_each"), step.for_each, relations(), "relation")
+
+
+def _effect(
+    place: Path, name: str, known: Iterable[str], what: str, by_place: Path, by: tuple[str, ...]
+) -> Iterator[Flaw]:
+    flaws = list(_known(place, name, known, what))
+    yield from flaws
+    if flaws:
+        return
+    names = declared_effect(name).names
+    if not names:
+        yield Flaw(place, f"`{name}` has no effect that could be promised", code="PP-VALUE")
+    elif set(by) != set(names):
+        listed = ", ".join(names)
+        yield Flaw(by_place, f"`{name}` is identified by [{listed}], not by [{', '.join(by)}]", code="PP-VALUE")
+
+
+def _known(place: Path, name: str, known: Iterable[str], what: str) -> Iterator[Flaw]:
+    candidates = tuple(known)
+    if name not in candidates:
+        yield Flaw(place, f"there is no {what} `{name}`", name, candidates)

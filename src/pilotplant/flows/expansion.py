@@ -1,0 +1,152 @@
+"""From a trigger to obligations: this instance, this step, these keys. Done when the trigger fires, with the truth at hand."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pilotplant.flows.grammar import After, FlowSpec, StepSpec
+from pilotplant.flows.relations.relation import Row, relations
+from pilotplant.ledger.records import Obligation
+from pilotplant.ledger.writer import LedgerWriter
+from pilotplant.model.operation import Effect, effect_id, version_number
+from pilotplant.systems import catalog
+from pilotplant.systems.estate import Estate
+from pilotplant.systems.system import Published
+
+
+def declared_effect(name: str) -> Effect:
+    """The effect that an operation or event declares."""
+    operation = catalog.operations().get(name)
+    return operation.effect if operation else catalog.events()[name].effect
+
+
+def kind_of(name: str) -> str:
+    """The kind of system that an operation or event belongs to."""
+    return name.partition(".")[0]
+
+
+class Expander:
+    """Listens to the estate and writes obligations."""
+
+    def __init__(self, flows: Sequence[FlowSpec], estate: Estate, ledger: LedgerWriter) -> None:
+        self._flows = flows
+        self._estate = estate
+        self._ledger = ledger
+        self.effects: dict[str, None] = {}
+        """Everything that was ever promised, in order: what is compared at rest."""
+
+    def on_event(self, published: Published) -> None:
+        """Expand every flow that this event triggers."""
+        for number, flow in enumerate(self._flows):
+            if flow.trigger == published.type.name:
+                expansion = _Expansion(flow, number, published, self._estate, self._ledger)
+                expansion.write()
+                self.effects.update(dict.fromkeys(expansion.effects))
+
+
+class _Expansion:
+    """One trigger, one flow."""
+
+    def __init__(
+        self, flow: FlowSpec, number: int, published: Published, estate: Estate, ledger: LedgerWriter
+    ) -> None:
+        self._flow = flow
+        self._number = number
+        self._trigger: Any = published.event
+        self._seq = published.seq
+        self._estate = estate
+        self._ledger = ledger
+        self.effects: list[str] = []
+        self._rows = tuple(relations()[flow.for_each](self._trigger, {}, estate))
+
+    def write(self) -> None:
+        for name, step in self._flow.steps.items():
+            if not self._estate.of_kind(kind_of(step.effect)):
+                continue
+            for row in self._rows_of(step):
+                self._write_one(name, step, row)
+
+    def _rows_of(self, step: StepSpec) -> tuple[Row, ...]:
+        rows: Sequence[Row] = self._rows
+        if step.for_each:
+            relation = relations()[step.for_each]
+            rows = [{**row, **more} for row in self._rows for more in relation(self._trigger, row, self._estate)]
+        return tuple(row for row in rows if _applies(step, row))
+
+    def _write_one(self, name: str, step: StepSpec, row: Row) -> None:
+        effect, version = _identity(step.effect, row)
+        self.effects.append(effect)
+        scope = tuple(row[key] for key in self._flow.scope)
+        after = tuple(known for needed in step.after for known in self._known_before(needed, row, scope))
+        accept = tuple(_identity(other.commit, row)[0] for other in step.accept)
+        self._ledger.write(
+            Obligation,
+            self._estate.world.env.now,
+            self._number,
+            "@".join(scope),
+            name,
+            self._ledger.operations[step.effect],
+            effect,
+            version,
+            not self._held_before(step, row, effect, version),
+            tuple(entry for entry in after if entry[1] != effect),
+            accept,
+            self._due(row),
+            self._seq,
+            scope[0],
+            row.get("plant", ""),
+        )
+
+    def _known_before(self, needed: After, row: Row, scope: tuple[str, ...]) -> list[tuple[str, str, int]]:
+        step = self._flow.steps[needed.step]
+        if not self._estate.of_kind(kind_of(step.effect)):
+            return []
+        if not needed.over:
+            rows: list[Row] = [row]
+        elif needed.over == "scope":
+            rows = [other for other in self._rows if tuple(other[key] for key in self._flow.scope) == scope]
+        else:
+            rows = list(relations()[needed.over](self._trigger, row, self._estate))
+        known: list[tuple[str, str, int]] = []
+        for other in rows:
+            effect, version = _identity(step.effect, other)
+            if _applies(step, other) and not self._generated(step, other, effect, version):
+                known.append((needed.step, effect, version))
+        return known
+
+    def _held_before(self, step: StepSpec, row: Row, effect: str, version: int) -> bool:
+        """Whether the promise is kept already: in this run, or by the data that the run began with."""
+        if not version:
+            return False
+        system = self._estate.serving(kind_of(step.effect), row.get("plant", ""))
+        committed = system.newest(effect) if system else 0
+        return committed >= version or self._generated(step, row, effect, version)
+
+    def _generated(self, step: StepSpec, row: Row, effect: str, version: int) -> bool:
+        """Whether the data that the run began with hold it; then nothing in the ledger can reveal it."""
+        if not version:
+            return False
+        kind = kind_of(step.effect)
+        system = self._estate.serving(kind, row.get("plant", ""))
+        replica = catalog.kinds()[kind].replicas.get(step.effect)
+        if system is None or replica is None or system.newest(effect):
+            return False
+        keys = tuple(row[key] for key in declared_effect(step.effect).keys)
+        return replica.version(system.state, keys) >= version
+
+    def _due(self, row: Row) -> float:
+        world = self._estate.world
+        if self._flow.clock_from == "effective_at":
+            change = self._estate.systems["plm"].state.changes.get(row.get("change", ""))
+            if change is not None:
+                return max(world.env.now, (change.effective_at - world.epoch) / world.speed)
+        return world.env.now
+
+
+def _applies(step: StepSpec, row: Row) -> bool:
+    return all(row.get(fact, "") in allowed for fact, allowed in step.when.items())
+
+
+def _identity(name: str, row: Row) -> tuple[str, int]:
+    effect = declared_effect(name)
+    version = version_number(row[effect.version]) if effect.version else 0
+    return effect_id(name, [row[key] for key in effect.keys]), version

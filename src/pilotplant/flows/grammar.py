@@ -1,0 +1,95 @@
+"""The grammar of flow contracts. YAML holds data, never expressions; what can be said is enumerated here."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from pilotplant.model.durations import Duration
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+
+
+class After(BaseModel):
+    """What has to be known before: a step, for this row or over all rows of a relation (`scope`: the whole scope)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    step: Name
+    over: str = ""
+
+
+def _as_after(value: object) -> object:
+    return {"step": value} if isinstance(value, str) else value
+
+
+class Alternative(BaseModel):
+    """Another way in which a step may be done."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    commit: str
+    by: tuple[str, ...]
+
+
+class StepSpec(BaseModel):
+    """A promise: this commit, or this event, for every row."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    commit: str = ""
+    event: str = ""
+    by: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Fields of the row that identify the effect: exactly the keys (and version) that the operation declares."""
+    after: tuple[Annotated[After, BeforeValidator(_as_after)], ...] = ()
+    for_each: str = ""
+    when: dict[str, tuple[str, ...]] = {}
+    """Only for rows in which these facts have one of these values."""
+    guard: Literal["transfer", "executable"] = "transfer"
+    """`executable`: only what makes it executable counts and is ordered; staging it earlier is free."""
+    actor: Literal["target", "native", "either"] = "target"
+    refused_by: str = ""
+    """For an `event` step: the event that states the definite refusal instead."""
+    accept: tuple[Alternative, ...] = ()
+    severity: Literal["fail", "warn"] = "fail"
+
+    @model_validator(mode="after")
+    def _one_effect(self) -> Self:
+        if bool(self.commit) == bool(self.event):
+            raise ValueError("a step has either `commit` or `event`")
+        return self
+
+    @property
+    def effect(self) -> str:
+        """The name of the operation or event."""
+        return self.commit or self.event
+
+
+class OnReject(BaseModel):
+    """What a definite refusal means: these steps must not follow, and an exception is expected."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    of: tuple[Name, ...]
+    forbid: tuple[Name, ...] = ()
+    expect: Literal["exception", "nothing"] = "exception"
+
+
+class FlowSpec(BaseModel):
+    """A contract over several systems."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    flow: Name
+    about: str = ""
+    trigger: str
+    cancelled_by: str = ""
+    """An event with the same first scope key that withdraws the promises which are not kept yet."""
+    scope: Annotated[tuple[str, ...], Field(min_length=1)]
+    for_each: str
+    clock_from: Literal["trigger", "effective_at", "resolution"] = "trigger"
+    coalesce: Literal["latest", "every"] = "latest"
+    steps: Annotated[dict[Name, StepSpec], Field(min_length=1)]
+    on_reject: OnReject | None = None
+    within: dict[Name, dict[Literal["p50", "p95", "max"], Duration]] = {}
+    recover_within: Duration | None = None
+    criticality: Literal["low", "normal", "high"] = "normal"

@@ -1,0 +1,258 @@
+"""The kinds of records. Lean on purpose: the judge reads millions of them, so each carries only what its kind needs.
+
+`seq` is a total order. `t` is wire time in seconds since the start; business time follows from it (`epoch + t * speed`,
+both in the header). `operation`, `system` and `flow` are numbers into the tables of the header. An exchange is named by the
+`seq` of its `Request`, that is: by the moment its last byte had arrived. Business keys are the parts of `effect`.
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+
+class Record(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """Base: what every record carries first."""
+
+    seq: int
+    t: float
+
+
+class Stimulus(Record, array_like=True, gc=False, frozen=True, tag=1):
+    """The scenario made a system of record do something."""
+
+    system: int
+    operation: int
+    keys: tuple[str, ...]
+    planned: float
+
+
+class Obligation(Record, array_like=True, gc=False, frozen=True, tag=2):
+    """One promise of a flow, expanded when its trigger fired: this instance, this step, this effect.
+
+    `after` lists (step, effect, version) that must be known before. `must` is false where it is already satisfied.
+    `accept` names other effects that keep it as well; `due` is the wire time from which lateness counts; `trigger` the
+    `seq` of the event that fired; `subject` what the instance is about (a change, a confirmation).
+    """
+
+    flow: int
+    instance: str
+    step: str
+    operation: int
+    effect: str
+    version: int
+    must: bool
+    after: tuple[tuple[str, str, int], ...]
+    accept: tuple[str, ...]
+    due: float
+    trigger: int
+    subject: str
+    plant: str
+
+
+class Request(Record, array_like=True, gc=False, frozen=True, tag=3):
+    """The last byte of a request had arrived."""
+
+    system: int
+    operation: int
+    keys: tuple[str, ...]
+    idempotency_key: str
+    fingerprint: int
+    connection: int
+    traceparent: str
+    incarnation: int
+    body: int
+
+
+class Commit(Record, array_like=True, gc=False, frozen=True, tag=4):
+    """A system changed its state: one record per effect. `exchange` 0 means the system did it by itself.
+
+    `repeat_of` is the earlier commit of the same fact that still stands; `undoes` the effects that this one takes back;
+    `stale_over` the newer version that this one overwrote; `facet` how far the effect goes (`staged`, `executable`).
+    """
+
+    system: int
+    exchange: int
+    operation: int
+    effect: str
+    version: int
+    repeat_of: int = 0
+    stale_over: int = 0
+    facet: str = ""
+    undoes: tuple[str, ...] = ()
+
+
+class Reject(Record, array_like=True, gc=False, frozen=True, tag=5):
+    """A system refused. `effect` and `version` say what would have been done, where that is known."""
+
+    system: int
+    exchange: int
+    operation: int
+    effect: str
+    version: int
+    code: str
+    status: int
+    definite: bool
+
+
+class Read(Record, array_like=True, gc=False, frozen=True, tag=6):
+    """A query was answered; what it reveals as (effect, version)."""
+
+    system: int
+    exchange: int
+    operation: int
+    revealed: tuple[tuple[str, int], ...]
+
+
+class Reveals(IntEnum):
+    """What an answer tells the caller beyond its own commit."""
+
+    OWN = 0
+    LISTED = 1
+    EVERYTHING = 2
+
+
+class ResponseFirst(Record, array_like=True, gc=False, frozen=True, tag=7):
+    """The first byte of an answer is about to be handed to the transport."""
+
+    system: int
+    exchange: int
+    status: int
+    reveals: int
+
+
+class Ending(IntEnum):
+    """How an exchange ended on the wire."""
+
+    SENT = 0
+    RESET = 1
+    DROPPED = 2
+    CALLER_GONE = 3
+    CUT_SHORT = 4
+
+
+class ResponseEnd(Record, array_like=True, gc=False, frozen=True, tag=8):
+    """An exchange is over, one way or another."""
+
+    system: int
+    exchange: int
+    ending: int
+    body: int
+
+
+class Emit(Record, array_like=True, gc=False, frozen=True, tag=9):
+    """A system stated a business fact. `cause` is the commit that it announces, if there is one."""
+
+    system: int
+    operation: int
+    effect: str
+    version: int
+    event_id: str
+    cause: int
+    body: int
+
+
+class Deliver(Record, array_like=True, gc=False, frozen=True, tag=10):
+    """The first byte of a delivery attempt is about to be sent. `emit` is the event's record."""
+
+    emit: int
+    attempt: int
+
+
+class Ack(Record, array_like=True, gc=False, frozen=True, tag=11):
+    """A delivery attempt ended. Status 0: no answer; `note` says why."""
+
+    emit: int
+    attempt: int
+    status: int
+    note: str
+
+
+class FaultArmed(Record, array_like=True, gc=False, frozen=True, tag=12):
+    """A fault of the scenario was put in place."""
+
+    fault: str
+
+
+class FaultBitten(Record, array_like=True, gc=False, frozen=True, tag=13):
+    """A fault really touched an exchange or a delivery."""
+
+    fault: str
+    system: int
+    touched: int
+
+
+class Crash(Record, array_like=True, gc=False, frozen=True, tag=14):
+    """The target process was seen dead."""
+
+    incarnation: int
+    note: str
+
+
+class Restart(Record, array_like=True, gc=False, frozen=True, tag=15):
+    """The target was started (again)."""
+
+    incarnation: int
+
+
+class Heal(Record, array_like=True, gc=False, frozen=True, tag=16):
+    """All faults were lifted."""
+
+
+class Quiesce(Record, array_like=True, gc=False, frozen=True, tag=17):
+    """Everything had come to rest, or (`settled` false) the wait was given up, with what was still moving."""
+
+    settled: bool
+    note: str
+
+
+class Compare(Record, array_like=True, gc=False, frozen=True, tag=18):
+    """After quiescence: what a system holds against what it is meant to hold. Empty `difference`: they agree."""
+
+    system: int
+    operation: int
+    effect: str
+    difference: str
+
+
+AnyRecord = (
+    Stimulus
+    | Obligation
+    | Request
+    | Commit
+    | Reject
+    | Read
+    | ResponseFirst
+    | ResponseEnd
+    | Emit
+    | Deliver
+    | Ack
+    | FaultArmed
+    | FaultBitten
+    | Crash
+    | Restart
+    | Heal
+    | Quiesce
+    | Compare
+)
+
+KINDS: dict[str, type[Record]] = {
+    "stimulus": Stimulus,
+    "obligation": Obligation,
+    "req": Request,
+    "commit": Commit,
+    "reject": Reject,
+    "read": Read,
+    "rsp-first": ResponseFirst,
+    "rsp-end": ResponseEnd,
+    "emit": Emit,
+    "deliver": Deliver,
+    "ack": Ack,
+    "fault-armed": FaultArmed,
+    "fault-bitten": FaultBitten,
+    "crash": Crash,
+    "restart": Restart,
+    "heal": Heal,
+    "quiesce": Quiesce,
+    "compare": Compare,
+}
+NAMES: dict[type[Record], str] = {kind: name for name, kind in KINDS.items()}

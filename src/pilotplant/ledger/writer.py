@@ -1,0 +1,92 @@
+"""The one writer of a process. A record is encoded at once and not kept.
+
+The file is the magic, a framed header, then framed blocks; a frame is a 32-bit length and a msgpack array of at most 1,000
+records or 100 ms. After `kill -9` it is readable to the last whole block. Bodies stand in a pack of their own, each
+framed by its length; a record points at the offset. Known secrets are replaced before a body is written.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pilotplant.ledger.header import MAGIC, Header
+from pilotplant.ledger.records import Commit, Emit, Record
+
+BLOCK = 1000
+REDACTED = b"***"
+
+
+class LedgerWriter:
+    """Appends records; owns `seq`."""
+
+    def __init__(self, directory: Path, header: Header, *, secrets: tuple[str, ...] = ()) -> None:
+        self.header = header
+        self.operations = header.operation_numbers()
+        self.systems = header.system_numbers()
+        self.seq = 0
+        self.progress = 0
+        """`seq` of the last record that shows the estate or the target moving on."""
+        self._encode_into = msgspec.msgpack.Encoder().encode_into
+        self._records = bytearray()
+        self._count = 0
+        self._bodies = bytearray()
+        self._body_offset = 1
+        self._secret = re.compile(b"|".join(re.escape(s.encode()) for s in secrets)) if secrets else None
+        flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+        self._file = os.open(directory / "ledger.msgpack", flags, 0o644)
+        self._pack = os.open(directory / "bodies.pack", flags, 0o644)
+        encoded = msgspec.msgpack.encode(header)
+        _write_all(self._file, MAGIC + len(encoded).to_bytes(4, "little") + encoded)
+        _write_all(self._pack, b"\0")
+
+    def write(self, kind: type[Record], t: float, *fields: Any) -> int:
+        """Append a record of this kind and return its `seq`."""
+        self.seq = seq = self.seq + 1
+        self._encode_into(kind(seq, t, *fields), self._records, -1)
+        if kind is Commit or kind is Emit:
+            self.progress = seq
+        self._count += 1
+        if self._count == BLOCK:
+            self.flush()
+        return seq
+
+    def body(self, content: bytes) -> int:
+        """Keep a body and return where it stands; 0 stands for none."""
+        if not content:
+            return 0
+        if self._secret is not None:
+            content = self._secret.sub(REDACTED, content)
+        offset = self._body_offset
+        self._bodies += len(content).to_bytes(4, "little")
+        self._bodies += content
+        self._body_offset = offset + 4 + len(content)
+        return offset
+
+    def flush(self) -> None:
+        """Write the open block. Bodies go first: a record never points at bytes that are not there."""
+        if self._bodies:
+            _write_all(self._pack, self._bodies)
+            self._bodies.clear()
+        if self._count:
+            block = b"\xdc" + self._count.to_bytes(2, "big") + bytes(self._records)
+            self._records.clear()
+            self._count = 0
+            _write_all(self._file, len(block).to_bytes(4, "little") + block)
+
+    def close(self) -> None:
+        """Write what is left and let go of the files."""
+        if self._file >= 0:
+            self.flush()
+            os.close(self._file)
+            os.close(self._pack)
+            self._file = -1
+
+
+def _write_all(file: int, content: bytes | bytearray) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(file, view) :]
+    view.release()

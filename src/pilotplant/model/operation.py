@@ -1,0 +1,221 @@
+"""An operation, an event, an effect: each declared once, and everything else is derived from the declaration.
+
+From an `Operation` come the REST route and the OpenAPI document, the keys that the ledger records, the effect that the
+judge counts or compares, and later the Pact state, the what-if call and the load task.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import attrgetter
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+
+from pilotplant.model.outcome import Outcome
+from pilotplant.model.problem import Rejection
+from pilotplant.model.revisions import ordinal
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Base of what an operation is called with: typed, frozen, unknown fields refused."""
+
+
+class Kind(StrEnum):
+    """How the judge treats an effect."""
+
+    FACT = "fact"
+    STATE = "state"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What an operation does to the world.
+
+    A `fact` is counted: exactly one per identity. A `state` is latest-wins: it converges and is never counted.
+    """
+
+    kind: Kind
+    keys: tuple[str, ...] = ()
+    version: str = ""
+    each: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names a flow may use in `by`: the keys, and the version of a state."""
+        return (*self.keys, self.version) if self.version else self.keys
+
+
+NO_EFFECT = Effect(Kind.NONE)
+
+
+def fact(*keys: str, each: str = "") -> Effect:
+    """A counted effect, identified by these fields. With `each`, one effect for every element of that field."""
+    return Effect(Kind.FACT, keys, each=each)
+
+
+def state(*keys: str, version: str) -> Effect:
+    """A latest-wins effect on the entity with these keys; `version` is the field that orders it."""
+    return Effect(Kind.STATE, keys, version)
+
+
+def version_number(value: object) -> int:
+    """The place of a version in its order: revisions by their letters, everything else as a number."""
+    if isinstance(value, int):
+        return value
+    text = str(value)
+    return int(text) if text.isdigit() else ordinal(text)
+
+
+def effect_id(name: str, values: Sequence[str]) -> str:
+    """The identity of an effect as the ledger holds it: `erp.stock.post|DE01|CNF-1|receipt|ITM-7|L1`."""
+    identity = "|".join((name, *values))
+    if identity.count("|") != len(values):
+        identity = "|".join((name, *(value.replace("|", "¦") for value in values)))
+    return identity
+
+
+Values = Callable[[Any], tuple[str, ...]]
+
+
+def extractor(names: tuple[str, ...]) -> Values:
+    """A function that reads these fields of a struct as a tuple; fast, since it runs for every request."""
+    if not names:
+        return lambda struct: ()
+    get = attrgetter(*names)
+    if len(names) == 1:
+        return lambda struct: (get(struct),)
+    return get  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A command or query of a system."""
+
+    name: str
+    keys: tuple[str, ...]
+    effect: Effect
+    method: str
+    path: str
+    status: int
+    command: type[Command]
+    returns: Any
+    rejects: tuple[type[Rejection], ...]
+    etag: Callable[[Any, Any], str] | None
+    facet: str
+    handler: Callable[[Any, Any, Any], Outcome]
+    about: str
+
+    @property
+    def system(self) -> str:
+        """The kind of system that offers it."""
+        return self.name.partition(".")[0]
+
+    @property
+    def query(self) -> bool:
+        """Whether it only reads."""
+        return self.method == "GET"
+
+    @property
+    def counted(self) -> bool:
+        """Whether its effects are facts."""
+        return self.effect.kind is Kind.FACT
+
+
+Handler = Callable[[Any, Any, Any], Outcome]
+
+
+def operation(
+    name: str,
+    *,
+    rest: str,
+    returns: Any,
+    keys: tuple[str, ...] = (),
+    effect: Effect = NO_EFFECT,
+    rejects: tuple[type[Rejection], ...] = (),
+    status: int = 0,
+    etag: Callable[[Any, Any], str] | None = None,
+    facet: str = "",
+) -> Callable[[Handler], Operation]:
+    """Declare the function below as an operation. `rest` is method and path: `POST /stock-documents`.
+
+    `etag` gives the entity tag that If-Match has to carry; `facet` names the field that says how far the effect goes (staged or executable).
+    """
+    method, _, path = rest.partition(" ")
+
+    def declare(handler: Handler) -> Operation:
+        hints = get_type_hints(handler)
+        parameters = list(hints)
+        return Operation(
+            name=name,
+            keys=keys,
+            effect=effect,
+            method=method,
+            path=path,
+            status=status or (200 if method in ("GET", "PATCH", "PUT") else 201),
+            command=hints[parameters[1]],
+            returns=returns,
+            rejects=rejects,
+            etag=etag,
+            facet=facet,
+            handler=handler,
+            about=(handler.__doc__ or "").strip(),
+        )
+
+    return declare
+
+
+@dataclass(frozen=True)
+class EventType:
+    """A business fact that a system emits."""
+
+    name: str
+    keys: tuple[str, ...]
+    effect: Effect
+    payload: type[msgspec.Struct]
+    about: str
+
+    @property
+    def system(self) -> str:
+        """The kind of system that emits it."""
+        return self.name.partition(".")[0]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base of event payloads: the `data` of a CloudEvent."""
+
+
+E = TypeVar("E", bound=type[Event])
+DECLARED = "__pilotplant_event__"
+
+
+def event(name: str, *, keys: tuple[str, ...], effect: Effect = NO_EFFECT) -> Callable[[E], E]:
+    """Declare the struct below as an event. Its effect is the fact or state that the event announces."""
+
+    def declare(payload: E) -> E:
+        setattr(payload, DECLARED, EventType(name, keys, effect, payload, (payload.__doc__ or "").strip()))
+        return payload
+
+    return declare
+
+
+def event_type(payload: Event | type[Event]) -> EventType:
+    """The declaration of an event payload."""
+    declared: EventType = getattr(payload, DECLARED)
+    return declared
+
+
+@dataclass(frozen=True)
+class Replica:
+    """An effect that copies what another system owns: what should be held, and what is.
+
+    `intended(estate, keys)` is what a correct middleware makes the system hold, given the system of record; `None` where
+    it should hold nothing. `held(state, keys)` is what it does hold, in the same form, so that the two can be compared.
+    """
+
+    operation: str
+    intended: Callable[[Any, tuple[str, ...]], Any]
+    held: Callable[[Any, tuple[str, ...]], Any]
+    version: Callable[[Any, tuple[str, ...]], int] = lambda _state, _keys: 0
+    """The ordinal of the version that is held; 0 for facts and for nothing."""

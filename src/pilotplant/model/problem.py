@@ -1,0 +1,157 @@
+"""What a simulator can answer instead of doing what it was asked: one registry of problem types (RFC 9457).
+
+`definite` says whether the caller may conclude that nothing was changed. A 4xx of ours is definite; a time-out or a 500
+is not. The judge, the OpenAPI documents, `pilotplant explain` and the docs all read this registry.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
+
+import msgspec
+
+PROBLEMS: dict[str, type["Rejection"]] = {}
+
+
+class Rejection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A refusal. Subclasses add fields that tell the caller what to mend."""
+
+    code: ClassVar[str] = ""
+    status: ClassVar[int] = 0
+    title: ClassVar[str] = ""
+    definite: ClassVar[bool] = True
+
+    detail: str = ""
+
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Extra response headers that belong to this refusal."""
+        return ()
+
+    def document(self) -> dict[str, object]:
+        """The problem+json document."""
+        fields: dict[str, object] = {
+            "type": f"urn:pilotplant:problem:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "code": self.code,
+            "definite": self.definite,
+        }
+        for name in self.__struct_fields__:
+            if value := getattr(self, name):
+                fields[name] = value
+        return fields
+
+
+R = TypeVar("R", bound=type[Rejection])
+
+
+def problem(code: str, status: int, title: str, *, definite: bool = True) -> Callable[[R], R]:
+    """Enter a refusal into the registry."""
+
+    def enter(cls: R) -> R:
+        assert code not in PROBLEMS, f"problem {code} is defined twice"
+        cls.code, cls.status, cls.title, cls.definite = code, status, title, definite
+        PROBLEMS[code] = cls
+        return cls
+
+    return enter
+
+
+# --- The boundary itself -------------------------------------------------------------------------------------------
+
+
+@problem("malformed-json", 400, "The body is not JSON")
+class MalformedJson(Rejection, frozen=True, kw_only=True, gc=False):
+    """The bytes are no JSON document."""
+
+
+@problem("invalid-request", 422, "The request does not fit the schema")
+class InvalidRequest(Rejection, frozen=True, kw_only=True, gc=False):
+    """A field is missing, unknown or of the wrong type."""
+
+
+@problem("body-too-large", 413, "The body is too large")
+class BodyTooLarge(Rejection, frozen=True, kw_only=True, gc=False):
+    """More bytes than the system accepts."""
+
+
+@problem("unsupported-media-type", 415, "The body must be JSON")
+class UnsupportedMediaType(Rejection, frozen=True, kw_only=True, gc=False):
+    """The declared content type is not one that the dialect reads."""
+
+
+@problem("no-such-operation", 404, "No operation at this path")
+class NoSuchOperation(Rejection, frozen=True, kw_only=True, gc=False):
+    """No operation is served at this path."""
+
+
+@problem("method-not-allowed", 405, "The path does not take this method")
+class MethodNotAllowed(Rejection, frozen=True, kw_only=True, gc=False):
+    """The path exists with other methods."""
+
+    allowed: tuple[str, ...] = ()
+
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        return ((b"allow", ", ".join(self.allowed).encode()),)
+
+
+@problem("unauthorized", 401, "Credentials are missing, wrong or expired")
+class Unauthorized(Rejection, frozen=True, kw_only=True, gc=False):
+    """No valid credentials came with the request."""
+
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        return ((b"www-authenticate", b"Bearer"),)
+
+
+@problem("forbidden", 403, "These credentials may not do this")
+class Forbidden(Rejection, frozen=True, kw_only=True, gc=False):
+    """The credentials are valid, but not for this."""
+
+
+@problem("rate-limited", 429, "Too many requests")
+class RateLimited(Rejection, frozen=True, kw_only=True, gc=False):
+    """A limit of the profile was reached; nothing was done."""
+
+    limit: str = ""
+    retry_after_s: float = 0.0
+
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        if not self.retry_after_s:
+            return ()
+        return ((b"retry-after", b"%d" % max(1, -(-self.retry_after_s // 1))),)
+
+
+@problem("idempotency-key-missing", 400, "This system requires an idempotency key")
+class IdempotencyKeyMissing(Rejection, frozen=True, kw_only=True, gc=False):
+    """The profile is strict and the request carries no `idempotency-key`."""
+
+
+@problem("idempotency-key-reused", 422, "The key was used for other content")
+class IdempotencyKeyReused(Rejection, frozen=True, kw_only=True, gc=False):
+    """The same key came with another body."""
+
+
+@problem("idempotency-conflict", 409, "A request with this key was already accepted")
+class IdempotencyConflict(Rejection, frozen=True, kw_only=True, gc=False):
+    """The first request with this key is still being worked on, or (strict profiles) was already accepted."""
+
+
+@problem("precondition-required", 428, "If-Match is required")
+class PreconditionRequired(Rejection, frozen=True, kw_only=True, gc=False):
+    """The operation changes something that others change too: send the ETag you read."""
+
+
+@problem("precondition-failed", 412, "The ETag is stale")
+class PreconditionFailed(Rejection, frozen=True, kw_only=True, gc=False):
+    """Somebody changed it since you read it."""
+
+
+@problem("unavailable", 503, "Temporarily unavailable")
+class Unavailable(Rejection, frozen=True, kw_only=True, gc=False):
+    """A maintenance window or an outage; nothing was done."""
+
+    retry_after_s: float = 0.0
+
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        if not self.retry_after_s:
+            return ()
+        return ((b"retry-after", b"%d" % max(1, -(-self.retry_after_s // 1))),)

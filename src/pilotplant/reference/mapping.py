@@ -1,0 +1,45 @@
+"""How one system's words become another's: units, numbers, dates, texts. Nothing is rounded, cut or reformatted."""
+
+from pilotplant.reference.messages import (
+    ErpItem,
+    OrderCompleted,
+    PlmBom,
+    PlmItem,
+    PlmRouting,
+    PostStock,
+    PublishRouting,
+    ReleaseBom,
+    StockLine,
+    UpsertRouting,
+)
+from pilotplant.reference.scopes import Scope, ScopeItem
+
+
+class Mapping:
+    """The translations that the flows use."""
+
+    def erp_item(self, plant: str, item: PlmItem, revision: str, held: ErpItem | None) -> ErpItem:
+        """PLM owns the description, the plant its unit."""
+        return ErpItem(plant, item.item, item.description, held.unit if held else item.unit, revision)
+
+    def erp_bom(self, scope: Scope, item: ScopeItem, bom: PlmBom) -> ReleaseBom:
+        """Quantities stay in engineering units: ERP declares the conversions and does them itself."""
+        return ReleaseBom(scope.plant, item.item, item.revision, scope.effective_at, bom.lines, scope.change)
+
+    def erp_routing(self, scope: Scope, item: ScopeItem, routing: PlmRouting) -> UpsertRouting:
+        """The routing as designed."""
+        return UpsertRouting(scope.plant, item.item, item.revision, routing.steps)
+
+    def work_instructions(self, scope: Scope, item: ScopeItem, routing: PlmRouting, version: str) -> PublishRouting:
+        """The routing as designed, with the number that ERP has for it."""
+        return PublishRouting(scope.plant, item.item, item.revision, routing.steps, "executable", version)
+
+    def stock_document(self, done: OrderCompleted) -> PostStock:
+        """One document per confirmation, dated as the plant's calendar said. Movements of nothing are left out."""
+        lines = [
+            StockLine("receipt", done.item, done.good, done.unit, done.lot),
+            *(StockLine("issue", used.item, used.quantity, used.unit, used.lot) for used in done.consumption),
+            StockLine("scrap", done.item, done.scrap, done.unit, done.lot),
+        ]
+        moved = tuple(line for line in lines if line.quantity > 0)
+        return PostStock(done.plant, done.posting_date, moved, done.confirmation)

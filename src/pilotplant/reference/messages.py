@@ -1,0 +1,259 @@
+"""What travels: events that arrive, answers that are read, bodies that are sent.
+
+Only fields that this middleware needs are declared of what it reads; systems may add others at any time.
+"""
+
+from typing import Literal
+
+import msgspec
+
+# --- Events --------------------------------------------------------------------------------------------------------
+
+
+class CloudEvent(msgspec.Struct, frozen=True):
+    """The envelope. What is in `data` depends on `type`."""
+
+    id: str
+    source: str
+    type: str
+    data: msgspec.Raw
+    subject: str = ""
+    traceparent: str = ""
+
+
+class Effectivity(msgspec.Struct, frozen=True):
+    """From when a change applies: `immediate`, or `date` with a moment."""
+
+    kind: str
+    at: str
+
+
+class Affected(msgspec.Struct, frozen=True):
+    """An item that a change takes to a new revision, at these plants."""
+
+    item: str
+    to_revision: str
+    plants: tuple[str, ...]
+
+
+class ChangeReleased(msgspec.Struct, frozen=True):
+    """`plm.change.released`."""
+
+    change: str
+    priority: str
+    effectivity: Effectivity
+    affected: tuple[Affected, ...]
+
+
+class ChangeCancelled(msgspec.Struct, frozen=True):
+    """`plm.change.cancelled`."""
+
+    change: str
+
+
+class VersionOutcome(msgspec.Struct, frozen=True):
+    """`erp.version.activated`, and with a reason `erp.version.rejected`."""
+
+    plant: str
+    item: str
+    revision: str
+    job: str
+    reason: str = ""
+
+
+class Consumption(msgspec.Struct, frozen=True):
+    """What was used of a component."""
+
+    item: str
+    lot: str
+    quantity: float
+    unit: str
+
+
+class OrderCompleted(msgspec.Struct, frozen=True):
+    """`mes.order.completed`."""
+
+    plant: str
+    confirmation: str
+    item: str
+    lot: str
+    good: float
+    scrap: float
+    unit: str
+    posting_date: str
+    consumption: tuple[Consumption, ...]
+
+
+class ExceptionResolved(msgspec.Struct, frozen=True):
+    """`desk.exception.resolved`."""
+
+    flow: str
+    plant: str
+    subject: str
+    resolution: str
+
+
+# --- Definitions, as PLM gives them and ERP and MES take them ------------------------------------------------------
+
+
+class BomLine(msgspec.Struct, frozen=True):
+    """A component: quantity per one of the parent."""
+
+    component: str
+    quantity: float
+    unit: str
+
+
+class RoutingStep(msgspec.Struct, frozen=True):
+    """An operation of a routing."""
+
+    number: int
+    work_centre: str
+    text: str
+    setup_s: float
+    cycle_s: float
+
+
+class PlmItem(msgspec.Struct, frozen=True):
+    """An item in PLM."""
+
+    item: str
+    description: str
+    unit: str
+    revision: str
+
+
+class PlmBom(msgspec.Struct, frozen=True):
+    """A structure in PLM."""
+
+    lines: tuple[BomLine, ...]
+
+
+class PlmRouting(msgspec.Struct, frozen=True):
+    """A routing in PLM."""
+
+    steps: tuple[RoutingStep, ...]
+
+
+class ErpItem(msgspec.Struct, frozen=True):
+    """An item at a plant: what ERP holds, and what it is sent."""
+
+    plant: str
+    item: str
+    description: str
+    unit: str
+    revision: str
+
+
+class ReleaseBom(msgspec.Struct, frozen=True):
+    """A structure for ERP."""
+
+    plant: str
+    item: str
+    revision: str
+    effective_from: str
+    lines: tuple[BomLine, ...]
+    change: str
+
+
+class BomReleased(msgspec.Struct, frozen=True):
+    """ERP's own number for a structure."""
+
+    version: str
+
+
+class UpsertRouting(msgspec.Struct, frozen=True):
+    """A routing for ERP."""
+
+    plant: str
+    item: str
+    revision: str
+    steps: tuple[RoutingStep, ...]
+
+
+class ActivateVersion(msgspec.Struct, frozen=True):
+    """The wish that a revision be the one to produce."""
+
+    plant: str
+    item: str
+    revision: str
+    change: str
+
+
+class Job(msgspec.Struct, frozen=True):
+    """How far ERP is with an activation."""
+
+    job: str
+    status: str
+    reason: str = ""
+
+
+class PublishRouting(msgspec.Struct, frozen=True):
+    """Work instructions for MES."""
+
+    plant: str
+    item: str
+    revision: str
+    steps: tuple[RoutingStep, ...]
+    stage: Literal["staged", "executable"]
+    version: str
+
+
+# --- Stock ---------------------------------------------------------------------------------------------------------
+
+
+class StockLine(msgspec.Struct, frozen=True):
+    """A movement."""
+
+    movement: Literal["receipt", "issue", "scrap"]
+    item: str
+    quantity: float
+    unit: str
+    lot: str
+
+
+class PostStock(msgspec.Struct, frozen=True):
+    """A stock document for ERP."""
+
+    plant: str
+    posting_date: str
+    lines: tuple[StockLine, ...]
+    source_document: str
+
+
+class StockDocument(msgspec.Struct, frozen=True):
+    """A stock document that ERP has booked."""
+
+    document: str
+    reversed: bool = False
+
+
+class StockDocuments(msgspec.Struct, frozen=True):
+    """What a look-up found."""
+
+    items: tuple[StockDocument, ...]
+
+
+# --- Telling people ------------------------------------------------------------------------------------------------
+
+Owner = Literal["engineering", "planning", "procurement", "plant-it"]
+
+
+class RaiseException(msgspec.Struct, frozen=True):
+    """What a person has to see to."""
+
+    flow: str
+    subject: str
+    plant: str
+    owner: Owner
+    reason: str
+    text: str
+
+
+class ReportResult(msgspec.Struct, frozen=True):
+    """What ERP made of a change, for PLM."""
+
+    plant: str
+    system: str
+    status: Literal["accepted", "rejected"]
+    text: str

@@ -1,0 +1,117 @@
+"""The middleware, put together from its parts; started and stopped as a whole."""
+
+import random
+
+import httpx
+
+from pilotplant.reference.changes import EngineeringChanges
+from pilotplant.reference.clock import Clock
+from pilotplant.reference.confirmations import ProductionConfirmations
+from pilotplant.reference.connections import Connections
+from pilotplant.reference.events import IGNORED, Events
+from pilotplant.reference.lanes import Key, Lane
+from pilotplant.reference.parts import Parts
+from pilotplant.reference.scopes import Scope
+from pilotplant.reference.settings import Settings
+from pilotplant.reference.store import Store
+
+NOTICES_AT_ONCE = 8
+
+
+class Middleware:
+    """Everything that belongs to one running middleware."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None,
+        store: Store,
+        chance: random.Random,
+        parts: Parts,
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._to = to = Connections(settings, clock, transport, chance, parts)
+        self._signature = parts.signature(settings.events_secret, age_max_s=settings.signature_age_max_s)
+        self._inbox = parts.inbox(store)
+        retry = parts.retry(clock, chance, budget_s=settings.retry_budget_s)
+        mapping = parts.mapping()
+        self._notices = parts.notices(store, {"plm": to.plm, "desk": to.desk}, retry)
+        self._scopes = scopes = parts.scopes(store)
+        order = parts.order(scopes, clock)
+        poll_every_s, budget_s = settings.poll_every_s, settings.retry_budget_s
+        activations = parts.activations(store, clock, poll_every_s=poll_every_s, budget_s=budget_s)
+        self._changing = EngineeringChanges(
+            store,
+            scopes,
+            parts.transfer(to.plm, to.erp, retry, mapping, activations),
+            to.mes,
+            retry=retry,
+            order=order,
+            effectivity=parts.effectivity(clock),
+            exclusive=parts.exclusive(),
+            gate=parts.gate(scopes, order),
+            notices=self._notices,
+            wake=self._wake_change,
+            told=self._tell,
+        )
+        posting = parts.posting(retry, parts.keys(), clock, read_lag_s=settings.read_lag_s)
+        self._confirming = ProductionConfirmations(
+            store, to.erp, posting, mapping, self._notices, wake=self._wake_confirmation, told=self._tell
+        )
+        self._events = Events(activations, self._changing, self._confirming, self._notices, self._tell)
+        lane = Lane("confirmation", self._confirming.carry_out, clock, workers=settings.confirmations_at_once)
+        self._confirmations = lane
+        self._changes = Lane("change", self._changing.carry_out, clock, workers=settings.changes_at_once)
+        self._telling = Lane("notice", self._notices.tell, clock, workers=NOTICES_AT_ONCE)
+
+    def start(self) -> None:
+        """Go on with what an earlier life left unfinished, and begin to work."""
+        self._changing.resume()
+        self._confirming.resume()
+        self._tell()
+        for lane in (self._changes, self._confirmations, self._telling):
+            lane.start()
+
+    async def stop(self) -> None:
+        """Stop at once: what is interrupted is in the database."""
+        for lane in (self._changes, self._confirmations, self._telling):
+            await lane.stop()
+        await self._to.http.aclose()
+        self._store.close()
+
+    def objection(self, signature: str, body: bytes) -> str:
+        """Why an event is not let in; empty if it is."""
+        return self._signature.objection(signature, body, self._clock.now())
+
+    def accept(self, body: bytes) -> None:
+        """Take an event. When this returns, it is durable."""
+        self._inbox.accept(
+            body,
+            received_at=self._clock.now(),
+            apply=self._events.handlers,
+            ignored=IGNORED,
+            set_aside=self._events.set_aside,
+        )
+
+    def unfinished(self) -> tuple[int, int]:
+        """How many pieces of work are open, and how many changes wait for their effective date."""
+        scopes, now = self._scopes.unfinished(), self._clock.now()
+        scheduled = sum(scope.due > now for scope in scopes)
+        pending = len(self._confirming.open_keys()) + len(self._notices.open_keys())
+        return len(scopes) - scheduled + pending, scheduled
+
+    def _wake_change(self, scope: Scope, delay_s: float) -> None:
+        if delay_s:
+            self._changes.add_later(scope.key, delay_s, urgency=scope.urgency)
+        else:
+            self._changes.add(scope.key, urgency=scope.urgency)
+
+    def _wake_confirmation(self, key: Key) -> None:
+        self._confirmations.add(key)
+
+    def _tell(self) -> None:
+        for key in self._notices.open_keys():
+            self._telling.add(key)

@@ -1,0 +1,78 @@
+"""The database: what the middleware must not forget.
+
+SQLite with a write-ahead log. `synchronous=NORMAL` hands every commit to the operating system, so what was committed
+survives the death of this process (kill -9 included). The loss of power could cost the last commits; a middleware that
+has to survive that sets FULL, at the price of one flush to disk for each event.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_SCHEMA = """
+create table if not exists inbox (
+    source text, id text, type text not null, body blob not null, received_at real not null,
+    state text not null,                          -- accepted | ignored | unknown | unreadable
+    primary key (source, id)) without rowid;
+create table if not exists cancelled (change text primary key) without rowid;
+create table if not exists scopes (
+    change text, plant text, priority text not null, effective_at text not null, due real not null,
+    traceparent text not null,
+    state text not null default 'open',           -- open | publishing | accepted | refused | cancelled
+    primary key (change, plant)) without rowid;
+create table if not exists scope_items (
+    change text, plant text, item text, revision text not null, ordinal integer not null,
+    state text not null default 'waiting',        -- waiting | active | published | overtaken
+    instructions blob not null default x'',
+    primary key (change, plant, item)) without rowid;
+create index if not exists scope_items_by_item on scope_items (plant, item, ordinal);
+create table if not exists activations (
+    plant text, job text, item text not null, revision text not null,
+    reason text not null,                         -- why it was rejected; empty if it was activated
+    primary key (plant, job)) without rowid;
+create index if not exists activations_by_item on activations (plant, item, revision);
+create table if not exists confirmations (
+    plant text, confirmation text, document blob not null, traceparent text not null,
+    state text not null default 'open',           -- open | booked | refused
+    attempted integer not null default 0,         -- a posting may have been sent
+    refusals integer not null default 0,          -- how often ERP has said no for good
+    primary key (plant, confirmation)) without rowid;
+create index if not exists confirmations_open on confirmations (state) where state = 'open';
+create table if not exists notices (
+    number integer primary key autoincrement, key text not null unique, system text not null, path text not null,
+    body blob not null, traceparent text not null,
+    state text not null default 'open');          -- open | told | refused
+"""
+
+
+class Store:
+    """One connection, used synchronously, in short transactions."""
+
+    def __init__(self, database: sqlite3.Connection | Path | str) -> None:
+        self._owned = not isinstance(database, sqlite3.Connection)
+        self.db = database if isinstance(database, sqlite3.Connection) else sqlite3.connect(database)
+        self.db.isolation_level = None  # transactions begin where this class says so
+        self.db.row_factory = sqlite3.Row
+        self.db.execute("pragma journal_mode=wal")
+        self.db.execute("pragma synchronous=normal")
+        self.db.executescript(_SCHEMA)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing. Inside, nothing may be awaited."""
+        if self.db.in_transaction:  # part of a larger one
+            yield self.db
+            return
+        self.db.execute("begin immediate")
+        try:
+            yield self.db
+        except BaseException:
+            self.db.execute("rollback")
+            raise
+        self.db.execute("commit")
+
+    def close(self) -> None:
+        """Close the connection, if it was opened here."""
+        if self._owned:
+            self.db.close()

@@ -1,0 +1,55 @@
+"""When everything has come to rest: nothing open, nothing undelivered, no job queued, and no progress for long enough."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pilotplant.drive.live.host import Host
+from pilotplant.scenario.model import QuiescenceSpec
+from pilotplant.target.model import Declares
+
+_LOOK_EVERY_S = 0.02
+
+
+@dataclass(frozen=True)
+class Rest:
+    """How waiting ended."""
+
+    settled: bool
+    note: str
+
+
+async def until_quiet(host: Host, spec: QuiescenceSpec, declares: Declares, target_died: Callable[[], str]) -> Rest:
+    """Wait. Progress resets the timer; a hard cap ends it, with what was still moving."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + spec.give_up
+    seen, since = host.ledger.progress, loop.time()
+    while True:
+        if died := target_died():
+            return Rest(False, died)
+        now = loop.time()
+        moving = moving_now(host)
+        if moving or host.ledger.progress != seen:
+            seen, since = host.ledger.progress, now
+        gap_s = max((webhook.longest_gap_s for webhook in host.webhooks), default=0.0)
+        gap_s = max(gap_s, host.longest_retry_gap_s)
+        enough_s = max(spec.quiet, declares.backoff_cap, declares.poll_interval, 3 * gap_s)
+        if now - since >= enough_s:
+            return Rest(True, f"nothing moved for {enough_s:.1f} s")
+        if now >= deadline:
+            return Rest(False, moving or f"progress was seen {now - since:.1f} s ago, {enough_s:.1f} s are needed")
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
+def moving_now(host: Host) -> str:
+    """What is moving, in words; empty where nothing is."""
+    parts: list[str] = []
+    if host.open_exchanges:
+        parts.append(f"{host.open_exchanges} exchange(s) are open")
+    if host.undelivered:
+        failures = {webhook.last_failure for webhook in host.webhooks if webhook.last_failure}
+        why = f" (last: {'; '.join(sorted(failures))})" if failures else ""
+        parts.append(f"{host.undelivered} event(s) are not acknowledged{why}")
+    if host.estate.jobs_open:
+        parts.append(f"{host.estate.jobs_open} job(s) are queued")
+    return ", ".join(parts)

@@ -1,0 +1,85 @@
+"""Makes things happen: plans when each stimulus of a scenario occurs, and lets the systems of record act."""
+
+from hashlib import blake2b
+
+import msgspec
+
+from pilotplant.kernel.draws import Draws
+from pilotplant.ledger.records import Stimulus as StimulusRecord
+from pilotplant.model.errors import InternalError
+from pilotplant.model.instants import WireSeconds
+from pilotplant.model.outcome import Refused
+from pilotplant.scenario.model import StimulusSpec
+from pilotplant.systems import catalog
+from pilotplant.systems.estate import Estate
+from pilotplant.systems.system import System
+
+
+def moments(spec: StimulusSpec, draws: Draws, number: int) -> list[float]:
+    """When a stimulus occurs, in wire seconds since the start; from a stream of its own."""
+    chance = draws.stream(f"arrivals|{number}|{spec.do}")
+    if spec.at is not None:
+        return [spec.start + spec.at]
+    if spec.count is not None and spec.over is not None:
+        gap_s = spec.over / spec.count
+        return [spec.start + (position + chance.random()) * gap_s for position in range(spec.count)]
+    assert spec.rate is not None and spec.for_ is not None
+    found: list[float] = []
+    moment = chance.expovariate(spec.rate)
+    while moment < spec.for_:
+        found.append(spec.start + moment)
+        moment += chance.expovariate(spec.rate)
+    return found
+
+
+class Stimulation:
+    """The stimuli of a run."""
+
+    def __init__(self, specs: list[StimulusSpec], estate: Estate) -> None:
+        self._estate = estate
+        self._digest = blake2b(digest_size=16)
+        self.done = 0
+        plan = [
+            (moment, number, spec)
+            for number, spec in enumerate(specs)
+            for moment in moments(spec, estate.world.draws, number)
+        ]
+        plan.sort(key=lambda entry: entry[:2])
+        self.plan = plan
+        self.systems = {spec.do: estate.of_kind(spec.do.partition(".")[0]) for spec in specs}
+        self.parameters = [catalog.stimuli()[spec.do].parameters.model_validate(spec.with_) for spec in specs]
+
+    def start(self, origin: float) -> None:
+        """Schedule everything, counted from this wire moment of the run."""
+        for moment, number, spec in self.plan:
+            delay = WireSeconds(origin + moment - self._estate.world.env.now)
+            self._estate.world.later(delay, lambda m=moment, n=number, s=spec: self._occur(m, n, s))
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything has happened."""
+        return self.done == len(self.plan)
+
+    @property
+    def digest(self) -> str:
+        """A hash of what happened: the same for the same seed, whatever the target does."""
+        return self._digest.hexdigest()
+
+    def _occur(self, moment: float, number: int, spec: StimulusSpec) -> None:
+        self.done += 1
+        world = self._estate.world
+        chance = world.draws.stream(f"stimulus|{number}|{spec.do}")
+        systems = self.systems[spec.do]
+        system: System = systems[chance.randrange(len(systems))]
+        acts = catalog.stimuli()[spec.do].plan(system.behaviour, self.parameters[number], chance)
+        self._digest.update(f"{spec.do}|{moment:.6f}|{system.name}".encode())
+        for operation, command in acts:
+            self._digest.update(operation.name.encode() + msgspec.json.encode(command))
+            values = tuple(str(getattr(command, key, "")) for key in operation.keys)
+            ledger = system.ledger
+            number_ = ledger.operations[operation.name]
+            ledger.write(StimulusRecord, world.env.now, system.number, number_, values, moment)
+            outcome = system.apply(operation, command)
+            if isinstance(outcome, Refused):
+                why = f"{outcome.rejection.code} {outcome.rejection.detail}"
+                raise InternalError(f"the stimulus {spec.do} was refused by {system.name} ({operation.name}: {why})")

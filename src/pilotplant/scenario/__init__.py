@@ -1,0 +1,1 @@
+"""What happens: scenarios, estates and thresholds as people write them."""

@@ -1,0 +1,73 @@
+"""A scenario as its YAML document describes it: estate, data, stimuli, faults, expectations, thresholds."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from pilotplant.faults.fault import Fault, fault_kinds
+from pilotplant.model.durations import Duration, Rate
+
+
+class StimulusSpec(BaseModel):
+    """Something that happens in a system of record: once (`at`), so often (`count` `over`), or at a `rate` `for` a while."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    do: str
+    at: Duration | None = None
+    count: Annotated[int, Field(ge=1)] | None = None
+    over: Duration | None = None
+    rate: Rate | None = None
+    for_: Annotated[Duration | None, Field(alias="for")] = None
+    start: Duration = 0.0
+    with_: Annotated[dict[str, Any], Field(alias="with")] = {}
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        shapes = (self.at is not None, self.count is not None, self.rate is not None)
+        if sum(shapes) != 1:
+            raise ValueError("a stimulus has either `at`, or `count` and `over`, or `rate` and `for`")
+        if (self.count is None) != (self.over is None):
+            raise ValueError("`count` and `over` go together")
+        if (self.rate is None) != (self.for_ is None):
+            raise ValueError("`rate` and `for` go together")
+        return self
+
+
+class QuiescenceSpec(BaseModel):
+    """When the estate counts as being at rest, in wire time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    quiet: Duration = 1.0
+    give_up: Duration = 60.0
+
+
+class ScenarioSpec(BaseModel):
+    """What happens, to which estate, and what must be true afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scenario: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    about: str = ""
+    estate: str
+    speed: Annotated[float, Field(gt=0, le=100_000)] = 1.0
+    """Business seconds per wire second."""
+    stimuli: list[StimulusSpec] = []
+    faults: list[Fault] = []
+    flows: Annotated[list[str], Field(min_length=1)]
+    thresholds: list[str] = []
+    quiescence: QuiescenceSpec = QuiescenceSpec()
+
+    @field_validator("faults", mode="before")
+    @classmethod
+    def _fault_by_kind(cls, value: Any) -> Any:
+        return [_fault(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _fault(entry: Any) -> Any:
+    if isinstance(entry, Fault):
+        return entry
+    if not isinstance(entry, dict) or entry.get("fault") not in fault_kinds():
+        raise ValueError(f"a fault needs `fault`, one of {', '.join(fault_kinds())}")
+    return fault_kinds()[entry["fault"]].model_validate({k: v for k, v in entry.items() if k != "fault"})

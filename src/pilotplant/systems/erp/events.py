@@ -1,0 +1,67 @@
+"""What an ERP tells the world."""
+
+from pilotplant.model.operation import Event, event, fact, state
+
+
+@event("erp.item.changed", keys=("plant", "item"), effect=state("plant", "item", version="revision"))
+class ItemChanged(Event, frozen=True, kw_only=True, gc=False):
+    """An item's data at a plant were changed."""
+
+    plant: str
+    item: str
+    revision: str
+
+
+@event(
+    "erp.version.activated",
+    keys=("plant", "item", "revision"),
+    effect=state("plant", "item", version="revision"),
+)
+class VersionActivated(Event, frozen=True, kw_only=True, gc=False):
+    """A production version is active: from now on orders are made to it."""
+
+    plant: str
+    item: str
+    revision: str
+    version: str
+    change: str
+    job: str
+
+
+@event(
+    "erp.version.rejected",
+    keys=("plant", "item", "revision"),
+    effect=state("plant", "item", version="revision"),
+)
+class VersionRejected(Event, frozen=True, kw_only=True, gc=False):
+    """An activation failed for good; a person has to mend the cause."""
+
+    plant: str
+    item: str
+    revision: str
+    version: str
+    change: str
+    job: str
+    reason: str
+
+
+@event("erp.stock.posted", keys=("plant", "document"), effect=fact("plant", "document"))
+class StockPosted(Event, frozen=True, kw_only=True, gc=False):
+    """A stock document was booked."""
+
+    plant: str
+    document: str
+    source_document: str
+
+
+@event(
+    "erp.production_order.changed",
+    keys=("plant", "order"),
+    effect=state("plant", "order", version="row"),
+)
+class ProductionOrderChanged(Event, frozen=True, kw_only=True, gc=False):
+    """A production order was changed."""
+
+    plant: str
+    order: str
+    row: int

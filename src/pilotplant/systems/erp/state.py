@@ -1,0 +1,222 @@
+"""What an ERP knows: items, structures and routings per plant with their validity, production versions, orders, stock."""
+
+from typing import Any
+
+import msgspec
+
+from pilotplant.dataset.records import BomLine, Dataset, PlantItem, ProductionOrder, RoutingStep
+
+
+class ErpItem(msgspec.Struct, frozen=True, gc=False):
+    """An item as this ERP holds it for a plant."""
+
+    plant: str
+    item: str
+    description: str
+    unit: str
+    revision: str
+
+
+class ErpBom(msgspec.Struct, frozen=True, gc=False):
+    """A structure that may be produced at a plant from a moment on. `version` is the ERP's own number."""
+
+    plant: str
+    item: str
+    revision: str
+    version: str
+    change: str
+    effective_from: float
+    lines: tuple[BomLine, ...]
+
+
+class ErpRouting(msgspec.Struct, frozen=True, gc=False):
+    """How an item is made at a plant, in one revision."""
+
+    plant: str
+    item: str
+    revision: str
+    steps: tuple[RoutingStep, ...]
+
+
+class ProductionVersion(msgspec.Struct, frozen=True, gc=False):
+    """Which structure and routing production orders use."""
+
+    plant: str
+    item: str
+    revision: str
+    version: str
+
+
+class ActivationJob(msgspec.Struct):
+    """An activation that was accepted; it ends `done` or `failed`."""
+
+    job: str
+    plant: str
+    item: str
+    revision: str
+    version: str
+    change: str
+    status: str = "queued"
+    reason: str = ""
+
+
+class StockLine(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A line of a posting, in the plant's own unit."""
+
+    movement: str
+    item: str
+    lot: str
+    quantity: float
+    unit: str
+
+
+class StockDocument(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A posting as it was booked."""
+
+    plant: str
+    source_document: str
+    posting_date: str
+    posted_at: float
+    lines: tuple[StockLine, ...]
+
+
+class OrderState(msgspec.Struct):
+    """A production order: what others may change, hence its row version, and who has it open."""
+
+    order: ProductionOrder
+    quantity: float
+    revision: str
+    status: str = "created"
+    row: int = 1
+    locked_until: float = 0.0
+
+
+class Documents:
+    """Stock documents, packed: a million of them must fit. The number of a document is its place in the list."""
+
+    def __init__(self) -> None:
+        self._packed: list[bytes] = []
+        self._by_source: dict[tuple[str, str], int | list[int]] = {}
+        self.reversed: set[int] = set()
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(StockDocument).decode
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def add(self, document: StockDocument) -> int:
+        """Keep a document and return its number."""
+        self._packed.append(self._encode(document))
+        number = len(self._packed)
+        if document.source_document:
+            key = (document.plant, document.source_document)
+            known = self._by_source.get(key)
+            if known is None:
+                self._by_source[key] = number
+            elif isinstance(known, list):
+                known.append(number)
+            else:
+                self._by_source[key] = [known, number]
+        return number
+
+    def get(self, number: int) -> StockDocument | None:
+        """The document with this number."""
+        return self._decode(self._packed[number - 1]) if 0 < number <= len(self._packed) else None
+
+    def of_source(self, plant: str, source_document: str) -> list[int]:
+        """Numbers of the documents that carry this source document."""
+        known = self._by_source.get((plant, source_document), [])
+        return known if isinstance(known, list) else [known]
+
+
+class Erp:
+    """The state of an ERP for its plants. The generated data are referred to; what was changed since is overlaid."""
+
+    def __init__(self, dataset: Dataset, plants: tuple[str, ...], parameters: Any) -> None:
+        self.dataset = dataset
+        self.plants = frozenset(plants)
+        self.read_lag_s: float = parameters.read_lag_s
+        self.closed_before: float = -parameters.open_period_s
+        self.items: dict[tuple[str, str], ErpItem] = {}
+        self.boms: dict[tuple[str, str], list[ErpBom]] = {}
+        self.routings: dict[tuple[str, str, str], ErpRouting] = {}
+        self.versions: dict[tuple[str, str], ProductionVersion] = {}
+        self.jobs: dict[str, ActivationJob] = {}
+        self.pending: dict[tuple[str, str, str], str] = {}
+        self.documents = Documents()
+        self.balances = {(quant.plant, quant.item, quant.lot): quant.quantity for quant in dataset.stock}
+        self.orders = {
+            order.order: OrderState(order, order.quantity, order.revision)
+            for order in dataset.production_orders
+            if order.plant in self.plants
+        }
+
+    def plant_item(self, plant: str, item: str) -> PlantItem | None:
+        """The generated data of an item at a plant: unit, conversion, local number."""
+        return self.dataset.plant_items.get((plant, item)) if plant in self.plants else None
+
+    def item(self, plant: str, item: str) -> ErpItem | None:
+        """An item at a plant as it is held now."""
+        held = self.items.get((plant, item))
+        if held is not None:
+            return held
+        generated = self.plant_item(plant, item)
+        if generated is None:
+            return None
+        description = self.dataset.items[item].description
+        return ErpItem(plant, item, description, generated.unit, generated.revision)
+
+    def bom(self, plant: str, item: str, revision: str) -> ErpBom | None:
+        """The structure of an item at a plant in a revision."""
+        for held in reversed(self.boms.get((plant, item), ())):
+            if held.revision == revision:
+                return held
+        generated = self.plant_item(plant, item)
+        structure = self.dataset.boms.get((item, revision))
+        if generated is None or structure is None or generated.revision != revision:
+            return None
+        return ErpBom(plant, item, revision, generated.version, "", 0.0, structure.lines)
+
+    def routing(self, plant: str, item: str, revision: str) -> ErpRouting | None:
+        """The routing of an item at a plant in a revision."""
+        held = self.routings.get((plant, item, revision))
+        if held is not None:
+            return held
+        generated = self.dataset.routings.get((item, revision))
+        if generated is None or self.plant_item(plant, item) is None:
+            return None
+        return ErpRouting(plant, item, revision, generated.steps)
+
+    def version(self, plant: str, item: str) -> ProductionVersion | None:
+        """The production version that is active."""
+        held = self.versions.get((plant, item))
+        if held is not None:
+            return held
+        generated = self.plant_item(plant, item)
+        if generated is None or not self.dataset.items[item].made:
+            return None
+        return ProductionVersion(plant, item, generated.revision, generated.version)
+
+    def next_version(self, plant: str, item: str) -> str:
+        """The number that the ERP gives to the next structure of an item."""
+        held = self.boms.get((plant, item))
+        if held:
+            return f"{int(held[-1].version) + 1:04d}"
+        generated = self.plant_item(plant, item)
+        return f"{int(generated.version) + 1:04d}" if generated else "0001"
+
+    def in_plant_unit(self, plant: str, item: str, quantity: float, unit: str) -> float | None:
+        """A quantity in the plant's own unit, or `None` where no conversion is declared."""
+        generated = self.plant_item(plant, item)
+        if generated is None:
+            return None
+        if unit == generated.unit:
+            return quantity
+        if unit == self.dataset.items[item].unit:
+            return quantity * generated.per_base
+        return None
+
+
+def build(dataset: Dataset, plants: tuple[str, ...], parameters: Any) -> Erp:
+    """An ERP at the start of a run."""
+    return Erp(dataset, plants, parameters)

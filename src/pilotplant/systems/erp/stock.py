@@ -1,0 +1,247 @@
+"""Stock: postings that are not idempotent by themselves, looking them up, reversing them, balances."""
+
+from datetime import UTC, date, datetime
+from typing import Literal
+
+import msgspec
+
+from pilotplant.model.instants import Instant, iso
+from pilotplant.model.operation import Command, effect_id, fact, operation
+from pilotplant.model.outcome import Committed, Found, Outcome, Refused
+from pilotplant.systems.erp.events import StockPosted
+from pilotplant.systems.erp.problems import (
+    AlreadyReversed,
+    EmptyDocument,
+    ItemNotAtPlant,
+    PeriodClosed,
+    QuantityNotPositive,
+    UnitNotConvertible,
+    UnknownDocument,
+    UnknownPlant,
+)
+from pilotplant.systems.erp.state import Erp, StockDocument, StockLine
+
+SIGN = {"receipt": 1.0, "issue": -1.0, "scrap": 0.0}
+"""What a movement does to the balance. Scrap is reported on what was never received, so it moves cost, not stock."""
+
+POST = "erp.stock.post"
+
+
+class PostLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A line to book."""
+
+    movement: Literal["receipt", "issue", "scrap"]
+    item: str
+    quantity: float
+    unit: str
+    lot: str = ""
+
+
+class PostStock(Command, frozen=True, kw_only=True):
+    """A stock document. `source_document` is the number of what caused it, e.g. a confirmation of the MES."""
+
+    plant: str
+    posting_date: date
+    lines: tuple[PostLine, ...]
+    source_document: str = ""
+    text: str = ""
+
+
+class FindDocuments(Command, frozen=True, kw_only=True):
+    """Which documents: those with this source document at this plant."""
+
+    plant: str
+    source_document: str
+
+
+class ReverseDocument(Command, frozen=True, kw_only=True):
+    """Which document to reverse, and why."""
+
+    document: str
+    reason: str = ""
+
+
+class MaterialDocument(msgspec.Struct, frozen=True, gc=False):
+    """The number under which a posting was booked."""
+
+    document: str
+    source_document: str
+
+
+class DocumentView(msgspec.Struct, frozen=True):
+    """A stock document as it stands."""
+
+    document: str
+    plant: str
+    source_document: str
+    posting_date: str
+    posted_at: str
+    reversed: bool
+    lines: tuple[PostLine, ...]
+
+
+class DocumentList(msgspec.Struct, frozen=True):
+    """Stock documents that were found."""
+
+    items: list[DocumentView]
+
+
+class BalanceKey(Command, frozen=True, kw_only=True):
+    """Which item at which plant."""
+
+    plant: str
+    item: str
+
+
+class LotBalance(msgspec.Struct, frozen=True):
+    """Stock of a lot."""
+
+    lot: str
+    quantity: float
+
+
+class Balance(msgspec.Struct, frozen=True):
+    """Stock of an item at a plant, in the plant's unit."""
+
+    plant: str
+    item: str
+    unit: str
+    lots: list[LotBalance]
+
+
+@operation(
+    POST,
+    rest="POST /stock-documents",
+    keys=("plant", "source_document"),
+    effect=fact("plant", "source_document", "movement", "item", "lot", each="lines"),
+    returns=MaterialDocument,
+    rejects=(UnknownPlant, EmptyDocument, PeriodClosed, ItemNotAtPlant, UnitNotConvertible, QuantityNotPositive),
+)
+def post_stock(erp: Erp, cmd: PostStock, now: Instant) -> Outcome:
+    """Book goods. Not idempotent by itself: posting twice books twice; look up the source document before a retry."""
+    plant = cmd.plant
+    if plant not in erp.plants:
+        return Refused(UnknownPlant(detail=f"{plant} is not served by this ERP"))
+    if not cmd.lines:
+        return Refused(EmptyDocument())
+    if not _period_open(erp, cmd.posting_date, now):
+        return Refused(PeriodClosed(detail=f"{cmd.posting_date} lies outside the open periods"))
+    lines = []
+    for line in cmd.lines:
+        if not 0 < line.quantity < 1e12:
+            return Refused(QuantityNotPositive(detail=f"{line.item}: {line.quantity}"))
+        held = erp.item(plant, line.item)
+        if held is None:
+            return Refused(ItemNotAtPlant(items=(line.item,)))
+        quantity = erp.in_plant_unit(plant, line.item, line.quantity, line.unit)
+        if quantity is None:
+            return Refused(UnitNotConvertible(unit=line.unit, detail=f"{line.item} is kept in {held.unit}"))
+        lines.append(StockLine(line.movement, line.item, line.lot, quantity, held.unit))
+    document = StockDocument(plant, cmd.source_document, cmd.posting_date.isoformat(), now.wire, tuple(lines))
+    number = str(4900000000 + erp.documents.add(document))
+    _move(erp, document, 1.0)
+    posted = StockPosted(plant=plant, document=number, source_document=cmd.source_document)
+    effects = None if cmd.source_document else _anonymous(plant, number, document)
+    return Committed(MaterialDocument(number, cmd.source_document), emit=(posted,), effects=effects)
+
+
+@operation(
+    "erp.stock.documents",
+    rest="GET /stock-documents",
+    keys=("plant", "source_document"),
+    returns=DocumentList,
+)
+def find_documents(erp: Erp, query: FindDocuments, now: Instant) -> Outcome:
+    """Look up what was booked for a source document. Shown with the read lag of the profile."""
+    shown: list[DocumentView] = []
+    reveals: list[tuple[str, int]] = []
+    for number in erp.documents.of_source(query.plant, query.source_document):
+        document = erp.documents.get(number)
+        assert document is not None
+        if document.posted_at + erp.read_lag_s > now.wire:
+            continue
+        shown.append(_view(erp, number, document, now))
+        reveals.extend((identity, 0) for identity in _identities(document))
+    return Found(DocumentList(shown), tuple(reveals))
+
+
+@operation(
+    "erp.stock.reverse",
+    rest="POST /stock-documents/{document}/reversal",
+    keys=("document",),
+    effect=fact("document"),
+    returns=MaterialDocument,
+    rejects=(UnknownDocument, AlreadyReversed),
+)
+def reverse_document(erp: Erp, cmd: ReverseDocument, now: Instant) -> Outcome:
+    """Take a posting back. Its facts do not stand any more and may be booked again."""
+    digits = cmd.document if cmd.document.isascii() and cmd.document.isdigit() and len(cmd.document) < 16 else "0"
+    number = int(digits) - 4900000000
+    document = erp.documents.get(number)
+    if document is None:
+        return Refused(UnknownDocument(detail=cmd.document))
+    if number in erp.documents.reversed:
+        return Refused(AlreadyReversed(detail=cmd.document))
+    erp.documents.reversed.add(number)
+    _move(erp, document, -1.0)
+    return Committed(MaterialDocument(cmd.document, document.source_document), undoes=_identities(document))
+
+
+@operation(
+    "erp.stock.balance",
+    rest="GET /plants/{plant}/items/{item}/stock",
+    keys=("plant", "item"),
+    returns=Balance,
+    rejects=(ItemNotAtPlant,),
+)
+def get_balance(erp: Erp, query: BalanceKey, now: Instant) -> Outcome:
+    """Read the stock of an item at a plant, lot by lot."""
+    item = erp.item(query.plant, query.item)
+    if item is None:
+        return Refused(ItemNotAtPlant(items=(query.item,)))
+    lots = [
+        LotBalance(lot, quantity)
+        for (plant, number, lot), quantity in erp.balances.items()
+        if plant == query.plant and number == query.item
+    ]
+    return Found(Balance(query.plant, query.item, item.unit, lots))
+
+
+def _period_open(erp: Erp, posting_date: date, now: Instant) -> bool:
+    """Periods reach from the profile's `open_period` in the past to tomorrow, which covers every time zone."""
+    midnight = datetime(posting_date.year, posting_date.month, posting_date.day, tzinfo=UTC).timestamp()
+    return now.business + erp.closed_before <= midnight <= now.business + 36 * 3600
+
+
+def _move(erp: Erp, document: StockDocument, direction: float) -> None:
+    balances = erp.balances
+    for line in document.lines:
+        key = (document.plant, line.item, line.lot)
+        balances[key] = balances.get(key, 0.0) + direction * SIGN[line.movement] * line.quantity
+
+
+def _identities(document: StockDocument) -> tuple[str, ...]:
+    plant, source = document.plant, document.source_document
+    return tuple(effect_id(POST, (plant, source, line.movement, line.item, line.lot)) for line in document.lines)
+
+
+def _anonymous(plant: str, number: str, document: StockDocument) -> tuple[tuple[tuple[str, ...], int], ...]:
+    """Without a source document each posting is a fact of its own: nothing ties it to what caused it."""
+    return tuple(((plant, f"?{number}", line.movement, line.item, line.lot), 0) for line in document.lines)
+
+
+def _view(erp: Erp, number: int, document: StockDocument, now: Instant) -> DocumentView:
+    posted_at = iso(now.business - (now.wire - document.posted_at))
+    lines = tuple(
+        PostLine(movement=line.movement, item=line.item, quantity=line.quantity, unit=line.unit, lot=line.lot)  # type: ignore[arg-type]
+        for line in document.lines
+    )
+    return DocumentView(
+        document=str(4900000000 + number),
+        plant=document.plant,
+        source_document=document.source_document,
+        posting_date=document.posting_date,
+        posted_at=posted_at,
+        reversed=number in erp.documents.reversed,
+        lines=lines,
+    )

@@ -1,0 +1,1 @@
+"""Manufacturing execution, one per plant: owns dispatch, execution, actual consumption, completions, scrap."""

@@ -1,0 +1,317 @@
+"""What can be asked of an MES."""
+
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from pilotplant.dataset.records import RoutingStep
+from pilotplant.model.instants import Instant, iso
+from pilotplant.model.operation import Command, effect_id, fact, operation, state
+from pilotplant.model.outcome import Committed, Found, Outcome, Refused
+from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.problem import Rejection, problem
+from pilotplant.model.revisions import ordinal
+from pilotplant.systems.mes.events import Consumption, OrderCompleted
+from pilotplant.systems.mes.state import Instructions, Mes, ShopOrder
+
+
+@problem("wrong-plant", 422, "This MES serves another plant")
+class WrongPlant(Rejection, frozen=True, kw_only=True, gc=False):
+    """Each plant has its own MES."""
+
+    serves: str = ""
+
+
+@problem("unknown-shop-order", 404, "No such order on the shop floor")
+class UnknownShopOrder(Rejection, frozen=True, kw_only=True, gc=False):
+    """The order was not dispatched to this MES."""
+
+
+@problem("order-exists", 409, "The order was dispatched before")
+class OrderExists(Rejection, frozen=True, kw_only=True, gc=False):
+    """An order is dispatched once."""
+
+
+@problem("no-instructions", 422, "There are no executable instructions for this revision")
+class NoInstructions(Rejection, frozen=True, kw_only=True, gc=False):
+    """Publish work instructions in the revision first."""
+
+    executable: str = ""
+
+
+@problem("order-status", 409, "The order is not in a status that allows this")
+class OrderStatus(Rejection, frozen=True, kw_only=True, gc=False):
+    """An order is held while dispatched, resumed while held, completed once."""
+
+    status_now: str = ""
+
+
+class PublishRouting(Command, frozen=True, kw_only=True):
+    """Work instructions of an item in a revision. `staged` ones are transferred but not yet used."""
+
+    plant: str
+    item: str
+    revision: str
+    steps: tuple[RoutingStep, ...]
+    stage: Literal["staged", "executable"] = "executable"
+    version: str = ""
+
+
+class GetInstructions(Command, frozen=True, kw_only=True):
+    """Which item."""
+
+    item: str
+
+
+class DispatchOrder(Command, frozen=True, kw_only=True):
+    """An order to make."""
+
+    plant: str
+    order: str
+    item: str
+    revision: str
+    quantity: float
+
+
+class NameShopOrder(Command, frozen=True, kw_only=True):
+    """Which order."""
+
+    order: str
+
+
+class ListShopOrders(Command, frozen=True, kw_only=True):
+    """Which page of the orders."""
+
+    limit: int = 100
+    cursor: str = ""
+
+
+class CompleteOrder(Command, frozen=True, kw_only=True):
+    """What an operator reports at the end of an order."""
+
+    order: str
+    good: float
+    scrap: float = 0.0
+    rework: float = 0.0
+
+
+class InstructionsView(msgspec.Struct, frozen=True):
+    """What may be executed for an item."""
+
+    plant: str
+    item: str
+    revision: str
+    stage: str
+    version: str
+    steps: tuple[RoutingStep, ...]
+
+
+class ShopOrderView(msgspec.Struct, frozen=True):
+    """An order as the MES shows it."""
+
+    plant: str
+    order: str
+    item: str
+    revision: str
+    quantity: float
+    status: str
+    confirmation: str
+
+
+@operation(
+    "mes.routing.publish",
+    rest="PUT /work-instructions",
+    keys=("plant", "item", "revision"),
+    effect=state("plant", "item", version="revision"),
+    returns=InstructionsView,
+    rejects=(WrongPlant,),
+    facet="stage",
+)
+def publish_routing(mes: Mes, cmd: PublishRouting, now: Instant) -> Outcome:
+    """Transfer work instructions, or make them the ones to execute. The MES takes what it is given: latest wins."""
+    if cmd.plant != mes.plant:
+        return Refused(WrongPlant(serves=mes.plant))
+    published = Instructions(cmd.item, cmd.revision, cmd.stage, cmd.version, cmd.steps)
+    stale = False
+    if cmd.stage == "executable":
+        held = mes.executable.get(cmd.item)
+        stale = held is not None and ordinal(held.revision) > ordinal(cmd.revision)
+        mes.executable[cmd.item] = published
+    else:
+        mes.staged[cmd.item] = published
+    return Committed(_instructions_view(mes, published), stale=stale)
+
+
+@operation(
+    "mes.routing.get",
+    rest="GET /work-instructions/{item}",
+    keys=("item",),
+    returns=InstructionsView,
+    rejects=(NoInstructions,),
+)
+def get_instructions(mes: Mes, query: GetInstructions, now: Instant) -> Outcome:
+    """Read what may be executed for an item."""
+    held = mes.instructions(query.item)
+    if held is None:
+        return Refused(NoInstructions(detail=query.item))
+    reveals = (effect_id("mes.routing.publish", (mes.plant, held.item)), ordinal(held.revision))
+    return Found(_instructions_view(mes, held), (reveals,))
+
+
+@operation(
+    "mes.order.dispatch",
+    rest="POST /orders",
+    keys=("plant", "order"),
+    effect=fact("plant", "order"),
+    returns=ShopOrderView,
+    rejects=(WrongPlant, OrderExists, NoInstructions),
+)
+def dispatch_order(mes: Mes, cmd: DispatchOrder, now: Instant) -> Outcome:
+    """Give an order to the shop floor. It is made as soon as its work centres are free."""
+    if cmd.plant != mes.plant:
+        return Refused(WrongPlant(serves=mes.plant))
+    if cmd.order in mes.orders:
+        return Refused(OrderExists(detail=cmd.order))
+    held = mes.instructions(cmd.item)
+    if held is None or held.revision != cmd.revision:
+        return Refused(NoInstructions(executable=held.revision if held else ""))
+    order = ShopOrder(mes.plant, cmd.order, cmd.item, cmd.revision, cmd.quantity)
+    mes.orders[cmd.order] = order
+    return Committed(_order_view(order), jobs=(order,))
+
+
+@operation(
+    "mes.order.hold",
+    rest="POST /orders/{order}/hold",
+    keys=("order",),
+    effect=state("plant", "order", version="row"),
+    returns=ShopOrderView,
+    rejects=(UnknownShopOrder, OrderStatus),
+    status=200,
+)
+def hold_order(mes: Mes, cmd: NameShopOrder, now: Instant) -> Outcome:
+    """Stop an order at the end of the operation that is running."""
+    return _switch(mes, cmd.order, "dispatched", "held")
+
+
+@operation(
+    "mes.order.resume",
+    rest="POST /orders/{order}/resume",
+    keys=("order",),
+    effect=state("plant", "order", version="row"),
+    returns=ShopOrderView,
+    rejects=(UnknownShopOrder, OrderStatus),
+    status=200,
+)
+def resume_order(mes: Mes, cmd: NameShopOrder, now: Instant) -> Outcome:
+    """Let a held order go on."""
+    return _switch(mes, cmd.order, "held", "dispatched")
+
+
+@operation(
+    "mes.order.status",
+    rest="GET /orders/{order}",
+    keys=("order",),
+    returns=ShopOrderView,
+    rejects=(UnknownShopOrder,),
+)
+def order_status(mes: Mes, query: NameShopOrder, now: Instant) -> Outcome:
+    """Read how an order stands."""
+    order = mes.orders.get(query.order)
+    if order is None:
+        return Refused(UnknownShopOrder(detail=query.order))
+    return Found(_order_view(order), _reveals(order))
+
+
+@operation("mes.order.list", rest="GET /orders", returns=Page[ShopOrderView], rejects=(BadCursor,))
+def list_orders(mes: Mes, query: ListShopOrders, now: Instant) -> Outcome:
+    """Read all orders, a page at a time."""
+    return paged(
+        list(mes.orders),
+        query.limit,
+        query.cursor,
+        lambda number: _order_view(mes.orders[number]),
+        lambda number: _reveals(mes.orders[number]),
+    )
+
+
+@operation(
+    "mes.order.complete",
+    rest="POST /orders/{order}/completion",
+    keys=("order",),
+    effect=fact("plant", "order"),
+    returns=ShopOrderView,
+    rejects=(UnknownShopOrder, OrderStatus),
+)
+def complete_order(mes: Mes, cmd: CompleteOrder, now: Instant) -> Outcome:
+    """Report an order as finished: the operator's terminal. The MES says so to the world with a confirmation number."""
+    order = mes.orders.get(cmd.order)
+    if order is None:
+        return Refused(UnknownShopOrder(detail=cmd.order))
+    if order.status == "completed" or cmd.good < 0 or cmd.scrap < 0 or not cmd.good + cmd.scrap < 1e12:
+        return Refused(OrderStatus(status_now=order.status))
+    order.status, order.row = "completed", order.row + 1
+    order.confirmation = mes.next_confirmation()
+    event = mes.confirmed[order.confirmation] = _completed(mes, order, cmd, now)
+    return Committed(_order_view(order), emit=(event,), effects=(((mes.plant, order.order), 0),))
+
+
+def _completed(mes: Mes, order: ShopOrder, cmd: CompleteOrder, now: Instant) -> OrderCompleted:
+    item = mes.dataset.items[order.item]
+    local = mes.dataset.plant_items[mes.plant, order.item]
+    made = cmd.good + cmd.scrap
+    consumption = []
+    for line in mes.components(order.item):
+        lots = mes.lots.get(line.component, [""])
+        quantity = round(line.quantity * made, 6)
+        lot = lots[mes.confirmations % len(lots)]
+        if quantity > 0:
+            consumption.append(Consumption(line.component, lot, quantity, line.unit))
+    zone = ZoneInfo(mes.dataset.plants[mes.plant].time_zone)
+    return OrderCompleted(
+        plant=mes.plant,
+        order=order.order,
+        confirmation=order.confirmation,
+        item=order.item,
+        local_number=local.local_number,
+        revision=order.revision,
+        lot=f"{mes.plant}-{order.order}" if item.tracking != "none" else "",
+        good=cmd.good,
+        scrap=cmd.scrap,
+        rework=cmd.rework,
+        unit=item.unit,
+        completed_at=iso(now.business),
+        posting_date=datetime.fromtimestamp(now.business, zone).date().isoformat(),
+        consumption=tuple(consumption),
+    )
+
+
+def _switch(mes: Mes, number: str, before: str, after: str) -> Outcome:
+    order = mes.orders.get(number)
+    if order is None:
+        return Refused(UnknownShopOrder(detail=number))
+    if order.status != before:
+        return Refused(OrderStatus(status_now=order.status))
+    order.status, order.row = after, order.row + 1
+    jobs = (order,) if after == "dispatched" else ()
+    return Committed(_order_view(order), effects=(((mes.plant, number), order.row),), jobs=jobs)
+
+
+def _reveals(order: ShopOrder) -> tuple[tuple[str, int], ...]:
+    keys = (order.plant, order.order)
+    known = [(effect_id("mes.order.dispatch", keys), 0), (effect_id("mes.order.hold", keys), order.row)]
+    if order.status == "completed":
+        known.append((effect_id("mes.order.completed", (order.plant, order.confirmation)), 0))
+    return tuple(known)
+
+
+def _instructions_view(mes: Mes, held: Instructions) -> InstructionsView:
+    return InstructionsView(mes.plant, held.item, held.revision, held.stage, held.version, held.steps)
+
+
+def _order_view(order: ShopOrder) -> ShopOrderView:
+    return ShopOrderView(
+        order.plant, order.order, order.item, order.revision, order.quantity, order.status, order.confirmation
+    )

@@ -1,0 +1,85 @@
+"""What an MES knows: work instructions in their revisions, and the orders it was given."""
+
+from typing import Any
+
+import msgspec
+
+from pilotplant.dataset.records import BomLine, Dataset, Routing, RoutingStep
+
+
+class Instructions(msgspec.Struct, frozen=True, gc=False):
+    """Work instructions of an item: `staged` (transferred only) or `executable`."""
+
+    item: str
+    revision: str
+    stage: str
+    version: str
+    steps: tuple[RoutingStep, ...]
+
+
+class ShopOrder(msgspec.Struct):
+    """An order on the shop floor. Status: `dispatched`, `held`, `completed`."""
+
+    plant: str
+    order: str
+    item: str
+    revision: str
+    quantity: float
+    status: str = "dispatched"
+    row: int = 1
+    step: int = 0
+    confirmation: str = ""
+
+
+class Mes:
+    """The state of the MES of one plant."""
+
+    def __init__(self, dataset: Dataset, plant: str) -> None:
+        self.dataset = dataset
+        self.plant = plant
+        self.executable: dict[str, Instructions] = {}
+        self.staged: dict[str, Instructions] = {}
+        self.orders: dict[str, ShopOrder] = {
+            order.order: ShopOrder(plant, order.order, order.item, order.revision, order.quantity)
+            for order in dataset.production_orders
+            if order.plant == plant and order.dispatched
+        }
+        self.confirmations = 0
+        self.confirmed: dict[str, Any] = {}
+        """What was reported, by confirmation number: the source of record for what stock has to say."""
+        self.lots: dict[str, list[str]] = {}
+        for quant in dataset.stock:
+            if quant.plant == plant and quant.lot:
+                self.lots.setdefault(quant.item, []).append(quant.lot)
+
+    def instructions(self, item: str) -> Instructions | None:
+        """The instructions that may be executed."""
+        held = self.executable.get(item)
+        if held is not None:
+            return held
+        routing = self.generated_routing(item)
+        return Instructions(item, routing.revision, "executable", "", routing.steps) if routing else None
+
+    def generated_routing(self, item: str) -> Routing | None:
+        """The routing that the generated data give an item that is made at this plant."""
+        held = self.dataset.plant_items.get((self.plant, item))
+        return self.dataset.routings.get((item, held.revision)) if held else None
+
+    def components(self, item: str) -> tuple[BomLine, ...]:
+        """What an item is made of, as the shop floor consumes it."""
+        definition = self.dataset.items.get(item)
+        bom = self.dataset.boms.get((item, definition.revision)) if definition else None
+        return bom.lines if bom else ()
+
+    def next_confirmation(self) -> str:
+        """The next confirmation number; each plant counts for itself, so plants share numbers."""
+        self.confirmations += 1
+        return f"CNF-{self.confirmations:07d}"
+
+
+def build(dataset: Dataset, plants: tuple[str, ...], parameters: Any) -> Mes:
+    """An MES at the start of a run; it serves exactly one plant."""
+    del parameters
+    if len(plants) != 1:
+        raise ValueError(f"an MES serves one plant, got plants={', '.join(plants)}")
+    return Mes(dataset, plants[0])

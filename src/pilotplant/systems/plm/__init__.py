@@ -1,0 +1,1 @@
+"""Product lifecycle management: owns items' definition, revisions, structures, routings as designed, and changes."""

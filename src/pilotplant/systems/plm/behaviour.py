@@ -1,0 +1,154 @@
+"""What the PLM does over time, and the stimuli that make its users act: drafting, approving, releasing changes."""
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pilotplant.dataset.records import BomLine, RoutingStep
+from pilotplant.systems.plm.operations import (
+    AddAffected,
+    CancelChange,
+    CreateChange,
+    NameChange,
+    ReleaseChange,
+    ReviseItem,
+    add_affected,
+    approve_change,
+    cancel_change,
+    create_change,
+    release_change,
+    revise_item,
+)
+from pilotplant.systems.plm.state import Plm
+from pilotplant.systems.stimuli import Act, StimulusParameters, stimulus
+
+if TYPE_CHECKING:
+    from pilotplant.systems.system import System
+
+
+class Parameters(BaseModel):
+    """What a profile can set for a PLM."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ReleaseParameters(StimulusParameters):
+    """How the changes that a scenario releases look."""
+
+    affected_median: Annotated[float, Field(ge=1)] = 3
+    affected_p95: Annotated[float, Field(ge=1)] = 8
+    cascade: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of changes in which an assembly is affected together with components of it."""
+    again: Annotated[float, Field(ge=0, le=1)] = 0.15
+    """Share of changes that revise an item of the previous change once more."""
+    inactive_work_centre: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of changes whose routing uses a work centre that is inactive at one of the plants: the ERP will refuse."""
+
+
+@dataclass
+class _Plan:
+    """The choices made so far, so that each change can refer to earlier ones."""
+
+    numbers: list[str] = field(default_factory=list)
+    last_items: tuple[str, ...] = ()
+    released: list[str] = field(default_factory=list)
+
+
+class Behaviour:
+    """The people who use the PLM."""
+
+    def __init__(self, system: "System") -> None:
+        self._system = system
+        self._plan = _Plan()
+
+    def start(self) -> None:
+        """A PLM does nothing by itself."""
+
+    def start_job(self, job: Any) -> None:
+        """The PLM accepts no asynchronous work."""
+        raise AssertionError(f"the PLM has no jobs, got {job!r}")
+
+    @stimulus("plm.change.release", ReleaseParameters)
+    def _release(self, parameters: ReleaseParameters, chance: Random) -> list[Act]:
+        """One engineering change, from draft to release."""
+        plm: Plm = self._system.state
+        number = f"ECO-{len(self._plan.numbers) + 1:06d}"
+        self._plan.numbers.append(number)
+        self._plan.released.append(number)
+        items = self._choose(plm, parameters, chance)
+        self._plan.last_items = items
+        plants = tuple(sorted({plant for item in items for plant in plm.dataset.items[item].plants}))
+        blocked = chance.random() < parameters.inactive_work_centre
+        acts: list[Act] = []
+        for position, item in enumerate(items):
+            lines, steps = self._redesign(plm, item, chance)
+            if blocked and position == 0:
+                steps = self._through_inactive(plm, item, steps)
+            acts.append((revise_item, ReviseItem(item=item, lines=lines, steps=steps)))
+        priority = chance.choices(("urgent", "normal", "low"), (1, 7, 2))[0]
+        title = f"{chance.choice(_REASONS)} on {items[0]}"
+        acts.append((create_change, CreateChange(change=number, title=title, priority=priority)))
+        for item in items:
+            disposition = chance.choice(("use-up", "use-up", "quarantine", "rework", "scrap"))
+            add = AddAffected(change=number, item=item, plants=plants, disposition=disposition)
+            acts.append((add_affected, add))
+        acts.append((approve_change, NameChange(change=number)))
+        acts.append((release_change, ReleaseChange(change=number)))
+        return acts
+
+    @stimulus("plm.change.cancel")
+    def _cancel(self, parameters: StimulusParameters, chance: Random) -> list[Act]:
+        """Withdraw the change that was released last and is not withdrawn yet."""
+        del parameters, chance
+        if not self._plan.released:
+            return []
+        number = self._plan.released.pop()
+        return [(cancel_change, CancelChange(change=number, reason="the test result was revised"))]
+
+    def _choose(self, plm: Plm, parameters: ReleaseParameters, chance: Random) -> tuple[str, ...]:
+        made = [number for number, item in plm.dataset.items.items() if item.made]
+        wanted = max(1, round(chance.lognormvariate(0, 0.6) * parameters.affected_median))
+        wanted = min(wanted, round(parameters.affected_p95), len(made))
+        chosen: list[str] = []
+        if self._plan.last_items and chance.random() < parameters.again:
+            chosen.append(chance.choice(self._plan.last_items))
+        while len(chosen) < wanted:
+            item = chance.choice(made)
+            if item not in chosen:
+                chosen.append(item)
+            if chance.random() < parameters.cascade:
+                chosen.extend(c for c in self._made_components(plm, item) if c not in chosen)
+        return tuple(chosen[: max(wanted, 2)])
+
+    def _made_components(self, plm: Plm, item: str) -> list[str]:
+        bom = plm.bom(item, plm.revision(item))
+        return [line.component for line in bom.lines if plm.dataset.items[line.component].made] if bom else []
+
+    def _redesign(
+        self, plm: Plm, item: str, chance: Random
+    ) -> tuple[tuple[BomLine, ...], tuple[RoutingStep, ...]]:
+        revision = plm.latest(item)
+        bom, routing = plm.bom(item, revision), plm.routing(item, revision)
+        assert bom is not None and routing is not None, f"{item} is made but has no definition {revision}"
+        position = chance.randrange(len(bom.lines))
+        line = bom.lines[position]
+        changed = BomLine(line.component, round(line.quantity * chance.choice((0.5, 2.0, 3.0)), 6), line.unit)
+        lines = (*bom.lines[:position], changed, *bom.lines[position + 1 :])
+        steps = tuple(
+            RoutingStep(s.number, s.work_centre, s.text, s.setup_s, round(s.cycle_s * chance.uniform(0.9, 1.1), 3))
+            for s in routing.steps
+        )
+        return lines, steps
+
+    def _through_inactive(self, plm: Plm, item: str, steps: tuple[RoutingStep, ...]) -> tuple[RoutingStep, ...]:
+        plants = plm.dataset.items[item].plants
+        idle = [c.code for c in plm.dataset.work_centres.values() if c.plant in plants and not c.active]
+        if not idle:
+            return steps
+        first = steps[0]
+        return (RoutingStep(first.number, idle[0], first.text, first.setup_s, first.cycle_s), *steps[1:])
+
+
+_REASONS = ("Weight reduction", "Supplier change", "Field failure", "Cost reduction", "Tolerance", "Compliance")

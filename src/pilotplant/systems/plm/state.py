@@ -1,0 +1,104 @@
+"""What the PLM knows: items and their revisions, structures, routings, and engineering changes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from pilotplant.dataset.records import Bom, Dataset, Item, Routing
+from pilotplant.model.instants import BusinessInstant
+
+
+class Affected(msgspec.Struct, frozen=True, gc=False):
+    """An item that a change takes from one revision to the next, at these plants."""
+
+    item: str
+    from_revision: str
+    to_revision: str
+    plants: tuple[str, ...]
+    disposition: str
+
+
+class Result(msgspec.Struct, frozen=True, gc=False):
+    """What a target reported back: what a system made of the change."""
+
+    system: str
+    plant: str
+    status: str
+    text: str
+
+
+class Change(msgspec.Struct):
+    """An engineering change. Status runs draft, approved, released; or cancelled."""
+
+    number: str
+    title: str
+    priority: str
+    status: str = "draft"
+    affected: tuple[Affected, ...] = ()
+    effectivity: str = "immediate"
+    effective_at: float = 0.0
+    released_at: float = 0.0
+    results: tuple[Result, ...] = ()
+
+
+class Plm:
+    """The state of the PLM. The generated data are only referred to; revisions made since stand in overlays."""
+
+    def __init__(self, dataset: Dataset, plants: tuple[str, ...]) -> None:
+        self.dataset = dataset
+        self.plants = plants
+        self.changes: dict[str, Change] = {}
+        self.released: dict[str, str] = {}
+        self.drafts: dict[str, str] = {}
+        self._boms: dict[tuple[str, str], Bom] = {}
+        self._routings: dict[tuple[str, str], Routing] = {}
+
+    def item(self, number: str) -> Item | None:
+        """The item with this number."""
+        return self.dataset.items.get(number)
+
+    def revision(self, item: str) -> str:
+        """The revision of an item that is released now."""
+        return self.released.get(item) or self.dataset.items[item].revision
+
+    def latest(self, item: str) -> str:
+        """The newest revision of an item, released or not."""
+        return self.drafts.get(item) or self.revision(item)
+
+    def bom(self, item: str, revision: str) -> Bom | None:
+        """The structure of an item in a revision."""
+        return self._boms.get((item, revision)) or self.dataset.boms.get((item, revision))
+
+    def routing(self, item: str, revision: str) -> Routing | None:
+        """The routing of an item in a revision."""
+        return self._routings.get((item, revision)) or self.dataset.routings.get((item, revision))
+
+    def add_revision(self, bom: Bom, routing: Routing) -> None:
+        """Keep the definition of a new revision."""
+        self.drafts[bom.item] = bom.revision
+        self._boms[bom.item, bom.revision] = bom
+        self._routings[bom.item, bom.revision] = routing
+
+    def change_of(self, item: str, revision: str) -> Change | None:
+        """The change that released this revision."""
+        for change in reversed(self.changes.values()):
+            if any(a.item == item and a.to_revision == revision for a in change.affected):
+                return change
+        return None
+
+    def effective_at(self, item: str, revision: str, otherwise: BusinessInstant) -> BusinessInstant:
+        """From when a revision applies."""
+        change = self.change_of(item, revision)
+        return BusinessInstant(change.effective_at) if change else otherwise
+
+    def affected(self, change: str) -> Iterator[Affected]:
+        """What a change affects."""
+        known = self.changes.get(change)
+        return iter(known.affected if known else ())
+
+
+def build(dataset: Dataset, plants: tuple[str, ...], parameters: Any) -> Plm:
+    """The PLM at the start of a run."""
+    del parameters
+    return Plm(dataset, plants)

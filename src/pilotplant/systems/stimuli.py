@@ -1,0 +1,46 @@
+"""What a scenario can make happen in a system: declared at the method of its behaviour that plans one occurrence."""
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from pilotplant.model.operation import Command, Operation
+
+Act = tuple[Operation, Command]
+"""An operation and the command to call it with, by the system itself."""
+
+
+class StimulusParameters(BaseModel):
+    """Base of a stimulus' parameters; by itself: none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stimulus(NamedTuple):
+    """A declared stimulus: its parameters, and the behaviour's method that plans one occurrence."""
+
+    name: str
+    parameters: type[StimulusParameters]
+    plan: Callable[[Any, Any, Random], list[Act]]
+
+
+M = TypeVar("M", bound=Callable[[Any, Any, Random], list[Act]])
+_DECLARED = "__pilotplant_stimulus__"
+
+
+def stimulus(name: str, parameters: type[StimulusParameters] = StimulusParameters) -> Callable[[M], M]:
+    """Declare the method below as what plans an occurrence of this stimulus."""
+
+    def declare(method: M) -> M:
+        setattr(method, _DECLARED, Stimulus(name, parameters, method))
+        return method
+
+    return declare
+
+
+def stimuli_of(behaviour: type) -> Mapping[str, Stimulus]:
+    """The stimuli that a behaviour declares."""
+    declared = (getattr(value, _DECLARED, None) for value in vars(behaviour).values())
+    return {found.name: found for found in declared if found is not None}

@@ -1,0 +1,206 @@
+"""A running simulator: its state, its behaviour over time, and the one place where what it does is recorded."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from pilotplant.kernel.world import World
+from pilotplant.ledger.records import Commit, Emit, Read, Reject
+from pilotplant.ledger.writer import LedgerWriter
+from pilotplant.model.operation import (
+    Event,
+    EventType,
+    Operation,
+    Values,
+    effect_id,
+    event_type,
+    extractor,
+    version_number,
+)
+from pilotplant.model.outcome import Committed, Found, Outcome, Refused
+from pilotplant.systems.catalog import SystemKind
+
+
+
+class Published(NamedTuple):
+    """An event that was stated: by whom, what, and where it stands in the ledger."""
+
+    system: "System"
+    type: EventType
+    event: Event
+    seq: int
+    event_id: str
+
+
+Listener = Callable[[Published], None]
+_encode_json = msgspec.json.Encoder().encode
+
+
+class System:
+    """One simulator of the estate: `plm`, `erp`, `mes@DE01` …"""
+
+    def __init__(
+        self,
+        kind: SystemKind,
+        name: str,
+        plants: tuple[str, ...],
+        state: Any,
+        parameters: Any,
+        world: World,
+        ledger: LedgerWriter,
+    ) -> None:
+        self.kind = kind
+        self.name = name
+        self.plants = plants
+        self.state = state
+        self.parameters = parameters
+        self.world = world
+        self.ledger = ledger
+        self.number = ledger.systems[name]
+        self.listeners: list[Listener] = []
+        self.jobs_open = 0
+        """Work accepted but not finished, in wire time: quiescence waits for it."""
+        self._standing: dict[str, int] = {}
+        self._repeats: Counter[str] = Counter()
+        self._newest: dict[str, tuple[int, int]] = {}
+        self._effects: dict[str, _EffectReader] = {}
+        self._events = 0
+        self.behaviour = kind.behaviour(self)
+
+    def apply(self, operation: Operation, command: Any, exchange: int = 0) -> Outcome:
+        """Carry out a command and record what came of it. `exchange` 0: the system (or a stimulus) acts by itself."""
+        now = self.world.now()
+        outcome = operation.handler(self.state, command, now)
+        if type(outcome) is Committed:
+            self._commit(operation, command, outcome, exchange, now.wire)
+        elif type(outcome) is Found:
+            if outcome.reveals:
+                number = self.ledger.operations[operation.name]
+                self.ledger.write(Read, now.wire, self.number, exchange, number, outcome.reveals)
+        else:
+            self._reject(operation, command, outcome, exchange, now.wire)
+        return outcome
+
+    def publish(self, event: Event, cause: int = 0) -> int:
+        """State a business fact: record it, then tell whoever listens."""
+        declared = event_type(event)
+        self._events += 1
+        event_id = f"{self.name}-{self._events:08d}"
+        effect, version = self._reader(declared.name, declared.effect.keys, declared.effect.version, "").one(event)
+        seq = self.ledger.write(
+            Emit,
+            self.world.env.now,
+            self.number,
+            self.ledger.operations[declared.name],
+            effect,
+            version,
+            event_id,
+            cause,
+            self.ledger.body(_encode_json(event)),
+        )
+        for listener in self.listeners:
+            listener(Published(self, declared, event, seq, event_id))
+        return seq
+
+    def newest(self, effect: str) -> int:
+        """The newest version of a state effect that was committed in this run; 0 if none was."""
+        return self._newest.get(effect, (0, 0))[0]
+
+    def _commit(self, operation: Operation, command: Any, outcome: Committed, exchange: int, t: float) -> None:
+        number = self.ledger.operations[operation.name]
+        facet = getattr(command, operation.facet) if operation.facet else ""
+        undone = outcome.undoes
+        if undone:
+            self._undo(undone)
+        cause = 0
+        for effect, version in self._effects_of(operation, command, outcome):
+            repeat_of = stale_over = 0
+            if operation.counted:
+                repeat_of = self._standing.get(effect, 0)
+            elif outcome.stale:
+                stale_over = self._newest.get(effect, (0, 0))[1]
+            cause = self.ledger.write(
+                Commit, t, self.number, exchange, number, effect, version, repeat_of, stale_over, facet, undone
+            )
+            if operation.counted:
+                if repeat_of:
+                    self._repeats[effect] += 1
+                else:
+                    self._standing[effect] = cause
+            elif version >= self._newest.get(effect, (0, 0))[0]:
+                self._newest[effect] = (version, cause)
+        for event in outcome.emit:
+            self.publish(event, cause)
+        for job in outcome.jobs:
+            self.behaviour.start_job(job)
+
+    def _undo(self, effects: tuple[str, ...]) -> None:
+        """Facts that were taken back do not stand any more; of one that was booked twice, one booking remains."""
+        for effect in effects:
+            if self._repeats[effect]:
+                self._repeats[effect] -= 1
+            else:
+                self._standing.pop(effect, None)
+
+    def _reject(self, operation: Operation, command: Any, outcome: Refused, exchange: int, t: float) -> None:
+        reader = self._reader(operation.name, operation.effect.keys, operation.effect.version, operation.effect.each)
+        rejection = outcome.rejection
+        for effect, version in reader.all(command):
+            self.ledger.write(
+                Reject,
+                t,
+                self.number,
+                exchange,
+                self.ledger.operations[operation.name],
+                effect,
+                version,
+                rejection.code,
+                rejection.status,
+                rejection.definite,
+            )
+
+    def _effects_of(self, operation: Operation, command: Any, outcome: Committed) -> list[tuple[str, int]]:
+        if outcome.effects is not None:
+            return [(effect_id(operation.name, values), version) for values, version in outcome.effects]
+        effect = operation.effect
+        return self._reader(operation.name, effect.keys, effect.version, effect.each).all(command)
+
+    def _reader(self, name: str, keys: tuple[str, ...], version: str, each: str) -> "_EffectReader":
+        reader = self._effects.get(name)
+        if reader is None:
+            reader = self._effects[name] = _EffectReader(name, keys, version, each)
+        return reader
+
+
+class _EffectReader:
+    """Reads the identities of effects off commands and events; what a command does not say reads as empty."""
+
+    def __init__(self, name: str, keys: tuple[str, ...], version: str, each: str) -> None:
+        self.name = name
+        self._keys = keys
+        self._version = version
+        self._each = each
+        self._values: Values | None = None
+
+    def one(self, struct: Any) -> tuple[str, int]:
+        """The identity and version of the effect of a command or event."""
+        if self._values is None:
+            complete = set(self._keys) <= set(struct.__struct_fields__)
+            self._values = extractor(self._keys) if complete else self._tolerant
+        version = version_number(getattr(struct, self._version, 0)) if self._version else 0
+        return effect_id(self.name, self._values(struct)), version
+
+    def all(self, struct: Any) -> list[tuple[str, int]]:
+        """The identities of all effects. Lines of one document that are the same fact are one effect."""
+        if not self._each:
+            return [self.one(struct)]
+        identities: dict[str, int] = {}
+        for element in getattr(struct, self._each):
+            values = tuple(getattr(element, key, None) or getattr(struct, key, "") for key in self._keys)
+            identities[effect_id(self.name, values)] = 0
+        return list(identities.items())
+
+    def _tolerant(self, struct: Any) -> tuple[str, ...]:
+        return tuple(str(getattr(struct, key, "")) for key in self._keys)

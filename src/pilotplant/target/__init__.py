@@ -1,0 +1,1 @@
+"""The middleware under test: how it is described, started, reached and stopped."""

@@ -1,0 +1,121 @@
+"""A target that is started by a command: a process of its own, watched by a warden, ended with everything it started."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from pilotplant.model.errors import TargetError
+from pilotplant.target import warden
+from pilotplant.target.model import Start
+
+_LOOK_EVERY_S = 0.02
+_SIGNALS = {"TERM": signal.SIGTERM, "INT": signal.SIGINT, "KILL": signal.SIGKILL}
+
+
+def free_port() -> int:
+    """A port that was free a moment ago, for a target that has to be told its port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class TargetProcess:
+    """The middleware as a child process."""
+
+    def __init__(self, start: Start, placeholders: Mapping[str, str], environment: Mapping[str, str], log: Path) -> None:
+        self._start = start
+        self._fill = placeholders
+        self._environment = environment
+        self._log = log
+        self._warden: asyncio.subprocess.Process | None = None
+        self.process_id = 0
+
+    async def start(self) -> None:
+        """Start it and wait until it is ready."""
+        command = [self._filled(part) for part in self._start.command]
+        own = {name: self._filled(value) for name, value in self._start.environment.items()}
+        with self._log.open("ab") as log:
+            self._warden = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-S",
+                "-E",
+                warden.__file__,
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                cwd=self._filled(self._start.directory) or None,
+                env={**os.environ, **self._environment, **own},
+                start_new_session=True,
+            )
+        assert self._warden.stdout is not None
+        line = await self._warden.stdout.readline()
+        if not line.strip().isdigit():
+            raise TargetError(f"the target did not start: {self._last_words()}")
+        self.process_id = int(line)
+        if self._start.ready is not None:
+            await self._until_ready(self._filled(self._start.ready.url), self._start.ready.within)
+
+    async def stop(self) -> None:
+        """End it, kindly first, and see it gone."""
+        process = self._warden
+        if process is None:
+            return
+        if process.returncode is None:
+            if self.process_id:
+                warden.end_group(self.process_id, _SIGNALS[self._start.stop.signal])
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._start.stop.within):
+                        await process.wait()
+                warden.end_group(self.process_id, signal.SIGKILL)
+            if process.returncode is None:
+                assert process.stdin is not None
+                process.stdin.close()
+                await process.wait()
+        self._warden = None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, or nothing while it runs."""
+        return self._warden.returncode if self._warden is not None else None
+
+    def _filled(self, text: str) -> str:
+        for name, value in self._fill.items():
+            text = text.replace("{" + name + "}", value)
+        return text
+
+    async def _until_ready(self, url: str, within_s: float) -> None:
+        reason = "no answer"
+        async with httpx.AsyncClient(timeout=1.0, trust_env=False) as client:
+            try:
+                async with asyncio.timeout(within_s):
+                    while True:
+                        if self.exit_code is not None:
+                            raise TargetError(f"the target ended with {self.exit_code}: {self._last_words()}")
+                        try:
+                            answer = await client.get(url)
+                        except httpx.HTTPError as error:
+                            reason = type(error).__name__
+                        else:
+                            if answer.status_code < 400:
+                                return
+                            reason = f"status {answer.status_code}"
+                        await asyncio.sleep(_LOOK_EVERY_S)
+            except TimeoutError:
+                said = self._last_words()
+                raise TargetError(f"the target was not ready within {within_s:g} s ({url}: {reason}); {said}") from None
+
+    def _last_words(self) -> str:
+        try:
+            lines = self._log.read_text("utf-8", "replace").strip().splitlines()
+        except OSError:
+            lines = []
+        return f"it said: {' | '.join(lines[-3:])[:600]}" if lines else "it said nothing"
