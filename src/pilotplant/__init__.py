@@ -3,14 +3,14 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from pilotplant.version import __version__
+
 if TYPE_CHECKING:
     from pilotplant.checks.finding import Finding as Finding
     from pilotplant.ledger.reader import Ledger as Ledger
     from pilotplant.model.errors import PilotplantError as PilotplantError
     from pilotplant.model.verdict import Verdict as Verdict
     from pilotplant.run.running import run_scenario as run_scenario
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Finding": "pilotplant.checks.finding",

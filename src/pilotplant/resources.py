@@ -1,8 +1,8 @@
 """Finds the project that a command works in, and by name the documents in it.
 
 First hit wins: `--project` or `PILOTPLANT_PROJECT`; the nearest folder upwards with `pilotplant.toml`, or with
-`[tool.pilotplant]` in its `pyproject.toml`; the content that ships with Pilotplant. A project's own documents hide those
-of the same name that ship.
+`[tool.pilotplant]` in its `pyproject.toml`; the content that ships with Pilotplant. A project's own documents hide
+those of the same name that ship.
 """
 
 import os

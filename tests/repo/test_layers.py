@@ -11,6 +11,7 @@ import pytest
 
 # The order of ARCHITECTURE.md, lowest first.
 ORDER = (
+    "version",
     "model",
     "resources",
     "configuration",

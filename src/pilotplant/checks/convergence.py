@@ -37,6 +37,8 @@ class Convergence(Check):
         for record in self._differing:
             if record.effect in open_effects or record.effect in repeated or record.effect in self.promises.undone:
                 continue
+            if self.promises.withdrawn_effect(record.effect):
+                continue
             where = self.case.system(record.system)
             what = effect_in_words(record.effect)
             proof = self.case.proof(record, where, record.difference)

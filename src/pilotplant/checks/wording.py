@@ -24,7 +24,9 @@ def effect_in_words(effect: str, version: int = 0) -> str:
     if template is None:
         return f"{name} {' '.join(keys)}".strip()
     lot = f" lot {keys[4]}" if name == "erp.stock.post" and len(keys) > 4 and keys[4] else ""
-    return template.format(*keys, revision=letters(version) or "?", lot=lot)
+    if not version:
+        template = template.replace("/{revision}", "")
+    return template.format(*keys, revision=letters(version), lot=lot)
 
 
 def plant_of(effect: str) -> str:

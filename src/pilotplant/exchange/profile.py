@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationInfo, field_validator
 
 from pilotplant.exchange.limits.limit import LimitSpec, limit_kinds
 from pilotplant.systems.catalog import kinds
@@ -45,6 +45,14 @@ class Latency(BaseModel):
     p95_ms: Annotated[float, Field(ge=0)] = 0.0
 
 
+def _limit(entry: Any) -> Any:
+    if isinstance(entry, LimitSpec):
+        return entry
+    if not isinstance(entry, dict) or entry.get("kind") not in limit_kinds():
+        raise ValueError(f"a limit needs a `kind`, one of {', '.join(limit_kinds())}")
+    return limit_kinds()[entry["kind"]].model_validate(entry)
+
+
 class ProfileSpec(BaseModel):
     """A profile as a YAML document describes it."""
 
@@ -55,7 +63,7 @@ class ProfileSpec(BaseModel):
     about: str = ""
     imitates: str = ""
     auth: Auth = OAuth2(kind="oauth2")
-    limits: list[LimitSpec] = []
+    limits: list[Annotated[SerializeAsAny[LimitSpec], BeforeValidator(_limit)]] = []
     idempotency: Literal["none", "strict", "stripe"] = "none"
     """What an `idempotency-key` means: nothing; required and accepted once; replays the first answer."""
     latency: Latency = Latency()
@@ -69,11 +77,6 @@ class ProfileSpec(BaseModel):
             raise ValueError(f"there is no system `{value}`; known are {', '.join(kinds())}")
         return value
 
-    @field_validator("limits", mode="before")
-    @classmethod
-    def _limit_by_kind(cls, value: Any) -> Any:
-        return [_limit(entry) for entry in value] if isinstance(value, list) else value
-
     @field_validator("behaviour", mode="before")
     @classmethod
     def _behaviour_of_system(cls, value: Any, info: ValidationInfo) -> Any:
@@ -83,11 +86,3 @@ class ProfileSpec(BaseModel):
     def parameters(self) -> Any:
         """The settings of the system's behaviour."""
         return self.behaviour if self.behaviour is not None else kinds()[self.system].parameters()
-
-
-def _limit(entry: Any) -> Any:
-    if isinstance(entry, LimitSpec):
-        return entry
-    if not isinstance(entry, dict) or entry.get("kind") not in limit_kinds():
-        raise ValueError(f"a limit needs a `kind`, one of {', '.join(limit_kinds())}")
-    return limit_kinds()[entry["kind"]].model_validate({k: v for k, v in entry.items() if k != "kind"})

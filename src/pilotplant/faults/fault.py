@@ -37,6 +37,7 @@ class Fault(BaseModel, ABC):
 
     KIND: ClassVar[str]
 
+    fault: str
     match: Match = Match()
     probability: Annotated[float, Field(gt=0, le=1)] = 1.0
     nth: Annotated[int, Field(ge=1)] | None = None

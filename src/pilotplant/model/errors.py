@@ -139,7 +139,7 @@ class Problem:
     help: str = ""
 
 
-@dataclass
+@dataclass(eq=False)
 class DocumentError(PilotplantError):
     """Documents are wrong; all problems of all documents are carried at once."""
 

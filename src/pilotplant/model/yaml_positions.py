@@ -102,7 +102,11 @@ def _refuse_unprintable(text: str) -> None:
     if found := _UNPRINTABLE.search(text):
         lines = LINE_BREAK.split(text[: found.start()])
         column = len(lines[-1]) + 1
-        raise _stop(f"the character U+{ord(found[0]):04X} is not text", Place(len(lines), column, column + 1), help="Save it as UTF-8.")
+        raise _stop(
+            f"the character U+{ord(found[0]):04X} is not text",
+            Place(len(lines), column, column + 1),
+            help="Save it as UTF-8.",
+        )
 
 
 def _stop(message: str, place: Place, code: str = "PP-YAML-SYNTAX", help: str = "") -> Unreadable:

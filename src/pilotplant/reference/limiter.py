@@ -27,17 +27,31 @@ class Limiter:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Wait for a turn and keep it for the length of a call."""
-        await self._turns.acquire()
+        await self._take()
         try:
-            while (pause_s := self._resume_at - self._clock.monotonic()) > 0:
-                await self._clock.sleep(pause_s)
             yield
         finally:
-            if self._owed:
-                self._owed -= 1
-                self._withdrawn += 1
-            else:
-                self._turns.release()
+            self._give_back()
+
+    async def _take(self) -> None:
+        while True:
+            await self._turns.acquire()
+            try:
+                while (pause_s := self._resume_at - self._clock.monotonic()) > 0:
+                    await self._clock.sleep(pause_s)
+            except BaseException:
+                self._give_back()
+                raise
+            if not self._owed:
+                return
+            self._give_back()  # fewer are allowed than when this turn was taken
+
+    def _give_back(self) -> None:
+        if self._owed:
+            self._owed -= 1
+            self._withdrawn += 1
+        else:
+            self._turns.release()
 
     def hold_back(self, pause_s: float, *, narrow: bool) -> None:
         """The system asked for patience; `narrow` if because of too many requests."""

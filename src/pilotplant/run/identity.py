@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-import pilotplant
+from pilotplant.version import __version__
 
 
 class RunInfo(msgspec.Struct, kw_only=True):
@@ -32,6 +32,8 @@ class RunInfo(msgspec.Struct, kw_only=True):
     limits_of_evidence: list[str] = []
     data_digest: str = ""
     stimuli_digest: str = ""
+    duration_s: float = 0.0
+    notes: list[str] = []
     ended: str = ""
 
     def write(self, directory: Path) -> None:
@@ -62,7 +64,7 @@ def new_directory(runs: Path, scenario: str, moment: datetime) -> Path:
 
 def versions() -> dict[str, str]:
     """What this run was made with."""
-    found = {"pilotplant": pilotplant.__version__, "python": platform.python_version(), "platform": sys.platform}
+    found = {"pilotplant": __version__, "python": platform.python_version(), "platform": sys.platform}
     for package in ("simpy", "msgspec", "starlette", "uvicorn", "pydantic"):
         found[package] = version(package)
     return found

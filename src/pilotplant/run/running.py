@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 import time
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp
 
-from pilotplant.checks.judge import Judgement, judge
+from pilotplant.checks.judge import judge
 from pilotplant.checks.result import Result
 from pilotplant.contracts.openapi import documents
 from pilotplant.drive.live.host import Host
@@ -23,14 +24,13 @@ from pilotplant.flows.expansion import Expander
 from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import Crash, Quiesce, Restart
 from pilotplant.model.errors import InternalError, PilotplantError, TargetError
-from pilotplant.model.verdict import Exit, Verdict, worst
 from pilotplant.resources import Project, find_project
 from pilotplant.run.comparison import compare
 from pilotplant.run.identity import RunInfo, git_revision, new_directory, versions
 from pilotplant.run.preparation import Data, Prepared, generate_data, prepare
 from pilotplant.run.quiescence import Rest, until_quiet
 from pilotplant.run.stimulation import Stimulation
-from pilotplant.run.summary import limits_of_evidence, summary_of
+from pilotplant.run.summary import limits_of_evidence, result_of
 from pilotplant.scenario.loading import Setup, load_scenario, load_target
 from pilotplant.target.addresses import environment
 from pilotplant.target.model import TargetSpec
@@ -63,6 +63,7 @@ class RunRequest:
     elsewhere: Callable[[Prepared], ASGIApp]
     directory: Path | None = None
     argv: Sequence[str] = ()
+    overrides: Sequence[str] = ()
     on_progress: Callable[[Progress], None] = _silent
 
 
@@ -127,17 +128,14 @@ def run(request: RunRequest) -> Finished:
     finally:
         info.stimuli_digest = trace.stimuli_digest
         info.write(directory)
-    took_s = time.monotonic() - clock
+    info.duration_s = round(time.monotonic() - clock, 3)
+    info.notes = trace.notes
+    info.write(directory)
     request.on_progress(Progress("judging"))
     judgement = judge(
         Ledger(directory), request.setup.flows, target=request.target.target, expressions=scenario.thresholds
     )
-    return Finished(_result(info, request, judgement, trace, took_s), directory, judgement.crashed)
-
-
-def rejudge(directory: Path, info: RunInfo, flows: Sequence[Any], expressions: Sequence[str]) -> Judgement:
-    """Judge a run again, from its directory alone."""
-    return judge(Ledger(directory), flows, target=info.target, expressions=expressions)
+    return Finished(result_of(info, scenario.about, judgement), directory, judgement.crashed)
 
 
 class _Live:
@@ -206,7 +204,7 @@ class _Live:
     async def _drive(self, prepared: Prepared, expander: Expander) -> None:
         request, host = self._request, prepared.host
         stimulation = Stimulation(request.setup.scenario.stimuli, prepared.estate)
-        host.world.advance()
+        host.begin()
         stimulation.start(host.world.env.now)
         while not stimulation.finished:
             request.on_progress(Progress("driving", stimulation.done, len(stimulation.plan)))
@@ -293,7 +291,7 @@ def _info(request: RunRequest, directory: Path, started: datetime, data: Data) -
         mode="live",
         seed=request.seed,
         argv=list(request.argv),
-        repro=f"pilotplant run {scenario.scenario} --target {request.target.target} --seed {request.seed}",
+        repro=_repro(request),
         started=started.isoformat(timespec="milliseconds"),
         versions=versions(),
         git=git_revision(request.project.root),
@@ -303,42 +301,10 @@ def _info(request: RunRequest, directory: Path, started: datetime, data: Data) -
     )
 
 
-def _result(
-    info: RunInfo, request: RunRequest, judgement: Judgement, trace: _Trace, took_s: float
-) -> Result:
-    codes = [Exit.PASS]
-    if judgement.crashed:
-        codes.append(Exit.INTERNAL)
-    if any(check.verdict is Verdict.FAIL for check in judgement.checks):
-        codes.append(Exit.VIOLATION)
-    if judgement.missed:
-        codes.append(Exit.THRESHOLD)
-    if judgement.verdict is Verdict.UNKNOWN:
-        codes.append(Exit.UNKNOWN)
-    return Result(
-        scenario=info.scenario,
-        about=request.setup.scenario.about,
-        target=info.target,
-        mode=info.mode,
-        seed=info.seed,
-        verdict=judgement.verdict,
-        exit=int(worst(codes)),
-        summary=summary_of(judgement),
-        started=info.started,
-        duration_s=round(took_s, 3),
-        counts=judgement.counts,
-        checks=judgement.checks,
-        findings=judgement.findings,
-        doubts=judgement.doubts,
-        thresholds=judgement.thresholds,
-        figures=judgement.figures,
-        board=judgement.board,
-        faults=judgement.faults,
-        untested=tuple(request.setup.untested),
-        notes=(*info.limits_of_evidence, *trace.notes),
-        data_digest=info.data_digest,
-        stimuli_digest=trace.stimuli_digest,
-        repro=info.repro,
-    )
-
-
+def _repro(request: RunRequest) -> str:
+    """The command that replays this run."""
+    scenario = request.setup.scenario.scenario
+    words = ["pilotplant", "run", scenario, "--target", request.target.target, "--seed", str(request.seed)]
+    for override in request.overrides:
+        words += ["--set", override]
+    return shlex.join(words)

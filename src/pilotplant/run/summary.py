@@ -1,9 +1,54 @@
-"""One sentence about a run, and what its evidence cannot show."""
+"""The result of a run from its judgement: verdict, exit code, one sentence, and what the evidence cannot show."""
 
 from pilotplant.checks.judge import Judgement
-from pilotplant.model.verdict import Verdict
+from pilotplant.checks.result import Result
+from pilotplant.model.verdict import Exit, Verdict, worst
+from pilotplant.run.identity import RunInfo
 from pilotplant.scenario.loading import Setup
 from pilotplant.target.model import TargetSpec
+
+
+def result_of(info: RunInfo, about: str, judgement: Judgement) -> Result:
+    """The result of a run."""
+    return Result(
+        scenario=info.scenario,
+        about=about,
+        target=info.target,
+        mode=info.mode,
+        seed=info.seed,
+        verdict=judgement.verdict,
+        exit=int(exit_of(judgement)),
+        summary=summary_of(judgement),
+        started=info.started,
+        duration_s=info.duration_s,
+        counts=judgement.counts,
+        checks=judgement.checks,
+        findings=judgement.findings,
+        doubts=judgement.doubts,
+        thresholds=judgement.thresholds,
+        figures=judgement.figures,
+        board=judgement.board,
+        faults=judgement.faults,
+        untested=tuple(info.limits_of_evidence),
+        notes=tuple(info.notes),
+        data_digest=info.data_digest,
+        stimuli_digest=info.stimuli_digest,
+        repro=info.repro,
+    )
+
+
+def exit_of(judgement: Judgement) -> Exit:
+    """The exit code that a judgement stands for."""
+    codes = [Exit.PASS]
+    if judgement.crashed:
+        codes.append(Exit.INTERNAL)
+    if any(check.verdict is Verdict.FAIL for check in judgement.checks):
+        codes.append(Exit.VIOLATION)
+    if judgement.missed:
+        codes.append(Exit.THRESHOLD)
+    if judgement.verdict is Verdict.UNKNOWN:
+        codes.append(Exit.UNKNOWN)
+    return worst(codes)
 
 
 def summary_of(judgement: Judgement) -> str:

@@ -1,10 +1,11 @@
 """From names to checked documents: a scenario with its estate, profiles and flows; a target. All problems come at once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,13 +15,15 @@ from pilotplant.flows.grammar import FlowSpec
 from pilotplant.model.documents import Document, Problems
 from pilotplant.model.errors import DocumentError, UsageError
 from pilotplant.model.threshold import read as read_threshold
-from pilotplant.resources import Project
+from pilotplant.resources import Kind, Project
 from pilotplant.scenario.model import ScenarioSpec
+from pilotplant.scenario.overrides import overridden
 from pilotplant.systems import catalog
 from pilotplant.systems.estate import EstateSpec
 from pilotplant.target.model import DeliverSpec, TargetSpec
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -61,39 +64,53 @@ def load_estate(project: Project, name: str) -> EstateSetup:
 
 def load_scenario(project: Project, name: str) -> Setup:
     """A scenario with everything that it names."""
+    return load_scenarios(project, [name], [])[0]
+
+
+def load_scenarios(project: Project, names: Iterable[str], overrides: Iterable[str]) -> list[Setup]:
+    """Several scenarios, each with `a.b=c` overrides applied; the problems of all of them are reported together."""
     problems = Problems()
-    loaded = _read(project.find("scenarios", name), ScenarioSpec, problems)
-    setup: EstateSetup | None = None
+    setups = [_scenario(project, project.find("scenarios", name), tuple(overrides), problems) for name in names]
+    problems.raise_if_any()
+    return [setup for setup in setups if setup is not None]
+
+
+def validate_all(project: Project) -> list[str]:
+    """Check every document of the project; returns what was checked."""
+    problems = Problems()
+    checked: list[str] = []
+    for path in project.names("scenarios").values():
+        _scenario(project, path, (), problems)
+    for name in project.names("estates"):
+        _estate(project, name, problems)
+    for name in project.names("flows"):
+        _flow(project, name, problems)
+    for path in project.names("profiles").values():
+        _read(path, ProfileSpec, problems)
+    for name in project.names("targets"):
+        _target(project, name, problems)
+    problems.raise_if_any()
+    for kind in ("scenarios", "estates", "flows", "profiles", "targets"):
+        checked.extend(f"{kind}/{name}" for name in project.names(kind))
+    return checked
+
+
+def _scenario(project: Project, path: Path, overrides: tuple[str, ...], problems: Problems) -> Setup | None:
+    loaded = _read(path, ScenarioSpec, problems)
+    if loaded is None:
+        return None
+    document, scenario = loaded
+    if overrides:
+        scenario = overridden(scenario, overrides)
+    setup = _named(project, document, ("estate",), "estates", scenario.estate, problems, _estate)
     flows: list[FlowSpec] = []
-    if loaded is not None:
-        document, scenario = loaded
-        setup = _named(project, document, ("estate",), "estates", scenario.estate, problems, _estate)
-        for position, flow_name in enumerate(scenario.flows):
-            flow = _named(project, document, ("flows", position), "flows", flow_name, problems, _flow)
-            if flow is not None:
-                flows.append(flow)
-        _report(document, _scenario_flaws(scenario, setup), problems)
-    problems.raise_if_any()
-    assert loaded is not None and setup is not None
-    return Setup(loaded[1], setup, flows)
-
-
-def load_flow(project: Project, name: str) -> FlowSpec:
-    """A flow by itself."""
-    problems = Problems()
-    flow = _flow(project, name, problems)
-    problems.raise_if_any()
-    assert flow is not None
-    return flow
-
-
-def load_profile(path: Path) -> ProfileSpec:
-    """A profile by itself."""
-    problems = Problems()
-    loaded = _read(path, ProfileSpec, problems)
-    problems.raise_if_any()
-    assert loaded is not None
-    return loaded[1]
+    for position, flow_name in enumerate(scenario.flows):
+        flow = _named(project, document, ("flows", position), "flows", flow_name, problems, _flow)
+        if flow is not None:
+            flows.append(flow)
+    _report(document, _scenario_flaws(scenario, setup), problems)
+    _check_parameters(document, scenario, problems)
+    return Setup(scenario, setup, flows) if setup is not None else None
 
 
 def load_target(project: Project, name: str) -> TargetSpec:
@@ -103,11 +120,17 @@ def load_target(project: Project, name: str) -> TargetSpec:
             raise UsageError(f"{name!r} is not an address; write it like http://127.0.0.1:8080/events")
         return TargetSpec(target=name, deliver=DeliverSpec(url=name))
     problems = Problems()
-    loaded = _read(project.find("targets", name), TargetSpec, problems)
-    if loaded is not None:
-        _report(loaded[0], _target_flaws(loaded[1]), problems)
+    target = _target(project, name, problems)
     problems.raise_if_any()
-    assert loaded is not None
+    assert target is not None
+    return target
+
+
+def _target(project: Project, name: str, problems: Problems) -> TargetSpec | None:
+    loaded = _read(project.find("targets", name), TargetSpec, problems)
+    if loaded is None:
+        return None
+    _report(loaded[0], _target_flaws(loaded[1]), problems)
     return loaded[1]
 
 
@@ -120,15 +143,22 @@ def _read(path: Path, model: type[M], problems: Problems) -> tuple[Document, M] 
         return None
 
 
-def _named(project, document, place, kind, name, problems, load):  # type: ignore[no-untyped-def]
+def _named(
+    project: Project,
+    document: Document,
+    place: tuple[str | int, ...],
+    kind: Kind,
+    name: str,
+    problems: Problems,
+    load: Callable[[Project, str, Problems], T | None],
+) -> T | None:
     """What a document names: loaded, or the name reported where it stands."""
     names = project.names(kind)
-    if name not in names:
-        problems.add(
-            document.problem(place, "PP-NOT-FOUND", f"there is no {kind[:-1]} `{name}`", given=name, candidates=names)
-        )
-        return None
-    return load(project, name, problems)
+    if name in names:
+        return load(project, name, problems)
+    message = f"there is no {kind[:-1]} `{name}`"
+    problems.add(document.problem(place, "PP-NOT-FOUND", message, given=name, candidates=names))
+    return None
 
 
 def _estate(project: Project, name: str, problems: Problems) -> EstateSetup | None:
@@ -186,8 +216,6 @@ def _estate_flaws(estate: EstateSpec) -> Iterator[Flaw]:
 
 
 def _zone_exists(name: str) -> bool:
-    from zoneinfo import ZoneInfo
-
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -204,16 +232,6 @@ def _scenario_flaws(scenario: ScenarioSpec, setup: EstateSetup | None) -> Iterat
         kind = stimulus.do.partition(".")[0]
         if setup is not None and kind not in setup.estate.systems:
             yield Flaw(("stimuli", position, "do"), f"the estate has no `{kind}` that could do this", code="PP-VALUE")
-        try:
-            stimuli[stimulus.do].parameters.model_validate(stimulus.with_)
-        except ValidationError as error:
-            for detail in error.errors():
-                place = ("stimuli", position, "with", *detail["loc"])
-                fields = tuple(stimuli[stimulus.do].parameters.model_fields)
-                given = str(detail["loc"][-1]) if detail["type"] == "extra_forbidden" else ""
-                message = f"unknown field `{given}`" if given else detail["msg"]
-                code = "PP-FIELD-UNKNOWN" if given else "PP-VALUE"
-                yield Flaw(place, message, given, fields, code)
     for position, expression in enumerate(scenario.thresholds):
         try:
             read_threshold(expression)
@@ -225,6 +243,17 @@ def _scenario_flaws(scenario: ScenarioSpec, setup: EstateSetup | None) -> Iterat
         if operation and operation not in named:
             place = ("faults", position, "match", "operation")
             yield Flaw(place, f"there is no operation or event `{operation}`", operation, tuple(named))
+
+
+def _check_parameters(document: Document, scenario: ScenarioSpec, problems: Problems) -> None:
+    """What a scenario gives a stimulus under `with`, against what that stimulus takes."""
+    for position, stimulus in enumerate(scenario.stimuli):
+        known = catalog.stimuli().get(stimulus.do)
+        if known is not None:
+            try:
+                known.parameters.model_validate(stimulus.with_)
+            except ValidationError as error:
+                problems.extend(document.problems_of(error, known.parameters, at=("stimuli", position, "with")))
 
 
 def _target_flaws(target: TargetSpec) -> Iterator[Flaw]:

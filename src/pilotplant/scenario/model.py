@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
 from pilotplant.faults.fault import Fault, fault_kinds
 from pilotplant.model.durations import Duration, Rate
@@ -34,6 +34,14 @@ class StimulusSpec(BaseModel):
         return self
 
 
+def _fault(entry: Any) -> Any:
+    if isinstance(entry, Fault):
+        return entry
+    if not isinstance(entry, dict) or entry.get("fault") not in fault_kinds():
+        raise ValueError(f"a fault needs `fault`, one of {', '.join(fault_kinds())}")
+    return fault_kinds()[entry["fault"]].model_validate(entry)
+
+
 class QuiescenceSpec(BaseModel):
     """When the estate counts as being at rest, in wire time."""
 
@@ -54,20 +62,7 @@ class ScenarioSpec(BaseModel):
     speed: Annotated[float, Field(gt=0, le=100_000)] = 1.0
     """Business seconds per wire second."""
     stimuli: list[StimulusSpec] = []
-    faults: list[Fault] = []
+    faults: list[Annotated[SerializeAsAny[Fault], BeforeValidator(_fault)]] = []
     flows: Annotated[list[str], Field(min_length=1)]
     thresholds: list[str] = []
     quiescence: QuiescenceSpec = QuiescenceSpec()
-
-    @field_validator("faults", mode="before")
-    @classmethod
-    def _fault_by_kind(cls, value: Any) -> Any:
-        return [_fault(entry) for entry in value] if isinstance(value, list) else value
-
-
-def _fault(entry: Any) -> Any:
-    if isinstance(entry, Fault):
-        return entry
-    if not isinstance(entry, dict) or entry.get("fault") not in fault_kinds():
-        raise ValueError(f"a fault needs `fault`, one of {', '.join(fault_kinds())}")
-    return fault_kinds()[entry["fault"]].model_validate({k: v for k, v in entry.items() if k != "fault"})

@@ -83,6 +83,8 @@ class Promises:
         self.finished: list[Instance] = []
         self.expanded = 0
         self.settled: Quiesce | None = None
+        self.withdrawn: set[str] = set()
+        """Subjects that were withdrawn, also after they were carried out."""
         self.undone: dict[str, int] = {}
         """Facts that were taken back and not booked again."""
         self.repeats: dict[str, list[Commit]] = defaultdict(list)
@@ -249,6 +251,7 @@ class Promises:
         if name in self._triggers:
             self.triggers[record.seq] = record
         if name in self._cancels:
+            self.withdrawn.add(record.effect.partition("|")[2])
             for instance in self._about(record.effect.partition("|")[2]):
                 if self.case.flows[instance.flow].cancelled_by == name:
                     instance.withdrawn = record.seq
@@ -315,6 +318,11 @@ class Promises:
         if self.released(instance):
             return []
         return [promise for promise in instance.open.values() if not self.overtaken(promise)]
+
+    def withdrawn_effect(self, effect: str) -> bool:
+        """Whether the newest promise of a state effect was withdrawn: then either version may be held."""
+        latest = self._latest.get(effect)
+        return latest is not None and latest.subject in self.withdrawn
 
     def unsettled_effects(self) -> set[str]:
         """Effects that are still promised: refused, withdrawn, overtaken, or missing and reported as such."""

@@ -84,7 +84,6 @@ class Host:
             self.ledger.write(FaultArmed, self.world.env.now, self.faults.label(number))
         for system in self.estate:
             system.listeners.append(self._route)
-        self.estate.start()
         self._pacer.arm()
         self._flushing = asyncio.create_task(self._flush())
         self._gc_threshold = gc.get_threshold()
@@ -138,6 +137,11 @@ class Host:
             accepts=accepts,
         )
         self.webhooks.append(webhook)
+
+    def begin(self) -> None:
+        """Let the plants work. Only now, so that no event is stated before those whom it concerns are listening."""
+        self.world.advance()
+        self.estate.start()
 
     def heal(self) -> None:
         """Lift all faults: nothing strikes any more, and what was held is let go."""

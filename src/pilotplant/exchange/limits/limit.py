@@ -17,6 +17,8 @@ class LimitSpec(BaseModel, ABC):
 
     KIND: ClassVar[str]
 
+    kind: str
+
     @abstractmethod
     def build(self) -> "Limit":
         """A limit with these settings and no history."""

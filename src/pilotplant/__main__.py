@@ -1,0 +1,5 @@
+"""`python -m pilotplant`."""
+
+from pilotplant.cli.main import main
+
+main()

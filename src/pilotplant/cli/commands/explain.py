@@ -1,0 +1,50 @@
+"""`pilotplant explain`: what a code or name means, from the registries that the program itself uses."""
+
+from typing import Annotated
+
+import typer
+
+from pilotplant.cli.frame import guarded
+from pilotplant.model.verdict import Exit
+
+
+@guarded
+def explain(
+    code: Annotated[str, typer.Argument(metavar="CODE", help="An error code, a problem, a check, a fault, an operation.")],
+) -> int:
+    """Say what an error code, a problem of a simulator, a check, a fault or an operation means."""
+    from pilotplant.model.errors import UsageError
+    from pilotplant.model.suggestions import did_you_mean
+
+    known = _everything()
+    text = known.get(code) or known.get(code.upper())
+    if text is None:
+        raise UsageError(f"nothing is called `{code}`{did_you_mean(code, known)}")
+    print(text)
+    return Exit.PASS
+
+
+def _everything() -> dict[str, str]:
+    from pilotplant.checks.judge import checks
+    from pilotplant.faults.fault import fault_kinds
+    from pilotplant.model.errors import REGISTRY
+    from pilotplant.model.problem import PROBLEMS
+    from pilotplant.systems import catalog
+
+    operations = catalog.operations()
+    told = {
+        code: f"{code} (exit {int(kind.exit)})\n  {kind.meaning}\n  help: {kind.help}" for code, kind in REGISTRY.items()
+    }
+    for code, problem in PROBLEMS.items():
+        definite = "nothing was changed, for certain" if problem.definite else "whether anything was changed is open"
+        told[code] = f"{code}: HTTP {problem.status}, {problem.title}\n  {problem.__doc__}\n  A caller knows: {definite}."
+    for name, check in checks().items():
+        told[name] = f"check {name}\n  {check.ABOUT}\n  {(check.__doc__ or '').strip()}"
+    for name, fault in fault_kinds().items():
+        told[name] = f"fault {name}\n  {(__import__(fault.__module__, fromlist=['_']).__doc__ or '').strip()}"
+    for name, operation in operations.items():
+        refusals = ", ".join(rejection.code for rejection in operation.rejects) or "nothing of its own"
+        told[name] = f"operation {name}: {operation.method} {operation.path}\n  {operation.about}\n  May refuse with: {refusals}"
+    for name, event in catalog.events().items():
+        told[name] = f"event {name}\n  {event.about}\n  Keys: {', '.join(event.keys)}"
+    return told

@@ -1,0 +1,33 @@
+"""`pilotplant report`: judge a run again from its directory, and make its reports again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pilotplant.cli.frame import FormatOption, ProjectOption, guarded, open_project, settings_of
+from pilotplant.model.verdict import Exit
+
+
+@guarded
+def report(
+    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run directory or its name; the latest if none.")] = "",
+    reports: Annotated[
+        str | None, typer.Option("--report", metavar="LIST", help="html,junit,json,md,github [json,junit,md,html]")
+    ] = None,
+    project: ProjectOption = None,
+    format_: FormatOption = None,
+) -> int:
+    """Judge a run again from its ledger and make its reports again. The exit code is that of the verdict."""
+    from pilotplant.reporting import text
+    from pilotplant.reporting.catalog import reporters
+    from pilotplant.run.again import judge_again
+    from pilotplant.run.latest import run_directory
+
+    found = open_project(project)
+    settings = settings_of(found, reports=reports, format=format_)
+    directory = run_directory(settings.out or found.runs_dir(), run)
+    result = judge_again(directory)
+    written: dict[str, Path] = {name: reporters()[name](result, directory) for name in settings.reports}
+    print(text.render(result, report=str(written.get("html") or directory)))
+    return Exit(result.exit)

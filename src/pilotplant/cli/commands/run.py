@@ -1,0 +1,143 @@
+"""`pilotplant run`: scenarios against a target, judged."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pilotplant.cli.frame import FormatOption, ProjectOption, guarded, open_project, print_json, settings_of
+from pilotplant.model.verdict import Exit, worst
+
+if TYPE_CHECKING:
+    from pilotplant.configuration import Settings
+    from pilotplant.resources import Project
+    from pilotplant.run.running import Finished, RunRequest
+
+
+@guarded
+def run(
+    scenarios: Annotated[list[str], typer.Argument(metavar="SCENARIO…", help="Names of scenarios, or YAML files.")],
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="NAME|FILE|URL", help="The middleware under test. [reference]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Replay this seed. [0]")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="A.B=C", help="Override a field of the scenario.")
+    ] = None,
+    repeat: Annotated[int, typer.Option("--repeat", metavar="N", min=1, help="Run so often, with consecutive seeds.")] = 1,
+    report: Annotated[
+        str | None, typer.Option("--report", metavar="LIST", help="html,junit,json,md,github [json,junit,md,html]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where run directories go. [reports/runs]")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, start nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    project: ProjectOption = None,
+    format_: FormatOption = None,
+) -> int:
+    """Run scenarios against a middleware and judge what it did.
+
+    Exit codes: 0 pass, 1 violation, 2 invalid input, 3 threshold missed, 4 unknown, 5 target unreachable, 70 internal
+    error, 130 interrupted.
+    """
+    from pilotplant.reporting.catalog import reporters
+    from pilotplant.scenario.loading import load_scenarios, load_target
+
+    found = open_project(project)
+    settings = settings_of(found, seed=seed, target=target, reports=report, out=out, format=format_)
+    _check_reports(settings.reports, tuple(reporters()))
+    setups = load_scenarios(found, scenarios, set_ or [])
+    chosen = load_target(found, settings.target)
+    if dry_run:
+        for setup in setups:
+            print(f"{setup.scenario.scenario}: valid, {len(setup.scenario.stimuli)} stimuli, target {chosen.target}")
+        return Exit.PASS
+    codes: list[Exit] = []
+    finished: list[Finished] = []
+    first = settings.seed or 0
+    for setup in setups:
+        for number in range(first, first + repeat):
+            request = _request(found, settings, setup, chosen, number, set_ or [])
+            done = _run_one(request, settings, quiet or settings.format == "json")
+            finished.append(done)
+            codes.append(Exit(done.result.exit))
+    if settings.format == "json":
+        print_json([{"directory": str(done.directory), **_brief(done)} for done in finished])
+    return worst(codes)
+
+
+def _request(found: "Project", settings: "Settings", setup, chosen, seed: int, overrides: list[str]) -> "RunRequest":  # type: ignore[no-untyped-def]
+    from datetime import UTC, datetime
+
+    from pilotplant.control.application import Control
+    from pilotplant.run.identity import new_directory
+    from pilotplant.run.running import RunRequest
+
+    runs = settings.out or found.runs_dir()
+    directory = new_directory(runs, setup.scenario.scenario, datetime.now(UTC))
+    return RunRequest(
+        found,
+        setup,
+        chosen,
+        seed,
+        lambda prepared: Control(prepared).application(),
+        directory=directory,
+        argv=sys.argv,
+        overrides=overrides,
+    )
+
+
+def _run_one(request: "RunRequest", settings: "Settings", quiet: bool) -> "Finished":
+    from dataclasses import replace
+
+    from pilotplant.cli.progress import Watcher
+    from pilotplant.reporting import text
+    from pilotplant.reporting.catalog import reporters
+    from pilotplant.run.latest import point_to
+    from pilotplant.run.running import run as run_live
+
+    title = f"{request.setup.scenario.scenario} · {request.target.target} · seed {request.seed}"
+    with Watcher(title, quiet=quiet) as watcher:
+        finished = run_live(replace(request, on_progress=watcher))
+    written = {name: reporters()[name](finished.result, finished.directory) for name in settings.reports}
+    point_to(finished.directory)
+    if settings.format == "github":
+        from pilotplant.reporting.github import annotations
+
+        print(annotations(finished.result), end="")
+    elif settings.format == "text":
+        shown = written.get("html") or finished.directory
+        print(text.render(finished.result, report=_near(shown)))
+    return finished
+
+
+def _near(path: Path) -> str:
+    """A path as the reader would write it from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _brief(done: "Finished") -> dict[str, object]:
+    result = done.result
+    return {
+        "scenario": result.scenario,
+        "target": result.target,
+        "seed": result.seed,
+        "verdict": result.verdict,
+        "exit": result.exit,
+        "findings": len(result.findings),
+        "summary": result.summary,
+        "repro": result.repro,
+    }
+
+
+def _check_reports(wanted: tuple[str, ...], known: tuple[str, ...]) -> None:
+    from pilotplant.model.errors import UsageError
+
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise UsageError(f"there is no report `{unknown[0]}`; known are {', '.join(known)}")

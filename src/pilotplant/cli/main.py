@@ -1,0 +1,49 @@
+"""The command line: `pilotplant`."""
+
+from typing import Annotated
+
+import typer
+
+from pilotplant.cli.commands import doctor, explain, init, ledger, listing, report, run, schema, up, validate
+from pilotplant.version import __version__
+
+app = typer.Typer(
+    name="pilotplant",
+    help="Simulate a manufacturing estate, drive any middleware through it, and judge what it did.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"pilotplant {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Simulate a manufacturing estate, drive any middleware through it, and judge what it did."""
+
+
+app.command("run")(run.run)
+app.command("up")(up.up)
+app.command("init")(init.init)
+app.command("validate")(validate.validate)
+app.command("list")(listing.list_)
+app.command("explain")(explain.explain)
+app.command("schema")(schema.schema)
+app.command("report")(report.report)
+app.command("doctor")(doctor.doctor)
+app.add_typer(ledger.app, name="ledger")
+
+
+def main() -> None:
+    """The console script."""
+    app()

@@ -1,0 +1,113 @@
+"""What the estate's port answers besides its systems: control API, metrics, and a page for whoever opens it in a browser."""
+
+from collections.abc import Awaitable, Callable
+from hmac import compare_digest
+from html import escape
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from pilotplant.control.metrics import exposition
+from pilotplant.model.instants import iso
+from pilotplant.run.elsewhere import NULL_PATH, accept_and_do_nothing
+from pilotplant.run.preparation import Prepared
+from pilotplant.version import __version__
+
+BASE = "/_pilotplant"
+
+
+class Control:
+    """The endpoints. `token` is asked for where the estate listens beyond this machine."""
+
+    def __init__(self, prepared: Prepared, token: str = "") -> None:
+        self._prepared = prepared
+        self._token = token
+
+    def application(self) -> ASGIApp:
+        """The ASGI application."""
+        guarded = self._guarded
+        return Starlette(
+            routes=[
+                Route("/", self.page),
+                Route(NULL_PATH, accept_and_do_nothing, methods=["POST"]),
+                Route(f"{BASE}/health", self.health),
+                Route(f"{BASE}/ready", self.health),
+                Route(f"{BASE}/info", guarded(self.info)),
+                Route(f"{BASE}/clock", guarded(self.clock)),
+                Route(f"{BASE}/faults", guarded(self.faults)),
+                Route(f"{BASE}/ledger", guarded(self.ledger)),
+                Route("/metrics", guarded(self.metrics)),
+            ]
+        )
+
+    def _guarded(
+        self, endpoint: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def guard(request: Request) -> Response:
+            given = request.headers.get("authorization", "").removeprefix("Bearer ")
+            if self._token and not compare_digest(given.encode(), self._token.encode()):
+                return PlainTextResponse("a bearer token is required", 401, {"www-authenticate": "Bearer"})
+            return await endpoint(request)
+
+        return guard
+
+    async def health(self, request: Request) -> Response:
+        """Whether the estate works."""
+        failed = self._prepared.host.failure is not None
+        return _json({"status": "failed" if failed else "ready"}, 503 if failed else 200)
+
+    async def info(self, request: Request) -> Response:
+        """What this estate is. Secrets are printed by `up` and given to targets; never here."""
+        header = self._prepared.ledger.header
+        systems = [
+            {"name": a.name, "system": a.kind, "plants": a.plants, "profile": a.profile, "url": a.url}
+            for a in self._prepared.addresses()
+        ]
+        return _json(
+            {"version": __version__, "run": header.run, "seed": header.seed, "mode": header.mode}
+            | {"speed": header.speed, "systems": systems}
+        )
+
+    async def clock(self, request: Request) -> Response:
+        """Now, on both clocks."""
+        world = self._prepared.world
+        world.advance()
+        now = world.now()
+        return _json({"wire_s": now.wire, "business": iso(now.business), "speed": world.speed})
+
+    async def faults(self, request: Request) -> Response:
+        """The faults of this run and how often each has bitten."""
+        plan = self._prepared.host.faults
+        return _json({"armed": plan.active, "bitten": dict(plan.bitten)})
+
+    async def ledger(self, request: Request) -> Response:
+        """How far the ledger is."""
+        ledger = self._prepared.ledger
+        return _json({"seq": ledger.seq, "progress": ledger.progress})
+
+    async def metrics(self, request: Request) -> Response:
+        """The state of the estate for Prometheus."""
+        return PlainTextResponse(exposition(self._prepared), media_type="text/plain; version=0.0.4")
+
+    async def page(self, request: Request) -> Response:
+        """A page for people."""
+        rows = "".join(
+            f'<tr><td>{escape(a.name)}</td><td>{escape(a.profile)}</td><td><a href="{escape(a.url)}/openapi.json">'
+            f"{escape(a.url)}</a></td></tr>"
+            for a in self._prepared.addresses()
+        )
+        return HTMLResponse(
+            "<!doctype html><meta charset=utf-8><title>Pilotplant</title>"
+            "<style>body{font:1rem/1.5 system-ui;margin:3rem auto;max-width:50rem;padding:0 1rem;color-scheme:light dark}"
+            "td,th{padding:.2rem 1rem .2rem 0;text-align:left}</style>"
+            f"<h1>Pilotplant estate</h1><table><tr><th>System<th>Profile<th>OpenAPI</tr>{rows}</table>"
+            f'<p><a href="{BASE}/info">info</a> · <a href="{BASE}/clock">clock</a> · <a href="/metrics">metrics</a></p>'
+        )
+
+
+def _json(content: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")

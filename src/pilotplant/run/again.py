@@ -1,0 +1,28 @@
+"""Judge a run again from its directory alone: ledger and run.json hold everything."""
+
+from pathlib import Path
+
+import msgspec
+from pydantic import ValidationError
+
+from pilotplant.checks.judge import judge
+from pilotplant.checks.result import Result
+from pilotplant.flows.grammar import FlowSpec
+from pilotplant.ledger.reader import Ledger
+from pilotplant.model.errors import LedgerError
+from pilotplant.run.identity import RunInfo
+from pilotplant.run.summary import result_of
+from pilotplant.scenario.model import ScenarioSpec
+
+
+def judge_again(directory: Path) -> Result:
+    """The result of a run, from what it left behind; the same as when it ended."""
+    path = directory / "run.json"
+    try:
+        info = msgspec.json.decode(path.read_bytes(), type=RunInfo)
+        scenario = ScenarioSpec.model_validate(info.configuration["scenario"])
+        flows = [FlowSpec.model_validate(flow) for flow in info.configuration["flows"]]
+    except (OSError, KeyError, msgspec.MsgspecError, ValidationError) as error:
+        raise LedgerError(f"{path} cannot be read: {error}") from None
+    judgement = judge(Ledger(directory), flows, target=info.target, expressions=scenario.thresholds)
+    return result_of(info, scenario.about, judgement)

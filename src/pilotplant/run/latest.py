@@ -1,0 +1,37 @@
+"""Which run is the newest, and where a named run is. `latest.json` points, no symbolic link: it works on Windows too."""
+
+from pathlib import Path
+
+import msgspec
+
+from pilotplant.model.errors import UsageError
+from pilotplant.model.suggestions import did_you_mean
+from pilotplant.run.identity import replace_file
+
+
+def point_to(directory: Path) -> None:
+    """Make this run the latest of its folder."""
+    content = msgspec.json.encode({"run": directory.name})
+    replace_file(directory.parent / "latest.json", content + b"\n")
+
+
+def run_directory(runs: Path, named: str) -> Path:
+    """The directory of a run: by path, by name, or (without a name) the newest."""
+    if not named:
+        return _latest(runs)
+    for candidate in (Path(named), runs / Path(named).name):
+        if candidate.is_dir():
+            return candidate
+    known = [path.name for path in runs.glob("*/") if (path / "run.json").exists()] if runs.is_dir() else []
+    raise UsageError(f"there is no run `{named}`{did_you_mean(named, known)}", help=f"Runs are kept in {runs}.")
+
+
+def _latest(runs: Path) -> Path:
+    try:
+        name = msgspec.json.decode((runs / "latest.json").read_bytes(), type=dict[str, str])["run"]
+    except (OSError, KeyError, msgspec.MsgspecError):
+        name = ""
+    found = runs / Path(name).name if name else None
+    if found is None or not found.is_dir():
+        raise UsageError(f"there is no run in {runs}", help="Run a scenario first: pilotplant run eco-cascade")
+    return found
