@@ -130,17 +130,26 @@ class _Server:
         ours, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, directory), daemon=True)
         self._process.start()
+        theirs.close()
+        self._pipe = ours
         self.port, self.head, self.body = ours.recv()
 
     def stop(self) -> None:
         """End it."""
-        self._process.terminate()
+        self._pipe.close()
         self._process.join()
 
 
 def _pin(core: int) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core % (os.cpu_count() or 1)})
+
+
+async def _ended(pipe: Connection) -> None:
+    """Wait until the other end is closed: by the benchmark, or because it died."""
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(pipe.fileno(), ended.set)
+    await ended.wait()
 
 
 def _serve_estate(announce: Connection, directory: str) -> None:
@@ -165,7 +174,7 @@ def _serve_estate(announce: Connection, directory: str) -> None:
         async with host:
             token = await _token(host.port, credentials["erp"].client_id, credentials["erp"].client_secret)
             announce.send((host.port, f"POST /erp/stock-documents HTTP/1.1\r\nauthorization: Bearer {token}", _body(estate)))
-            await asyncio.Event().wait()
+            await _ended(announce)
 
     uvloop.run(main())
 
@@ -210,6 +219,8 @@ def _serve_echo(announce: Connection, directory: str) -> None:
         line = {"movement": "receipt", "item": "ITM-000001", "quantity": 4, "unit": "EA", "lot": "L-000001"}
         body = {"plant": "DE01", "posting_date": "2026-01-01", "lines": [line], "source_document": "CNF-%09d"}
         announce.send((port, "POST /stock-documents HTTP/1.1", json.dumps(body)))
+        await _ended(announce)
+        server.should_exit = True
         await serving
 
     uvloop.run(main())
@@ -223,7 +234,7 @@ class _Client(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
         self._next()
 

@@ -213,6 +213,7 @@ class _Live:
             if self._died():
                 break
         self._trace.stimuli_digest = stimulation.digest
+        prepared.estate.stop()
         host.heal()
         request.on_progress(Progress("waiting for rest"))
         waiting = asyncio.create_task(

@@ -115,6 +115,11 @@ class Estate:
         for system in self:
             system.behaviour.start()
 
+    def stop(self) -> None:
+        """Let nothing begin any more of its own accord; what was accepted is finished."""
+        for system in self:
+            system.working = False
+
     @property
     def jobs_open(self) -> int:
         """Accepted work that is not finished, over all systems."""

@@ -60,6 +60,8 @@ class System:
         self.ledger = ledger
         self.number = ledger.systems[name]
         self.listeners: list[Listener] = []
+        self.working = True
+        """Whether the system does things of its own accord; while a run comes to rest it only finishes and answers."""
         self.jobs_open = 0
         """Work accepted but not finished, in wire time: quiescence waits for it."""
         self._standing: dict[str, int] = {}

@@ -94,6 +94,8 @@ class Behaviour:
         self._system.world.later(WireSeconds(self._clerk.expovariate(rate)), self._begin_edit)
 
     def _begin_edit(self) -> None:
+        if not self._system.working:
+            return
         self._lock(self._clerk)
         self._next_edit()
 

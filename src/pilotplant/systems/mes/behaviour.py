@@ -72,7 +72,7 @@ class Behaviour:
             with self._centres[step.work_centre].request() as turn:
                 yield turn
                 yield world.env.timeout(world.wire_delay(self._duration(order, step.setup_s, step.cycle_s)))
-            if order.status == "completed":
+            if order.status == "completed" or not self._system.working:
                 return
             order.step += 1
             finished = OperationCompleted(
@@ -93,7 +93,7 @@ class Behaviour:
     def _report(self, number: str) -> None:
         """The operator reports a finished order, unless somebody did or it is held."""
         order: ShopOrder = self._system.state.orders[number]
-        if order.status != "dispatched":
+        if order.status != "dispatched" or not self._system.working:
             return
         u = self._system.world.draws.uniform(f"scrap|{number}")
         share = self._system.parameters.scrap_share
