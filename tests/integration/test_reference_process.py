@@ -1,9 +1,12 @@
-"""The reference middleware as a process: it starts from its environment, stops when told to, and survives being killed."""
+"""The reference middleware as a process: started from its environment, stopped when told to, killed and restarted."""
 
 import asyncio
+import json
 import os
 import signal
+import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.unit.reference_estate import PLANTS, SECRET, Estate
+from tests.unit.reference_estate import PLANTS, SECRET, Estate, problem, sign
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
@@ -27,15 +30,132 @@ async def served(estate: Estate) -> AsyncIterator[str]:
 
     async def handle(request: Request) -> Response:
         body = await request.body()
-        answer = await estate.handle(httpx.Request(request.method, str(request.url), headers=request.headers, content=body))
-        headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
-        return Response(answer.content, answer.status_code, headers)
+        url, headers = str(request.url), dict(request.headers)
+        answer = await estate.handle(httpx.Request(request.method, url, headers=headers, content=body))
+        return Response(answer.content, answer.status_code, media_type=answer.headers.get("content-type"))
 
     app = Starlette(routes=[Route("/{path:path}", handle, methods=["GET", "POST", "PUT"])])
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    await task
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+class Process:
+    """The middleware, started as people start it."""
+
+    def __init__(self, base: str, database: Path, errors: Path) -> None:
+        named = {"PLM": "plm", "ERP": "erp", "DESK": "desk", **{f"MES_{plant}": f"mes/{plant}" for plant in PLANTS}}
+        access = {f"PILOTPLANT_{name}_URL": f"{base}/{path}" for name, path in named.items()}
+        for name in ("PLM", "ERP"):
+            access[f"PILOTPLANT_{name}_TOKEN_URL"] = f"{base}/{name.lower()}/oauth/token"
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("PILOTPLANT_")},
+            **access,
+            "PILOTPLANT_PLANTS": ",".join(PLANTS),
+            "PILOTPLANT_EVENTS_SECRET": SECRET,
+            "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
+        }
+        self._database = database
+        self._errors = errors
+
+    async def __aenter__(self) -> "Process":
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False)
+        command = (sys.executable, "-m", "pilotplant.reference", "--port", str(port), "--database", str(self._database))
+        with self._errors.open("ab") as errors:
+            self.process = await asyncio.create_subprocess_exec(*command, env=self._environment, stderr=errors)
+        async with asyncio.timeout(20):
+            while not await self._ready():
+                assert self.process.returncode is None, self._errors.read_text()
+                await asyncio.sleep(0.02)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+        await self.http.aclose()
+
+    async def settled(self) -> None:
+        """Wait until nothing is open."""
+        async with asyncio.timeout(20):
+            while (await self.http.get("/status")).json()["open"]:
+                await asyncio.sleep(0.02)
+
+    async def deliver(self, event: dict[str, object]) -> int:
+        """Post an event, signed now."""
+        body = json.dumps(event).encode()
+        headers = {"pilotplant-signature": sign(body, time.time())}
+        return (await self.http.post("/events", content=body, headers=headers)).status_code
+
+    async def _ready(self) -> bool:
+        try:
+            return (await self.http.get("/health")).json() == {"status": "ready"}
+        except httpx.TransportError:
+            return False
+
+
+def confirmation(number: str) -> dict[str, object]:
+    data = {"plant": "DE01", "confirmation": number, "item": "M-1", "lot": "", "good": 1, "scrap": 0, "unit": "EA"}
+    more = {"posting_date": "2026-01-02", "consumption": []}
+    return {"id": number, "source": "/mes/DE01", "type": "mes.order.completed", "data": {**data, **more}}
+
+
+def test_what_was_acknowledged_before_a_kill_is_done_after_it(tmp_path: Path) -> None:
+    async def main() -> Estate:
+        estate = Estate()
+        closed = True
+        estate.bends.append(lambda seen: problem(503, "unavailable") if closed and seen.system == "erp" else None)
+        async with served(estate) as base:
+            database, errors = tmp_path / "reference.sqlite", tmp_path / "stderr"
+            async with Process(base, database, errors) as first:
+                for number in range(20):
+                    assert await first.deliver(confirmation(f"CNF-{number}")) == 202
+                first.process.send_signal(signal.SIGKILL)
+                await first.process.wait()
+            closed = False
+            async with Process(base, database, errors) as second:
+                await second.deliver(confirmation("CNF-7"))
+                await second.settled()
+            assert errors.read_text() == ""
+        return estate
+
+    booked = [document["source_document"] for _, document in asyncio.run(main()).documents]
+    assert sorted(booked) == sorted(f"CNF-{number}" for number in range(20))
+
+
+def test_sigterm_ends_it_soon_and_cleanly_in_the_middle_of_work(tmp_path: Path) -> None:
+    async def main() -> None:
+        estate = Estate()
+        estate.bends.append(lambda seen: problem(503, "unavailable"))
+        async with served(estate) as base:
+            async with Process(base, tmp_path / "reference.sqlite", tmp_path / "stderr") as running:
+                await running.deliver(confirmation("CNF-1"))
+                running.process.send_signal(signal.SIGTERM)
+                async with asyncio.timeout(10):
+                    await running.process.wait()
+            assert running.process.returncode in (0, -signal.SIGTERM)
+            assert (tmp_path / "stderr").read_text() == ""
+
+    asyncio.run(main())
+
+
+def test_without_its_environment_it_says_what_is_missing(tmp_path: Path) -> None:
+    async def main() -> None:
+        command = (sys.executable, "-m", "pilotplant.reference", "--port", "1", "--database", str(tmp_path / "x"))
+        environment = {"PYTHONPATH": str(Path(__file__).parents[2] / "src"), "PATH": os.environ["PATH"]}
+        process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.PIPE)
+        _, said = await process.communicate()
+        assert process.returncode == 2
+        assert said.decode().startswith("pilotplant.reference: these environment variables are not set: ")
+        assert "PILOTPLANT_PLANTS" in said.decode()
+
+    asyncio.run(main())

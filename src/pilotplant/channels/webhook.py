@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 from pilotplant.channels.cloudevents import CONTENT_TYPE, SIGNATURE, Outgoing, signature
 from pilotplant.channels.poster import NoAnswer, Poster
@@ -63,8 +63,8 @@ class Webhook:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._poster.close()
 
-    def _start(self, work: Awaitable[None]) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

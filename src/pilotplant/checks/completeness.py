@@ -167,5 +167,3 @@ def _begun(instance: Instance) -> bool:
 def _listed(names: list[str], most: int = 4) -> str:
     shown = ", ".join(names[:most])
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
-
-

@@ -30,7 +30,9 @@ class Convergence(Check):
 
     def finish(self) -> None:
         if self.promises.settled is None:
-            self.doubt("The run ended before the estate came to rest; nothing was compared.", "let the run end by itself")
+            self.doubt(
+                "The run ended before the estate came to rest; nothing was compared.", "let the run end by itself"
+            )
             return
         open_effects = self.promises.unsettled_effects()
         repeated = {effect for effect, commits in self.promises.repeats.items() if commits}

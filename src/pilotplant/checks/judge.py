@@ -90,8 +90,7 @@ def judge(
     counted = _counted(findings, figures, counts)
     judged = tuple(thresholds.judge(read(e), figures, counted) for e in expressions)
     judged += _within(case, figures)
-    for fault, times in figures.bitten.items():
-        faults[fault] = times
+    faults.update(figures.bitten)
     doubts = [doubt for check in court for doubt in check.doubts]
     doubts += _more_doubts(counts, promises, faults)
     return Judgement(
@@ -231,7 +230,9 @@ def _more_doubts(counts: Counts, promises: Promises, faults: dict[str, int]) -> 
     settled = promises.settled
     if settled is not None and not settled.settled:
         sentence = f"The estate did not come to rest: {settled.note}."
-        doubts.append(Doubt("run", sentence, "give the target longer (`quiescence.give_up`), or see what it still does"))
+        doubts.append(
+            Doubt("run", sentence, "give the target longer (`quiescence.give_up`), or see what it still does")
+        )
     return doubts
 
 
@@ -262,6 +263,4 @@ def _row(case: Case, promises: Promises, instance: Instance, status: str) -> Boa
         cell_status = "done" if done else ("open" if status == "open" else status)
         at_s = None if progress.at is None else round(progress.at, 3)
         cells.append(Cell(step, cell_status, progress.kept, progress.promised, at_s))
-    return BoardRow(
-        flow.flow, instance.name, promises.plant(instance), round(instance.due, 3), status, tuple(cells)
-    )
+    return BoardRow(flow.flow, instance.name, promises.plant(instance), round(instance.due, 3), status, tuple(cells))

@@ -26,7 +26,8 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 
 def guarded(command: C) -> C:
-    """Let a command end with a clear message and the right exit code, whatever happens in it; never with a traceback."""
+    """Let a command end with a clear message and the right exit code, whatever happens in it; never with a
+    traceback."""
 
     @functools.wraps(command)
     def call(*arguments: Any, **named: Any) -> None:

@@ -18,7 +18,9 @@ def rendered(profiles: Mapping[str, ProfileSpec]) -> dict[str, bytes]:
     }
     files["events/asyncapi.json"] = asyncapi()
     files.update({f"events/{event.name}.json": event_schema(event) for event in catalog.events().values()})
-    return {name: msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n" for name, content in files.items()}
+    return {
+        name: msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n" for name, content in files.items()
+    }
 
 
 def write(directory: Path, profiles: Mapping[str, ProfileSpec]) -> list[Path]:

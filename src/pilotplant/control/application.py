@@ -1,4 +1,5 @@
-"""What the estate's port answers besides its systems: control API, metrics, and a page for whoever opens it in a browser."""
+"""What the estate's port answers besides its systems: control API, metrics, and a page for whoever opens it in a
+browser."""
 
 from collections.abc import Awaitable, Callable
 from hmac import compare_digest
@@ -44,9 +45,7 @@ class Control:
             ]
         )
 
-    def _guarded(
-        self, endpoint: Callable[[Request], Awaitable[Response]]
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def _guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def guard(request: Request) -> Response:
             given = request.headers.get("authorization", "").removeprefix("Bearer ")
             if self._token and not compare_digest(given.encode(), self._token.encode()):
@@ -102,7 +101,8 @@ class Control:
         )
         return HTMLResponse(
             "<!doctype html><meta charset=utf-8><title>Pilotplant</title>"
-            "<style>body{font:1rem/1.5 system-ui;margin:3rem auto;max-width:50rem;padding:0 1rem;color-scheme:light dark}"
+            "<style>body{font:1rem/1.5 system-ui;margin:3rem auto;max-width:50rem;padding:0 1rem}"
+            ":root{color-scheme:light dark}"
             "td,th{padding:.2rem 1rem .2rem 0;text-align:left}</style>"
             f"<h1>Pilotplant estate</h1><table><tr><th>System<th>Profile<th>OpenAPI</tr>{rows}</table>"
             f'<p><a href="{BASE}/info">info</a> · <a href="{BASE}/clock">clock</a> · <a href="/metrics">metrics</a></p>'

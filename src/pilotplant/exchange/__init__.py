@@ -1,1 +1,2 @@
-"""An exchange at the boundary, computed without I/O: authenticate, throttle, decode, ask the faults, carry out, answer."""
+"""An exchange at the boundary, computed without I/O: authenticate, throttle, decode, ask the faults, carry out,
+answer."""

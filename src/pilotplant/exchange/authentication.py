@@ -84,8 +84,8 @@ class TokenCheck(Authenticator):
         right &= compare_digest(client_secret.encode(), self._credentials.client_secret.encode())
         if not right:
             return Unauthorized(detail="client_id or client_secret is wrong")
-        for token in [token for token, expires in self._expires.items() if expires <= now]:
-            del self._expires[token]
+        for expired in [held for held, expires in self._expires.items() if expires <= now]:
+            del self._expires[expired]
         self._issued += 1
         token = self._draws.token(f"{self._name}|access|{self._issued}")
         self._expires[f"Bearer {token}".encode()] = now + self._life_s

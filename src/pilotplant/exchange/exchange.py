@@ -1,7 +1,8 @@
 """One request at the boundary, from first byte to last: what is recorded, decided and answered, without any I/O.
 
-A driver opens an `Exchange` when the last byte of a request has arrived, performs its script, and tells it when the first
-byte of the answer is about to go out and how it ended. Limits, faults and latency therefore exist once, for every driver.
+A driver opens an `Exchange` when the last byte of a request has arrived, performs its script, and tells it when the
+first byte of the answer is about to go out and how it ended. Limits, faults and latency therefore exist once, for every
+driver.
 """
 
 from collections.abc import Callable, Mapping
@@ -131,9 +132,7 @@ class Boundary:
         ledger.write(ResponseEnd, now, number, seq, Ending.SENT, 0)
         return response
 
-    def _admit(
-        self, request: WireRequest, route: Route | Rejection
-    ) -> tuple[Rejection | None, Any, int]:
+    def _admit(self, request: WireRequest, route: Route | Rejection) -> tuple[Rejection | None, Any, int]:
         """The refusal (if any), the command (if it got that far), and how many limits took the request."""
         if not isinstance(route, Route):
             return route, None, 0

@@ -1,4 +1,5 @@
-"""What an idempotency key means to a system: nothing, a barrier (`strict`), or a replay of the first answer (`stripe`)."""
+"""What an idempotency key means to a system: nothing, a barrier (`strict`), or a replay of the first answer
+(`stripe`)."""
 
 from collections import OrderedDict
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""A profile: how one product presents a system. Auth, limits, idempotency, latency, and what its behaviour can be set to."""
+"""A profile: how one product presents a system. Auth, limits, idempotency, latency, and what its behaviour can be set
+to."""
 
 from typing import Annotated, Any, Literal
 

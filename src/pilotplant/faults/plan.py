@@ -62,4 +62,3 @@ class FaultPlan:
             return False
         self._struck[number] += 1
         return True
-

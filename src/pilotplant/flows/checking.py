@@ -1,5 +1,5 @@
-"""Whether a flow means anything: operations and events that exist, fields that identify them, steps and relations that are
-there. The places of what is wrong are told as paths into the document."""
+"""Whether a flow means anything: operations and events that exist, fields that identify them, steps and relations
+that are there. The places of what is wrong are told as paths into the document."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -54,7 +54,9 @@ def _step(flow: FlowSpec, name: str, step: StepSpec) -> Iterator[Flaw]:
         yield from _known((*at, "refused_by"), step.refused_by, catalog.events(), "event")
     for position, other in enumerate(step.accept):
         place = (*at, "accept", position)
-        yield from _effect((*place, "commit"), other.commit, catalog.operations(), "operation", (*place, "by"), other.by)
+        yield from _effect(
+            (*place, "commit"), other.commit, catalog.operations(), "operation", (*place, "by"), other.by
+        )
     for position, needed in enumerate(step.after):
         yield from _known((*at, "after", position), needed.step, flow.steps, "step")
         if needed.step == name:

@@ -1,4 +1,5 @@
-"""From a trigger to obligations: this instance, this step, these keys. Done when the trigger fires, with the truth at hand."""
+"""From a trigger to obligations: this instance, this step, these keys. Done when the trigger fires, with the truth at
+hand."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -46,9 +47,7 @@ class Expander:
 class _Expansion:
     """One trigger, one flow."""
 
-    def __init__(
-        self, flow: FlowSpec, number: int, published: Published, estate: Estate, ledger: LedgerWriter
-    ) -> None:
+    def __init__(self, flow: FlowSpec, number: int, published: Published, estate: Estate, ledger: LedgerWriter) -> None:
         self._flow = flow
         self._number = number
         self._trigger: Any = published.event
@@ -138,8 +137,8 @@ class _Expansion:
         if self._flow.clock_from == "effective_at":
             change = self._estate.systems["plm"].state.changes.get(row.get("change", ""))
             if change is not None:
-                return max(world.env.now, (change.effective_at - world.epoch) / world.speed)
-        return world.env.now
+                return max(float(world.env.now), float(change.effective_at - world.epoch) / world.speed)
+        return float(world.env.now)
 
 
 def _applies(step: StepSpec, row: Row) -> bool:

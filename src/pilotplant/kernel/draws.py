@@ -1,7 +1,7 @@
 """Chance that can be replayed.
 
-Data and stimuli draw from named *streams*. Faults and latencies are *keyed* draws: a pure function of the seed and of what
-is being decided, so that another order of arrival, or one stimulus fewer, changes no other decision.
+Data and stimuli draw from named *streams*. Faults and latencies are *keyed* draws: a pure function of the seed and of
+what is being decided, so that another order of arrival, or one stimulus fewer, changes no other decision.
 """
 
 from hashlib import blake2b

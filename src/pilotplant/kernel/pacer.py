@@ -1,9 +1,9 @@
 """The pacer: lets a SimPy environment follow an asyncio clock, real or virtual.
 
 Before anything is handled the environment is advanced to the loop's now; between two requests one timer wakes the pacer
-at the next SimPy event. It never calls `env.run(until=…)`, which requeues its stop event and spins; a tick time-out moves
-`env.now` instead. A behaviour that raises ends the run: the error is kept and handed to `on_failure`, and never surfaces
-in the request that happened to advance the clock.
+at the next SimPy event. It never calls `env.run(until=…)`, which requeues its stop event and spins; a tick time-out
+moves `env.now` instead. A behaviour that raises ends the run: the error is kept and handed to `on_failure`, and never
+surfaces in the request that happened to advance the clock.
 """
 
 import asyncio

@@ -1,8 +1,9 @@
 """The kinds of records. Lean on purpose: the judge reads millions of them, so each carries only what its kind needs.
 
 `seq` is a total order. `t` is wire time in seconds since the start; business time follows from it (`epoch + t * speed`,
-both in the header). `operation`, `system` and `flow` are numbers into the tables of the header. An exchange is named by the
-`seq` of its `Request`, that is: by the moment its last byte had arrived. Business keys are the parts of `effect`.
+both in the header). `operation`, `system` and `flow` are numbers into the tables of the header. An exchange is named
+by the `seq` of its `Request`, that is: by the moment its last byte had arrived. Business keys are the parts of
+`effect`.
 """
 
 from enum import IntEnum

@@ -1,8 +1,8 @@
 """The one writer of a process. A record is encoded at once and not kept.
 
-The file is the magic, a framed header, then framed blocks; a frame is a 32-bit length and a msgpack array of at most 1,000
-records or 100 ms. After `kill -9` it is readable to the last whole block. Bodies stand in a pack of their own, each
-framed by its length; a record points at the offset. Known secrets are replaced before a body is written.
+The file is the magic, a framed header, then framed blocks; a frame is a 32-bit length and a msgpack array of at most
+1,000 records or 100 ms. After `kill -9` it is readable to the last whole block. Bodies stand in a pack of their own,
+each framed by its length; a record points at the offset. Known secrets are replaced before a body is written.
 """
 
 import os

@@ -83,10 +83,10 @@ def extractor(names: tuple[str, ...]) -> Values:
     """A function that reads these fields of a struct as a tuple; fast, since it runs for every request."""
     if not names:
         return lambda struct: ()
-    get = attrgetter(*names)
     if len(names) == 1:
-        return lambda struct: (get(struct),)
-    return get  # type: ignore[return-value]
+        only = attrgetter(names[0])
+        return lambda struct: (only(struct),)
+    return attrgetter(*names)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,8 @@ def operation(
 ) -> Callable[[Handler], Operation]:
     """Declare the function below as an operation. `rest` is method and path: `POST /stock-documents`.
 
-    `etag` gives the entity tag that If-Match has to carry; `facet` names the field that says how far the effect goes (staged or executable).
+    `etag` gives the entity tag that If-Match has to carry; `facet` names the field that says how far the effect goes
+    (staged or executable).
     """
     method, _, path = rest.partition(" ")
 
@@ -210,8 +211,9 @@ def event_type(payload: Event | type[Event]) -> EventType:
 class Replica:
     """An effect that copies what another system owns: what should be held, and what is.
 
-    `intended(estate, keys)` is what a correct middleware makes the system hold, given the system of record; `None` where
-    it should hold nothing. `held(state, keys)` is what it does hold, in the same form, so that the two can be compared.
+    `intended(estate, keys)` is what a correct middleware makes the system hold, given the system of record; `None`
+    where it should hold nothing. `held(state, keys)` is what it does hold, in the same form, so that the two can be
+    compared.
     """
 
     operation: str

@@ -34,7 +34,8 @@ def paged(
     view: Callable[[str], object],
     reveals: Callable[[str], tuple[tuple[str, int], ...]] = lambda _key: (),
 ) -> Outcome:
-    """The page of `keys` after the cursor. Keys are shown in sorted order, so that none is skipped while data change."""
+    """The page of `keys` after the cursor. Keys are shown in sorted order, so that none is skipped while data
+    change."""
     if not 1 <= limit <= PAGE_MAX:
         return Refused(BadCursor(detail=f"limit={limit} must lie between 1 and {PAGE_MAX}"))
     ordered = sorted(keys)

@@ -1,8 +1,8 @@
 """The script of an exchange: the steps that a driver performs, one after the other. Computed without I/O.
 
 Normal is `Commit, Respond`. The most important fault in integration, committed but the answer was lost, is
-`Commit, Reset`. A step that a fault put there carries the fault's name, so that the fault counts as bitten only when the
-step is really performed.
+`Commit, Reset`. A step that a fault put there carries the fault's name, so that the fault counts as bitten only when
+the step is really performed.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""Which run is the newest, and where a named run is. `latest.json` points, no symbolic link: it works on Windows too."""
+"""Which run is the newest, and where a named run is. `latest.json` points, no symbolic link: it works on Windows
+too."""
 
 from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""When everything has come to rest: nothing open, nothing undelivered, no job queued, and no progress for long enough."""
+"""When everything has come to rest: nothing open, nothing undelivered, no job queued, and no progress for long
+enough."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,5 +1,6 @@
 """Makes things happen: plans when each stimulus of a scenario occurs, and lets the systems of record act."""
 
+from functools import partial
 from hashlib import blake2b
 
 import msgspec
@@ -53,7 +54,7 @@ class Stimulation:
         """Schedule everything, counted from this wire moment of the run."""
         for moment, number, spec in self.plan:
             delay = WireSeconds(origin + moment - self._estate.world.env.now)
-            self._estate.world.later(delay, lambda m=moment, n=number, s=spec: self._occur(m, n, s))
+            self._estate.world.later(delay, partial(self._occur, moment, number, spec))
 
     @property
     def finished(self) -> bool:

@@ -1,4 +1,5 @@
-"""From names to checked documents: a scenario with its estate, profiles and flows; a target. All problems come at once."""
+"""From names to checked documents: a scenario with its estate, profiles and flows; a target. All problems come at
+once."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -195,9 +196,7 @@ def _flow(project: Project, name: str, problems: Problems) -> FlowSpec | None:
 
 def _report(document: Document, flaws: Iterable[Flaw], problems: Problems) -> None:
     for flaw in flaws:
-        problems.add(
-            document.problem(flaw.path, flaw.code, flaw.message, given=flaw.given, candidates=flaw.candidates)
-        )
+        problems.add(document.problem(flaw.path, flaw.code, flaw.message, given=flaw.given, candidates=flaw.candidates))
 
 
 def _estate_flaws(estate: EstateSpec) -> Iterator[Flaw]:
@@ -205,7 +204,9 @@ def _estate_flaws(estate: EstateSpec) -> Iterator[Flaw]:
         if kind not in catalog.kinds():
             yield Flaw(("systems", kind), f"there is no system `{kind}`", kind, tuple(catalog.kinds()))
     if "plm" not in estate.systems:
-        yield Flaw(("systems",), "an estate needs a `plm`: it owns what everything else is compared with", code="PP-VALUE")
+        yield Flaw(
+            ("systems",), "an estate needs a `plm`: it owns what everything else is compared with", code="PP-VALUE"
+        )
     try:
         estate.plan()
     except ValueError as error:
@@ -227,7 +228,9 @@ def _scenario_flaws(scenario: ScenarioSpec, setup: EstateSetup | None) -> Iterat
     stimuli = catalog.stimuli()
     for position, stimulus in enumerate(scenario.stimuli):
         if stimulus.do not in stimuli:
-            yield Flaw(("stimuli", position, "do"), f"there is no stimulus `{stimulus.do}`", stimulus.do, tuple(stimuli))
+            yield Flaw(
+                ("stimuli", position, "do"), f"there is no stimulus `{stimulus.do}`", stimulus.do, tuple(stimuli)
+            )
             continue
         kind = stimulus.do.partition(".")[0]
         if setup is not None and kind not in setup.estate.systems:

@@ -9,7 +9,8 @@ from pilotplant.model.durations import Duration, Rate
 
 
 class StimulusSpec(BaseModel):
-    """Something that happens in a system of record: once (`at`), so often (`count` `over`), or at a `rate` `for` a while."""
+    """Something that happens in a system of record: once (`at`), so often (`count` `over`), or at a `rate` `for` a
+    while."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 

@@ -15,7 +15,6 @@ from pilotplant.ledger.header import Named
 from pilotplant.model.operation import DECLARED, EventType, Operation, Replica
 from pilotplant.systems.stimuli import Stimulus, stimuli_of
 
-
 UNROUTED = "unrouted"
 """What the ledger calls a request that no operation takes; number 0 of its table."""
 
@@ -66,9 +65,7 @@ def stimuli() -> dict[str, Stimulus]:
 def ledger_table() -> tuple[Named, ...]:
     """The table of operations and events that a ledger's header carries."""
     table = [Named(UNROUTED, (), (), "none"), Named(TOKEN, (), (), "none")]
-    table += [
-        Named(o.name, o.keys, o.effect.keys, o.effect.kind.value, query=o.query) for o in operations().values()
-    ]
+    table += [Named(o.name, o.keys, o.effect.keys, o.effect.kind.value, query=o.query) for o in operations().values()]
     table += [Named(e.name, e.keys, e.effect.keys, e.effect.kind.value, event=True) for e in events().values()]
     return tuple(table)
 

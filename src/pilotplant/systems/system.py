@@ -23,7 +23,6 @@ from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.systems.catalog import SystemKind
 
 
-
 class Published(NamedTuple):
     """An event that was stated: by whom, what, and where it stands in the ledger."""
 
@@ -75,9 +74,9 @@ class System:
         """Carry out a command and record what came of it. `exchange` 0: the system (or a stimulus) acts by itself."""
         now = self.world.now()
         outcome = operation.handler(self.state, command, now)
-        if type(outcome) is Committed:
+        if isinstance(outcome, Committed):
             self._commit(operation, command, outcome, exchange, now.wire)
-        elif type(outcome) is Found:
+        elif isinstance(outcome, Found):
             if outcome.reveals:
                 number = self.ledger.operations[operation.name]
                 self.ledger.write(Read, now.wire, self.number, exchange, number, outcome.reveals)
@@ -200,7 +199,7 @@ class _EffectReader:
             return [self.one(struct)]
         identities: dict[str, int] = {}
         for element in getattr(struct, self._each):
-            values = tuple(getattr(element, key, None) or getattr(struct, key, "") for key in self._keys)
+            values = tuple(str(getattr(element, key, None) or getattr(struct, key, "")) for key in self._keys)
             identities[effect_id(self.name, values)] = 0
         return list(identities.items())
 

@@ -20,7 +20,8 @@ class Address(NamedTuple):
 
 
 def environment(addresses: Iterable[Address], events_secret: str, plants: Iterable[str]) -> Mapping[str, str]:
-    """`PILOTPLANT_ERP_URL` for a system that serves all plants, `PILOTPLANT_ERP_DE01_URL` for each plant in any case."""
+    """`PILOTPLANT_ERP_URL` for a system that serves all plants, `PILOTPLANT_ERP_DE01_URL` for each plant in any
+    case."""
     told = {"PILOTPLANT_EVENTS_SECRET": events_secret, "PILOTPLANT_PLANTS": ",".join(plants)}
     for address in addresses:
         if "@" not in address.name:

@@ -1,4 +1,5 @@
-"""A target that is started by a command: a process of its own, watched by a warden, ended with everything it started."""
+"""A target that is started by a command: a process of its own, watched by a warden, ended with everything it
+started."""
 
 import asyncio
 import contextlib
@@ -30,7 +31,9 @@ def free_port() -> int:
 class TargetProcess:
     """The middleware as a child process."""
 
-    def __init__(self, start: Start, placeholders: Mapping[str, str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, start: Start, placeholders: Mapping[str, str], environment: Mapping[str, str], log: Path
+    ) -> None:
         self._start = start
         self._fill = placeholders
         self._environment = environment

@@ -1,8 +1,8 @@
 """Stands between the harness and a target process, so that the target never outlives the harness.
 
-Run as a script: `warden.py COMMAND…`. It starts the command in a session of its own, prints its process id, and then waits:
-for the command to end (and ends with its exit code), or for its own standard input to close, which is what happens when
-the harness is gone, however it went. Then it ends the command's whole process group.
+Run as a script: `warden.py COMMAND…`. It starts the command in a session of its own, prints its process id, and then
+waits: for the command to end (and ends with its exit code), or for its own standard input to close, which is what
+happens when the harness is gone, however it went. Then it ends the command's whole process group.
 """
 
 import contextlib

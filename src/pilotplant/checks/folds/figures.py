@@ -127,7 +127,8 @@ class Figures:
         if sent:
             once = sum(times == 1 for times in self._sent.values())
             figures.append(Figure("bom_first_pass", "BOM right at the first attempt", 100 * once / sent, "%"))
-        prior = [count - good for count, good in [self._compared["mes.routing.publish"]]][0]
+        count, good = self._compared["mes.routing.publish"]
+        prior = count - good
         figures.append(Figure("items_on_prior_revision", "Items on a prior revision at a plant", float(prior), ""))
         figures.append(Figure("exceptions_raised", "Exceptions raised", float(self.exceptions), ""))
         return tuple(figures)

@@ -1,9 +1,9 @@
 """What was known when: for every effect that some step has to wait for, the first message that reveals it.
 
-An edge runs from a commit to *any* message that reveals it: the answer of its own exchange, the delivery of an event that
-states or announces it, a read that lists it, and anything that reveals everything of its system. A fact is known to a
-request if such a message had begun before the request's last byte arrived. Looking too generously only misses; it cannot
-accuse falsely.
+An edge runs from a commit to *any* message that reveals it: the answer of its own exchange, the delivery of an event
+that states or announces it, a read that lists it, and anything that reveals everything of its system. A fact is known
+to a request if such a message had begun before the request's last byte arrived. Looking too generously only misses; it
+cannot accuse falsely.
 """
 
 from bisect import bisect_right
@@ -94,7 +94,8 @@ class Knowledge:
             self._everything[record.system].append(record.seq)
 
     def known(self, effect: str, version: int, request: int) -> bool:
-        """Whether a caller whose request ended at `request` can have known the effect, in this version or a later one."""
+        """Whether a caller whose request ended at `request` can have known the effect, in this version or a later
+        one."""
         for fact in self.facts.get(effect, ()):
             if fact.version < version:
                 continue

@@ -1,7 +1,7 @@
 """The promises of the flows: which are open, kept, overtaken, withdrawn, refused or excused.
 
-Memory is bounded by what is open: an instance whose promises are all kept is told to whoever listens and forgotten, save
-a bounded number for the flow board.
+Memory is bounded by what is open: an instance whose promises are all kept is told to whoever listens and forgotten,
+save a bounded number for the flow board.
 """
 
 from collections import Counter, defaultdict

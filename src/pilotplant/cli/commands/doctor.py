@@ -36,12 +36,17 @@ def doctor(project: ProjectOption = None, format_: FormatOption = None) -> int:
     else:
         for finding in findings:
             mark = "ok  " if finding.good else ("FAIL" if finding.needed else "note")
-            print(f"{mark} {finding.what}" + (f"\n       help: {finding.help}" if not finding.good and finding.help else ""))
+            print(
+                f"{mark} {finding.what}"
+                + (f"\n       help: {finding.help}" if not finding.good and finding.help else "")
+            )
     return Exit.PASS if all(finding.good or not finding.needed for finding in findings) else Exit.USAGE
 
 
 def _machine() -> Iterator[Finding]:
-    yield Finding(sys.version_info >= (3, 11), True, f"Python {sys.version.split()[0]}", "Python 3.11 or newer is needed.")
+    yield Finding(
+        sys.version_info >= (3, 11), True, f"Python {sys.version.split()[0]}", "Python 3.11 or newer is needed."
+    )
     for package in _CORE:
         try:
             yield Finding(True, True, f"{package} {version(package)}")

@@ -10,7 +10,9 @@ from pilotplant.model.verdict import Exit
 
 @guarded
 def explain(
-    code: Annotated[str, typer.Argument(metavar="CODE", help="An error code, a problem, a check, a fault, an operation.")],
+    code: Annotated[
+        str, typer.Argument(metavar="CODE", help="An error code, a problem, a check, a fault, an operation.")
+    ],
 ) -> int:
     """Say what an error code, a problem of a simulator, a check, a fault or an operation means."""
     from pilotplant.model.errors import UsageError
@@ -33,18 +35,23 @@ def _everything() -> dict[str, str]:
 
     operations = catalog.operations()
     told = {
-        code: f"{code} (exit {int(kind.exit)})\n  {kind.meaning}\n  help: {kind.help}" for code, kind in REGISTRY.items()
+        code: f"{code} (exit {int(kind.exit)})\n  {kind.meaning}\n  help: {kind.help}"
+        for code, kind in REGISTRY.items()
     }
     for code, problem in PROBLEMS.items():
         definite = "nothing was changed, for certain" if problem.definite else "whether anything was changed is open"
-        told[code] = f"{code}: HTTP {problem.status}, {problem.title}\n  {problem.__doc__}\n  A caller knows: {definite}."
+        told[code] = (
+            f"{code}: HTTP {problem.status}, {problem.title}\n  {problem.__doc__}\n  A caller knows: {definite}."
+        )
     for name, check in checks().items():
         told[name] = f"check {name}\n  {check.ABOUT}\n  {(check.__doc__ or '').strip()}"
     for name, fault in fault_kinds().items():
         told[name] = f"fault {name}\n  {(__import__(fault.__module__, fromlist=['_']).__doc__ or '').strip()}"
     for name, operation in operations.items():
         refusals = ", ".join(rejection.code for rejection in operation.rejects) or "nothing of its own"
-        told[name] = f"operation {name}: {operation.method} {operation.path}\n  {operation.about}\n  May refuse with: {refusals}"
+        told[name] = (
+            f"operation {name}: {operation.method} {operation.path}\n  {operation.about}\n  May refuse with: {refusals}"
+        )
     for name, event in catalog.events().items():
         told[name] = f"event {name}\n  {event.about}\n  Keys: {', '.join(event.keys)}"
     return told

@@ -91,10 +91,12 @@ pipeline {
 def init(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; this folder if none.")] = Path(),
     ci: Annotated[
-        str | None, typer.Option("--ci", metavar="github|gitlab|jenkins", help="Also write a pipeline that gates on a run.")
+        str | None,
+        typer.Option("--ci", metavar="github|gitlab|jenkins", help="Also write a pipeline that gates on a run."),
     ] = None,
 ) -> int:
-    """Make a project: estates, profiles, flows and scenarios to edit, and a target to fill in. Nothing is overwritten."""
+    """Make a project: estates, profiles, flows and scenarios to edit, and a target to fill in. Nothing is
+    overwritten."""
     from pilotplant.model.errors import UsageError
     from pilotplant.resources import bundled
 
@@ -122,7 +124,9 @@ def _write(directory: Path, files: dict[Path, bytes]) -> None:
 
     taken = [str(path) for path in files if (directory / path).exists()]
     if taken:
-        raise UsageError(f"{directory / taken[0]} is there already; nothing was written", help="Choose an empty folder.")
+        raise UsageError(
+            f"{directory / taken[0]} is there already; nothing was written", help="Choose an empty folder."
+        )
     for path, content in files.items():
         target = directory / path
         try:

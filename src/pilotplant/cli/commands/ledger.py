@@ -62,7 +62,9 @@ def export(
     run: RunArgument = "",
     kind: KindOption = None,
     match: MatchOption = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to; standard output if none.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to; standard output if none.")
+    ] = None,
     project: ProjectOption = None,
 ) -> int:
     """Export a ledger as JSON lines, numbers resolved to names, bodies included."""
@@ -116,7 +118,8 @@ def _line(described: dict[str, object]) -> str:
         for name, value in described.items()
         if name not in ("kind", "seq", "t", "system") and value not in ("", 0, (), False)
     )
-    return f"#{described['seq']:<6} {described['t']:>9.3f}  {described['kind']!s:<12} {described.get('system', '')!s:<9} {rest}"
+    where = str(described.get("system", ""))
+    return f"#{described['seq']:<6} {described['t']:>9.3f}  {described['kind']!s:<12} {where:<9} {rest}"
 
 
 def _short(value: object) -> str:

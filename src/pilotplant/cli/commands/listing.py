@@ -31,7 +31,9 @@ def list_(
     settings = settings_of(found, format=format_)
     everything = {name: entries(found) for name, entries in _KINDS.items() if kind in (None, name)}
     if not everything:
-        raise UsageError(f"there is no kind `{kind}`{did_you_mean(kind or '', _KINDS)}", help=f"Known: {', '.join(_KINDS)}")
+        raise UsageError(
+            f"there is no kind `{kind}`{did_you_mean(kind or '', _KINDS)}", help=f"Known: {', '.join(_KINDS)}"
+        )
     if settings.format == "json":
         print_json(everything)
         return Exit.PASS
@@ -91,7 +93,9 @@ def _stimuli(project: "Project") -> dict[str, str]:
 def _faults(project: "Project") -> dict[str, str]:
     from pilotplant.faults.fault import fault_kinds
 
-    return {name: _first(__import__(kind.__module__, fromlist=["_"]).__doc__ or "") for name, kind in fault_kinds().items()}
+    return {
+        name: _first(__import__(kind.__module__, fromlist=["_"]).__doc__ or "") for name, kind in fault_kinds().items()
+    }
 
 
 def _checks(project: "Project") -> dict[str, str]:

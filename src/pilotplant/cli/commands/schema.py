@@ -1,4 +1,5 @@
-"""`pilotplant schema`: the JSON Schema of a kind of document, for editors; or the contract documents of the simulators."""
+"""`pilotplant schema`: the JSON Schema of a kind of document, for editors; or the contract documents of the
+simulators."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,9 @@ def schema(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="With `contracts`: write OpenAPI and AsyncAPI there.")
     ] = None,
-    estate: Annotated[str, typer.Option("--estate", metavar="NAME", help="With `contracts`: whose profiles.")] = "three-plants",
+    estate: Annotated[
+        str, typer.Option("--estate", metavar="NAME", help="With `contracts`: whose profiles.")
+    ] = "three-plants",
     project: ProjectOption = None,
 ) -> int:
     """Print the JSON Schema (draft-07) of a kind of document, or write the contract documents of an estate."""
@@ -39,6 +42,8 @@ def schema(
 
 
 def _schema(kind: str) -> dict[str, Any]:
+    from pydantic import BaseModel
+
     from pilotplant.exchange.profile import ProfileSpec
     from pilotplant.flows.grammar import FlowSpec
     from pilotplant.model.editor_schema import json_schema
@@ -46,7 +51,7 @@ def _schema(kind: str) -> dict[str, Any]:
     from pilotplant.systems.estate import EstateSpec
     from pilotplant.target.model import TargetSpec
 
-    models = {
+    models: dict[str, type[BaseModel]] = {
         "scenario": ScenarioSpec,
         "target": TargetSpec,
         "flow": FlowSpec,

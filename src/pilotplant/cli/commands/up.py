@@ -27,12 +27,16 @@ def up(
     port: Annotated[int | None, typer.Option("--port", metavar="N", help="Which port; 0 takes a free one. [0]")] = None,
     token: Annotated[
         str | None,
-        typer.Option("--token", envvar="PILOTPLANT_TOKEN", metavar="TEXT", help="Guards control; needed beyond loopback."),
+        typer.Option(
+            "--token", envvar="PILOTPLANT_TOKEN", metavar="TEXT", help="Guards control; needed beyond loopback."
+        ),
     ] = None,
     deliver: Annotated[
         str | None, typer.Option("--deliver", metavar="URL", help="Post all events to this address.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where the ledger goes. [reports/runs]")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the ledger goes. [reports/runs]")
+    ] = None,
     project: ProjectOption = None,
     format_: FormatOption = None,
 ) -> int:
@@ -48,7 +52,8 @@ def up(
         raise UsageError(f"--speed {speed:g} must be more than 0 and at most 100000")
     if settings.host not in _LOOPBACK and not token:
         raise UsageError(
-            f"--host {settings.host} would open the estate to others", help="Give a --token that guards the control API."
+            f"--host {settings.host} would open the estate to others",
+            help="Give a --token that guards the control API.",
         )
     prepared = _prepare(found, settings, estate, speed, token or "")
     try:
@@ -113,7 +118,11 @@ def _announce(prepared: "Prepared", as_json: bool) -> None:
         given = address.credentials
         entry = {"system": address.kind, "profile": address.profile, "url": address.url, "auth": given.kind}
         if given.kind == "oauth2":
-            entry |= {"token_url": address.token_url, "client_id": given.client_id, "client_secret": given.client_secret}
+            entry |= {
+                "token_url": address.token_url,
+                "client_id": given.client_id,
+                "client_secret": given.client_secret,
+            }
         if given.kind == "api-key":
             entry |= {"api_key": given.api_key}
         for plant in address.plants:

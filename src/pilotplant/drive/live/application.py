@@ -19,6 +19,7 @@ from pilotplant.model.script import Commit, Delay, Drop, Hold, Reset, Respond, S
 TOKEN_PATH = "/oauth/token"
 OPENAPI_PATH = "/openapi.json"
 _FORM_MAX = 8192
+_SPECIAL = frozenset((TOKEN_PATH, OPENAPI_PATH))
 
 
 class Application:
@@ -63,7 +64,7 @@ class Application:
             scope["method"], local, scope["query_string"], headers, body, line.connection, self._incarnation()
         )
         self._world.advance()
-        if local == TOKEN_PATH or local == OPENAPI_PATH:
+        if local in _SPECIAL:
             await _send(send, self._special(boundary, local, request))
             return
         exchange = boundary.open(request)
@@ -128,13 +129,9 @@ class Application:
                 return await self._trickle(exchange.response, line, send, bytes_each, pause_s)
         raise AssertionError(f"no driver performs {step!r}")
 
-    async def _trickle(
-        self, response: WireResponse, line: Line, send: Send, bytes_each: int, pause_s: float
-    ) -> Ending:
+    async def _trickle(self, response: WireResponse, line: Line, send: Send, bytes_each: int, pause_s: float) -> Ending:
         length = (b"content-length", b"%d" % len(response.body))
-        await send(
-            {"type": "http.response.start", "status": response.status, "headers": [*response.headers, length]}
-        )
+        await send({"type": "http.response.start", "status": response.status, "headers": [*response.headers, length]})
         for start in range(0, len(response.body), bytes_each):
             if line.gone:
                 return Ending.CALLER_GONE

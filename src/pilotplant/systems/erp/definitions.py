@@ -283,9 +283,7 @@ def activate_version(erp: Erp, cmd: ActivateVersion, now: Instant) -> Outcome:
     known = erp.jobs.get(erp.pending.get(key, ""))
     if known is not None and known.status != "failed":
         return Committed(_job_view(known))
-    job = ActivationJob(
-        f"JOB-{len(erp.jobs) + 1:08d}", cmd.plant, cmd.item, cmd.revision, bom.version, cmd.change
-    )
+    job = ActivationJob(f"JOB-{len(erp.jobs) + 1:08d}", cmd.plant, cmd.item, cmd.revision, bom.version, cmd.change)
     erp.jobs[job.job] = job
     erp.pending[key] = job.job
     return Committed(_job_view(job), jobs=(job,))

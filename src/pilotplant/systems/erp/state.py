@@ -1,4 +1,5 @@
-"""What an ERP knows: items, structures and routings per plant with their validity, production versions, orders, stock."""
+"""What an ERP knows: items, structures and routings per plant with their validity, production versions, orders,
+stock."""
 
 from typing import Any
 

@@ -1,6 +1,7 @@
 """Production takes time: orders go through their operations on work centres; operators report what came out."""
 
 from collections.abc import Generator
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,7 +58,7 @@ class Behaviour:
         for order in mes.dataset.production_orders:
             if order.plant == mes.plant and order.dispatched:
                 remaining = BusinessSeconds(order.remaining_s)
-                self._system.world.later_business(remaining, lambda number=order.order: self._report(number))
+                self._system.world.later_business(remaining, partial(self._report, order.order))
 
     def start_job(self, job: ShopOrder) -> None:
         """Begin or go on with an order."""

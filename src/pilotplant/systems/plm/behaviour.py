@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -87,11 +87,11 @@ class Behaviour:
             if blocked and position == 0:
                 steps = self._through_inactive(plm, item, steps)
             acts.append((revise_item, ReviseItem(item=item, lines=lines, steps=steps)))
-        priority = chance.choices(("urgent", "normal", "low"), (1, 7, 2))[0]
+        priority = chance.choices(_PRIORITIES, (1, 7, 2))[0]
         title = f"{chance.choice(_REASONS)} on {items[0]}"
         acts.append((create_change, CreateChange(change=number, title=title, priority=priority)))
         for item in items:
-            disposition = chance.choice(("use-up", "use-up", "quarantine", "rework", "scrap"))
+            disposition = chance.choice(_DISPOSITIONS)
             add = AddAffected(change=number, item=item, plants=plants, disposition=disposition)
             acts.append((add_affected, add))
         acts.append((approve_change, NameChange(change=number)))
@@ -126,9 +126,7 @@ class Behaviour:
         bom = plm.bom(item, plm.revision(item))
         return [line.component for line in bom.lines if plm.dataset.items[line.component].made] if bom else []
 
-    def _redesign(
-        self, plm: Plm, item: str, chance: Random
-    ) -> tuple[tuple[BomLine, ...], tuple[RoutingStep, ...]]:
+    def _redesign(self, plm: Plm, item: str, chance: Random) -> tuple[tuple[BomLine, ...], tuple[RoutingStep, ...]]:
         revision = plm.latest(item)
         bom, routing = plm.bom(item, revision), plm.routing(item, revision)
         assert bom is not None and routing is not None, f"{item} is made but has no definition {revision}"
@@ -152,3 +150,11 @@ class Behaviour:
 
 
 _REASONS = ("Weight reduction", "Supplier change", "Field failure", "Cost reduction", "Tolerance", "Compliance")
+_PRIORITIES: tuple[Literal["urgent", "normal", "low"], ...] = ("urgent", "normal", "low")
+_DISPOSITIONS: tuple[Literal["use-up", "quarantine", "rework", "scrap"], ...] = (
+    "use-up",
+    "use-up",
+    "quarantine",
+    "rework",
+    "scrap",
+)
