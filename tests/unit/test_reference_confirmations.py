@@ -1,12 +1,18 @@
 """The reference middleware's stock postings: exactly one document per confirmation, whatever happens to the answers."""
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
+from pilotplant.reference.calls import Call
+from pilotplant.reference.client import SystemClient
+from pilotplant.reference.confirmations import Confirmation, StockPosting
+from pilotplant.reference.parts import Parts
 from tests.unit.reference_estate import Bend, Estate, Seen, problem, run, running
 
 POST = "erp POST /stock-documents"
@@ -201,6 +207,27 @@ def test_after_a_crash_in_the_middle_of_a_posting_the_next_life_looks_first(tmp_
     kinds = [str(seen) for seen in estate.seen if str(seen) in (POST, LOOK)]
     assert kinds[1] == LOOK
     assert kinds.count(POST) == (1 if booked else 2)
+
+
+class PostsAgainBlindly(StockPosting):
+    """What most hand-written loops do."""
+
+    async def post(self, erp: SystemClient, entry: Confirmation) -> None:
+        key = self._keys.key(entry.plant, entry.confirmation, entry.refusals)
+        call = Call("POST", "/stock-documents", entry.document, idempotency_key=key)
+        await self._retry.persist(lambda: erp.send(call, msgspec.Raw))
+
+
+def test_a_part_can_be_replaced_to_see_what_it_is_good_for() -> None:
+    async def main() -> Estate:
+        estate = Estate()
+        estate.losses.append(first(1, httpx.ReadError("reset")))
+        async with running(estate, parts=replace(Parts(), posting=PostsAgainBlindly)) as middleware:
+            await estate.complete("CNF-1")
+            await middleware.settled()
+        return estate
+
+    assert len(run(main()).documents) == 2
 
 
 def test_a_burst_of_confirmations_leaves_room_for_changes() -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
@@ -41,7 +41,7 @@ class Rest:
                 self._static.setdefault(operation.path, {})[operation.method] = Route(operation, _NO_VALUES)
 
     def route(self, method: str, path: str) -> Route | Rejection:
-        """Which operation a request is for."""
+        """Which operation a request is for. The path is as it came: a `%2F` in a value does not part it."""
         static = self._static.get(path)
         if static is not None:
             found = static.get(method)
@@ -50,7 +50,7 @@ class Rest:
         for pattern, operation in self._patterns:
             if match := pattern.fullmatch(path):
                 if operation.method == method:
-                    return Route(operation, match.groupdict())
+                    return Route(operation, {name: unquote(value) for name, value in match.groupdict().items()})
                 allowed.append(operation.method)
         if allowed:
             return MethodNotAllowed(allowed=tuple(allowed))
@@ -64,7 +64,7 @@ class Rest:
                 return self._from_query(operation, route, request)
             if request.body:
                 content_type = request.headers.get(b"content-type", b"application/json")
-                if b"json" not in content_type:
+                if b"json" not in content_type.lower():
                     return UnsupportedMediaType(detail=content_type.decode("latin-1")[:100])
             if not route.path_values:
                 command: Command = self._decoders[operation.name].decode(request.body)
@@ -84,8 +84,14 @@ class Rest:
         headers = ((b"content-type", b"application/problem+json"), *rejection.headers())
         return WireResponse(rejection.status, headers, _encode(rejection.document()))
 
-    def _from_query(self, operation: Operation, route: Route, request: WireRequest) -> Command:
-        given = dict(parse_qsl(request.query.decode("ascii", "replace"), keep_blank_values=True))
+    def _from_query(self, operation: Operation, route: Route, request: WireRequest) -> Command | Rejection:
+        pairs = parse_qsl(request.query.decode("ascii", "replace"), keep_blank_values=True)
+        given = dict(pairs)
+        if len(given) < len(pairs):
+            return InvalidRequest(detail="The query gives a field twice")
+        twice = given.keys() & route.path_values.keys()
+        if twice:
+            return InvalidRequest(detail=f"The query contains field(s) that the path gives: {', '.join(sorted(twice))}")
         command: Command = msgspec.convert({**given, **route.path_values}, operation.command, strict=False)
         return command
 

@@ -8,7 +8,7 @@ from pilotplant.model.problem import Rejection
 
 
 class WireRequest(NamedTuple):
-    """A request whose last byte has arrived."""
+    """A request whose last byte has arrived. `path` is as it came, percent-encoded."""
 
     method: str
     path: str

@@ -1,11 +1,11 @@
-"""The system takes longer before it carries out what it was asked."""
+"""The system takes longer before it carries out what it was asked, or before it delivers an event."""
 
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from pilotplant.faults.fault import Fault
-from pilotplant.model.script import Commit, Delay, Script, before
+from pilotplant.model.script import Commit, Delay, Respond, Script, before, carries_out
 
 
 class Latency(Fault):
@@ -16,4 +16,4 @@ class Latency(Fault):
     delay_s: Annotated[float, Field(gt=0, le=600)]
 
     def bend(self, script: Script) -> Script:
-        return before(script, Commit, Delay(self.KIND, self.delay_s))
+        return before(script, Commit if carries_out(script) else Respond, Delay(self.KIND, self.delay_s))

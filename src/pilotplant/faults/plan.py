@@ -14,7 +14,8 @@ class FaultPlan:
 
     def __init__(self, faults: Sequence[Fault], draws: Draws) -> None:
         self.faults = tuple(faults)
-        self.bitten: Counter[str] = Counter({self.label(number): 0 for number in range(len(self.faults))})
+        self._labels = tuple(map(self.label, range(len(self.faults))))
+        self.bitten: Counter[str] = Counter(dict.fromkeys(self._labels, 0))
         self._draws = draws
         self._matched: Counter[int] = Counter()
         self._struck: Counter[int] = Counter()
@@ -34,25 +35,28 @@ class FaultPlan:
 
     def bend(self, script: Script, operation: str, system: str, keys: tuple[str, ...], now: float) -> Script:
         """The script after every fault that strikes this attempt at this operation with these keys."""
-        identity = f"{operation}|{'|'.join(keys)}"
+        identity = f"{system}|{operation}|{'|'.join(keys)}"
         self._attempts[identity] += 1
         attempt = self._attempts[identity]
         for number, fault in enumerate(self.faults):
-            if self._strikes(number, fault, operation, system, f"{identity}|{attempt}", now):
-                script = tuple(
-                    replace(step, fault=self.label(number)) if step.fault == fault.KIND else step
-                    for step in fault.bend(script)
-                )
+            if not self._concerns(fault, operation, system, now):
+                continue
+            bent = fault.bend(script)
+            # What cannot be bent (the answer was taken away by an earlier fault, say) uses up no count.
+            if bent != script and self._strikes(number, fault, f"{identity}|{attempt}"):
+                label = self._labels[number]
+                script = tuple(replace(step, fault=label) if step.fault == fault.KIND else step for step in bent)
         return script
 
-    def _strikes(self, number: int, fault: Fault, operation: str, system: str, identity: str, now: float) -> bool:
+    def _concerns(self, fault: Fault, operation: str, system: str, now: float) -> bool:
         match = fault.match
         if match.operation and match.operation != operation:
             return False
         if match.system and match.system not in (system, system.partition("@")[0]):
             return False
-        if not fault.window.from_s <= now < fault.window.to_s:
-            return False
+        return fault.window.from_s <= now < fault.window.to_s
+
+    def _strikes(self, number: int, fault: Fault, identity: str) -> bool:
         self._matched[number] += 1
         if fault.nth is not None and self._matched[number] != fault.nth:
             return False

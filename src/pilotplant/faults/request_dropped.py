@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from pilotplant.faults.fault import Fault
-from pilotplant.model.script import Drop, Script
+from pilotplant.model.script import Drop, Script, carries_out
 
 
 class RequestDropped(Fault):
@@ -12,4 +12,4 @@ class RequestDropped(Fault):
     KIND: ClassVar[str] = "request-dropped"
 
     def bend(self, script: Script) -> Script:
-        return (Drop(self.KIND),)
+        return (Drop(self.KIND),) if carries_out(script) else script

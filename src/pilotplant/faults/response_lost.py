@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from pilotplant.faults.fault import Fault
-from pilotplant.model.script import Reset, Respond, Script, replaced
+from pilotplant.model.script import Reset, Respond, Script, carries_out, replaced
 
 
 class ResponseLost(Fault):
@@ -16,4 +16,4 @@ class ResponseLost(Fault):
     at_byte: Annotated[int, Field(ge=0)] = 0
 
     def bend(self, script: Script) -> Script:
-        return replaced(script, Respond, Reset(self.KIND, self.at_byte))
+        return replaced(script, Respond, Reset(self.KIND, self.at_byte)) if carries_out(script) else script

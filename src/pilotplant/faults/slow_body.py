@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from pilotplant.faults.fault import Fault
-from pilotplant.model.script import Respond, Script, Trickle, replaced
+from pilotplant.model.script import Respond, Script, Trickle, carries_out, replaced
 
 
 class SlowBody(Fault):
@@ -17,4 +17,5 @@ class SlowBody(Fault):
     pause_s: Annotated[float, Field(gt=0, le=60)] = 0.05
 
     def bend(self, script: Script) -> Script:
-        return replaced(script, Respond, Trickle(self.KIND, self.bytes_each, self.pause_s))
+        trickle = Trickle(self.KIND, self.bytes_each, self.pause_s)
+        return replaced(script, Respond, trickle) if carries_out(script) else script

@@ -7,7 +7,9 @@ Both are plain floats at run time; `NewType` keeps them apart for the type check
 
 import re
 from datetime import UTC, datetime
-from typing import NamedTuple, NewType
+from typing import Annotated, NamedTuple, NewType
+
+import msgspec
 
 WireSeconds = NewType("WireSeconds", float)
 """A duration in wire time, or an instant in wire time counted from the start of the run."""
@@ -17,6 +19,10 @@ BusinessSeconds = NewType("BusinessSeconds", float)
 
 BusinessInstant = NewType("BusinessInstant", float)
 """A moment on the business calendar: seconds since the Unix epoch."""
+
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A moment in a command. It names its offset: without one it would mean whatever zone the harness runs in."""
 
 
 class Instant(NamedTuple):
@@ -39,9 +45,13 @@ def seconds(text: str) -> float:
     return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
 
 
+_FIRST = datetime.min.replace(tzinfo=UTC).timestamp()
+_LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+
+
 def iso(moment: float) -> str:
-    """A Unix moment as RFC 3339 in UTC with milliseconds, as CloudEvents and the REST dialect show it."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    """A Unix moment as RFC 3339 in UTC with milliseconds. A moment outside the calendar reads as the calendar's end."""
+    return datetime.fromtimestamp(min(max(moment, _FIRST), _LAST), UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def from_iso(text: str) -> BusinessInstant:

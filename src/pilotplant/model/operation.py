@@ -60,12 +60,18 @@ def state(*keys: str, version: str) -> Effect:
     return Effect(Kind.STATE, keys, version)
 
 
+DIGITS_MAX = 18
+"""More digits do not fit into a record."""
+
+
 def version_number(value: object) -> int:
     """The place of a version in its order: revisions by their letters, everything else as a number."""
     if isinstance(value, int):
         return value
     text = str(value)
-    return int(text) if text.isdigit() else ordinal(text)
+    if len(text) <= DIGITS_MAX and text.isascii() and text.isdigit():
+        return int(text)
+    return ordinal(text)
 
 
 def effect_id(name: str, values: Sequence[str]) -> str:
@@ -209,15 +215,16 @@ def event_type(payload: Event | type[Event]) -> EventType:
 
 @dataclass(frozen=True)
 class Replica:
-    """An effect that copies what another system owns: what should be held, and what is.
+    """An effect that copies what another system owns: what a middleware ought to send, and what is held.
 
-    `intended(estate, keys)` is what a correct middleware makes the system hold, given the system of record; `None`
-    where it should hold nothing. `held(state, keys)` is what it does hold, in the same form, so that the two can be
-    compared.
+    `intended(estate, keys)` is the command that a correct middleware sends, given the system of record; `None` where
+    nothing should be held. `held(state, keys)` is what the system holds, told as the same command. Both are compared in
+    the form that `form(state, command)` gives them: in plant units, without what may differ.
     """
 
-    operation: str
-    intended: Callable[[Any, tuple[str, ...]], Any]
-    held: Callable[[Any, tuple[str, ...]], Any]
+    effect: str
+    intended: Callable[[Any, tuple[str, ...]], Command | None]
+    held: Callable[[Any, tuple[str, ...]], Command | None]
+    form: Callable[[Any, Any], msgspec.Struct]
     version: Callable[[Any, tuple[str, ...]], int] = lambda _state, _keys: 0
     """The ordinal of the version that is held; 0 for facts and for nothing."""

@@ -40,11 +40,23 @@ def paged(
         return Refused(BadCursor(detail=f"limit={limit} must lie between 1 and {PAGE_MAX}"))
     ordered = sorted(keys)
     try:
-        start = bisect_right(ordered, base64.urlsafe_b64decode(cursor.encode()).decode()) if cursor else 0
+        start = bisect_right(ordered, _key(cursor)) if cursor else 0
     except (binascii.Error, UnicodeError):
         return Refused(BadCursor(detail="the cursor is not one of this system"))
     shown = ordered[start : start + limit]
     more = start + limit < len(ordered)
-    after = base64.urlsafe_b64encode(shown[-1].encode()).decode() if more else ""
+    after = _cursor(shown[-1]) if more else ""
     revealed = tuple(pair for key in shown for pair in reveals(key))
     return Found(Page([view(key) for key in shown], after), revealed)
+
+
+def _cursor(key: str) -> str:
+    return base64.urlsafe_b64encode(key.encode()).decode()
+
+
+def _key(cursor: str) -> str:
+    """The key in a cursor; raises for what `_cursor` did not make. The decoder alone would skip strange characters."""
+    key = base64.urlsafe_b64decode(cursor.encode()).decode()
+    if _cursor(key) != cursor:
+        raise binascii.Error
+    return key

@@ -65,6 +65,11 @@ NORMAL: Script = (Commit(), Respond())
 REFUSE: Script = (Respond(),)
 
 
+def carries_out(script: Script) -> bool:
+    """Whether the script is that of a request; what delivers an event carries nothing out."""
+    return any(isinstance(step, Commit) for step in script)
+
+
 def replaced(script: Script, kind: type[Step], step: Step) -> Script:
     """The script with every step of a kind replaced."""
     return tuple(step if isinstance(present, kind) else present for present in script)

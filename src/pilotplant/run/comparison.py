@@ -22,6 +22,10 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
             continue
         held = replica.held(system.state, tuple(keys))
         intended = replica.intended(estate, tuple(keys))
+        told = difference(
+            replica.form(system.state, intended) if intended else None,
+            replica.form(system.state, held) if held else None,
+        )
         compared += 1
         ledger.write(
             Compare,
@@ -29,7 +33,7 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
             system.number,
             ledger.operations[name],
             effect,
-            difference(intended, held),
+            told,
         )
     return compared
 

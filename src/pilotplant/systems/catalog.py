@@ -80,7 +80,7 @@ def _read(name: str) -> SystemKind:
         name=name,
         operations={o.name: o for o in _contents(room("operations")) if isinstance(o, Operation)},
         events={event.name: event for event in declared if event.system == name},
-        replicas={r.operation: r for r in _replicas(name)},
+        replicas={r.effect: r for r in _replicas(name)},
         parameters=behaviour.Parameters,
         stimuli=stimuli_of(behaviour.Behaviour),
         build=room("state").build,

@@ -148,7 +148,7 @@ class System:
     def _reject(self, operation: Operation, command: Any, outcome: Refused, exchange: int, t: float) -> None:
         reader = self._reader(operation.name, operation.effect.keys, operation.effect.version, operation.effect.each)
         rejection = outcome.rejection
-        for effect, version in reader.all(command):
+        for effect, version in reader.all(command) or [("", 0)]:
             self.ledger.write(
                 Reject,
                 t,

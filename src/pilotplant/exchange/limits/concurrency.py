@@ -33,5 +33,5 @@ class Concurrency(Limit):
         self.under_way += 1
         return 0.0
 
-    def done(self, now: float) -> None:
+    def done(self) -> None:
         self.under_way -= 1

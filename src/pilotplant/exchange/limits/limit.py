@@ -31,8 +31,12 @@ class Limit(ABC):
     def take(self, now: float) -> float:
         """Take a request: 0, or how many seconds later it would be taken."""
 
-    def done(self, now: float) -> None:
+    def done(self) -> None:
         """A request that was taken is over."""
+
+    def give_back(self) -> None:
+        """The request taken last was refused by another limit after all."""
+        self.done()
 
 
 @cache

@@ -30,10 +30,12 @@ class SlidingWindow(Limit):
 
     def take(self, now: float) -> float:
         taken = self._taken
-        horizon = now - self._per_s
-        while taken and taken[0] <= horizon:
+        while taken and taken[0] + self._per_s <= now:
             taken.popleft()
         if len(taken) >= self._requests:
             return taken[0] + self._per_s - now
         taken.append(now)
         return 0.0
+
+    def give_back(self) -> None:
+        self._taken.pop()

@@ -1,11 +1,9 @@
 """Items, structures, routings and production versions: what may be produced at a plant, and from when."""
 
-from datetime import datetime
-
 import msgspec
 
 from pilotplant.dataset.records import BomLine, RoutingStep
-from pilotplant.model.instants import Instant, iso
+from pilotplant.model.instants import Instant, Moment, iso
 from pilotplant.model.operation import Command, effect_id, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.model.paging import BadCursor, Page, paged
@@ -58,7 +56,7 @@ class ReleaseBom(Command, frozen=True, kw_only=True):
     plant: str
     item: str
     revision: str
-    effective_from: datetime
+    effective_from: Moment
     lines: tuple[BomLine, ...]
     change: str = ""
 
@@ -207,7 +205,7 @@ def release_bom(erp: Erp, cmd: ReleaseBom, now: Instant) -> Outcome:
             return Refused(QuantityNotPositive(detail=f"{line.component}: {line.quantity}"))
         if erp.in_plant_unit(cmd.plant, line.component, line.quantity, line.unit) is None:
             return Refused(UnitNotConvertible(unit=line.unit, detail=f"{line.component} at {cmd.plant}"))
-    held = erp.boms.setdefault((cmd.plant, cmd.item), [])
+    held = erp.boms.get((cmd.plant, cmd.item), [])
     from_moment = cmd.effective_from.timestamp()
     for other in held:
         if other.effective_from == from_moment and other.revision != cmd.revision:
@@ -217,6 +215,7 @@ def release_bom(erp: Erp, cmd: ReleaseBom, now: Instant) -> Outcome:
     if same:
         held.remove(same)
     held.append(ErpBom(cmd.plant, cmd.item, cmd.revision, version, cmd.change, from_moment, cmd.lines))
+    erp.boms[cmd.plant, cmd.item] = held
     return Committed(BomReleased(cmd.plant, cmd.item, cmd.revision, version))
 
 

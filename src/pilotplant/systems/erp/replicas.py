@@ -1,12 +1,15 @@
-"""What an ERP should hold, given the PLM and the MES, against what it does hold: in plant units, field by field."""
+"""What an ERP should be sent, given the PLM and the MES, against what it holds: compared in plant units."""
 
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from pilotplant.model.operation import Replica
 from pilotplant.model.revisions import ordinal
+from pilotplant.systems.erp.definitions import ActivateVersion, ReleaseBom, UpsertRouting
 from pilotplant.systems.erp.state import Erp
+from pilotplant.systems.erp.stock import PostLine, PostStock
 
 if TYPE_CHECKING:
     from pilotplant.systems.estate import Estate
@@ -35,113 +38,147 @@ class Active(msgspec.Struct, frozen=True):
 
 
 class Booked(msgspec.Struct, frozen=True):
-    """What stock should say of one movement: the quantity in plant units."""
+    """What stock says of one movement: the quantity in the plant's unit."""
 
     quantity: float
 
 
-def _erp(estate: "Estate", plant: str) -> Erp:
-    system = estate.serving("erp", plant)
-    assert system is not None, f"no ERP serves {plant}"
-    state: Erp = system.state
-    return state
-
-
-def _lines(erp: Erp, plant: str, lines: object) -> tuple[tuple[str, float], ...]:
-    totals: dict[str, float] = {}
-    for line in lines:  # type: ignore[attr-defined]
-        quantity = erp.in_plant_unit(plant, line.component, line.quantity, line.unit)
-        totals[line.component] = totals.get(line.component, 0.0) + (line.quantity if quantity is None else quantity)
-    return tuple(sorted((component, round(quantity, 6)) for component, quantity in totals.items()))
-
-
-def _intended_bom(estate: "Estate", keys: Keys) -> Structure | None:
+def _intended_bom(estate: "Estate", keys: Keys) -> ReleaseBom | None:
     plant, item = keys
     plm = estate.systems["plm"].state
     bom = plm.bom(item, plm.revision(item))
-    return Structure(bom.revision, _lines(_erp(estate, plant), plant, bom.lines)) if bom else None
+    if bom is None:
+        return None
+    change = plm.change_of(item, bom.revision)
+    moment = datetime.fromtimestamp(change.effective_at if change else 0.0, UTC)
+    number = change.number if change else ""
+    return ReleaseBom(
+        plant=plant, item=item, revision=bom.revision, effective_from=moment, lines=bom.lines, change=number
+    )
 
 
-def _held_bom(erp: Erp, keys: Keys) -> Structure | None:
+def _held_bom(erp: Erp, keys: Keys) -> ReleaseBom | None:
     plant, item = keys
-    newest = max(erp.boms.get((plant, item), ()), key=lambda bom: ordinal(bom.revision), default=None)
-    if newest is None:
+    held = max(erp.boms.get((plant, item), ()), key=lambda bom: ordinal(bom.revision), default=None)
+    if held is None:
         generated = erp.plant_item(plant, item)
-        newest = erp.bom(plant, item, generated.revision) if generated else None
-    return Structure(newest.revision, _lines(erp, plant, newest.lines)) if newest else None
+        held = erp.bom(plant, item, generated.revision) if generated else None
+    if held is None:
+        return None
+    moment = datetime.fromtimestamp(held.effective_from, UTC)
+    return ReleaseBom(
+        plant=plant, item=item, revision=held.revision, effective_from=moment, lines=held.lines, change=held.change
+    )
 
 
-def _intended_routing(estate: "Estate", keys: Keys) -> Making | None:
-    _plant, item = keys
+def _form_bom(erp: Erp, command: ReleaseBom) -> Structure:
+    totals: dict[str, float] = {}
+    for line in command.lines:
+        quantity = erp.in_plant_unit(command.plant, line.component, line.quantity, line.unit)
+        totals[line.component] = totals.get(line.component, 0.0) + (line.quantity if quantity is None else quantity)
+    lines = tuple(sorted((component, round(quantity, 6)) for component, quantity in totals.items()))
+    return Structure(command.revision, lines)
+
+
+def _intended_routing(estate: "Estate", keys: Keys) -> UpsertRouting | None:
+    plant, item = keys
     plm = estate.systems["plm"].state
     routing = plm.routing(item, plm.revision(item))
-    return _making(routing.revision, routing.steps) if routing else None
+    return UpsertRouting(plant=plant, item=item, revision=routing.revision, steps=routing.steps) if routing else None
 
 
-def _held_routing(erp: Erp, keys: Keys) -> Making | None:
+def _held_routing(erp: Erp, keys: Keys) -> UpsertRouting | None:
     plant, item = keys
-    held = [routing for (p, i, _r), routing in erp.routings.items() if (p, i) == (plant, item)]
-    newest = max(held, key=lambda routing: ordinal(routing.revision), default=None)
-    if newest is None:
+    known = [routing for (p, i, _r), routing in erp.routings.items() if (p, i) == (plant, item)]
+    held = max(known, key=lambda routing: ordinal(routing.revision), default=None)
+    if held is None:
         generated = erp.plant_item(plant, item)
-        newest = erp.routing(plant, item, generated.revision) if generated else None
-    return _making(newest.revision, newest.steps) if newest else None
+        held = erp.routing(plant, item, generated.revision) if generated else None
+    return UpsertRouting(plant=plant, item=item, revision=held.revision, steps=held.steps) if held else None
 
 
-def _making(revision: str, steps: object) -> Making:
-    return Making(revision, tuple((s.work_centre, s.setup_s, s.cycle_s) for s in steps))  # type: ignore[attr-defined]
+def _form_routing(erp: Erp, command: UpsertRouting) -> Making:
+    del erp
+    return Making(command.revision, tuple((s.work_centre, s.setup_s, s.cycle_s) for s in command.steps))
 
 
-def _intended_version(estate: "Estate", keys: Keys) -> Active:
-    return Active(estate.systems["plm"].state.revision(keys[1]))
+def _intended_version(estate: "Estate", keys: Keys) -> ActivateVersion:
+    plant, item = keys
+    return ActivateVersion(plant=plant, item=item, revision=estate.systems["plm"].state.revision(item))
 
 
-def _held_version(erp: Erp, keys: Keys) -> Active | None:
+def _held_version(erp: Erp, keys: Keys) -> ActivateVersion | None:
     plant, item = keys
     version = erp.version(plant, item)
-    return Active(version.revision) if version else None
+    return ActivateVersion(plant=plant, item=item, revision=version.revision) if version else None
 
 
-def _intended_posting(estate: "Estate", keys: Keys) -> Booked | None:
+def _form_version(erp: Erp, command: ActivateVersion) -> Active:
+    del erp
+    return Active(command.revision)
+
+
+def _intended_posting(estate: "Estate", keys: Keys) -> PostStock | None:
     plant, source, movement, item, lot = keys
     mes = estate.serving("mes", plant)
     event = mes.state.confirmed.get(source) if mes else None
     if event is None:
         return None
-    erp = _erp(estate, plant)
-    amounts = {"receipt": event.good, "scrap": event.scrap}
-    total = 0.0
-    if movement in amounts:
-        if (item, lot) == (event.item, event.lot):
-            total = erp.in_plant_unit(plant, item, amounts[movement], event.unit) or 0.0
+    if movement == "issue":
+        used = [entry for entry in event.consumption if (entry.item, entry.lot) == (item, lot)]
+        amounts = [(entry.quantity, entry.unit) for entry in used]
     else:
-        for used in event.consumption:
-            if (used.item, used.lot) == (item, lot):
-                total += erp.in_plant_unit(plant, item, used.quantity, used.unit) or 0.0
-    return Booked(round(total, 4)) if total else None
+        amount = event.good if movement == "receipt" else event.scrap
+        amounts = [(amount, event.unit)] if (item, lot) == (event.item, event.lot) and amount else []
+    lines = tuple(
+        PostLine(movement=movement, item=item, quantity=quantity, unit=unit, lot=lot)  # type: ignore[arg-type]
+        for quantity, unit in amounts
+    )
+    moment = date.fromisoformat(event.posting_date)
+    return PostStock(plant=plant, posting_date=moment, lines=lines, source_document=source) if lines else None
 
 
-def _held_posting(erp: Erp, keys: Keys) -> Booked | None:
+def _held_posting(erp: Erp, keys: Keys) -> PostStock | None:
     plant, source, movement, item, lot = keys
-    total = 0.0
+    lines: list[PostLine] = []
+    moment = date.min
     for number in erp.documents.of_source(plant, source):
         document = erp.documents.get(number)
         if document is None or number in erp.documents.reversed:
             continue
-        matching = (line for line in document.lines if (line.movement, line.item, line.lot) == (movement, item, lot))
-        total += sum(line.quantity for line in matching)
-    return Booked(round(total, 4)) if total else None
+        moment = date.fromisoformat(document.posting_date)
+        lines += [
+            PostLine(movement=line.movement, item=item, quantity=line.quantity, unit=line.unit, lot=lot)  # type: ignore[arg-type]
+            for line in document.lines
+            if (line.movement, line.item, line.lot) == (movement, item, lot)
+        ]
+    return PostStock(plant=plant, posting_date=moment, lines=tuple(lines), source_document=source) if lines else None
 
 
-def _version_of(held: Structure | Making | Active | None) -> int:
+def _form_posting(erp: Erp, command: PostStock) -> Booked:
+    converted = (erp.in_plant_unit(command.plant, line.item, line.quantity, line.unit) for line in command.lines)
+    return Booked(round(sum(quantity or 0.0 for quantity in converted), 4))
+
+
+def _revision(held: ReleaseBom | UpsertRouting | ActivateVersion | None) -> int:
     return ordinal(held.revision) if held else 0
 
 
-BOMS = Replica("erp.bom.release", _intended_bom, _held_bom, lambda erp, keys: _version_of(_held_bom(erp, keys)))
+BOMS = Replica(
+    "erp.bom.release", _intended_bom, _held_bom, _form_bom, lambda erp, keys: _revision(_held_bom(erp, keys))
+)
 ROUTINGS = Replica(
-    "erp.routing.upsert", _intended_routing, _held_routing, lambda erp, keys: _version_of(_held_routing(erp, keys))
+    "erp.routing.upsert",
+    _intended_routing,
+    _held_routing,
+    _form_routing,
+    lambda erp, keys: _revision(_held_routing(erp, keys)),
 )
 VERSIONS = Replica(
-    "erp.version.activated", _intended_version, _held_version, lambda erp, keys: _version_of(_held_version(erp, keys))
+    "erp.version.activated",
+    _intended_version,
+    _held_version,
+    _form_version,
+    lambda erp, keys: _revision(_held_version(erp, keys)),
 )
-POSTINGS = Replica("erp.stock.post", _intended_posting, _held_posting)
+POSTINGS = Replica("erp.stock.post", _intended_posting, _held_posting, _form_posting)

@@ -208,6 +208,9 @@ class Erp:
 
     def in_plant_unit(self, plant: str, item: str, quantity: float, unit: str) -> float | None:
         """A quantity in the plant's own unit, or `None` where no conversion is declared."""
+        held = self.items.get((plant, item))
+        if held is not None and unit == held.unit:
+            return quantity
         generated = self.plant_item(plant, item)
         if generated is None:
             return None

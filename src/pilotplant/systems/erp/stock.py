@@ -25,6 +25,8 @@ SIGN = {"receipt": 1.0, "issue": -1.0, "scrap": 0.0}
 """What a movement does to the balance. Scrap is reported on what was never received, so it moves cost, not stock."""
 
 POST = "erp.stock.post"
+FIRST_NUMBER = 4_900_000_000
+"""Documents are numbered from here."""
 
 
 class PostLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -138,11 +140,12 @@ def post_stock(erp: Erp, cmd: PostStock, now: Instant) -> Outcome:
             return Refused(UnitNotConvertible(unit=line.unit, detail=f"{line.item} is kept in {held.unit}"))
         lines.append(StockLine(line.movement, line.item, line.lot, quantity, held.unit))
     document = StockDocument(plant, cmd.source_document, cmd.posting_date.isoformat(), now.wire, tuple(lines))
-    number = str(4900000000 + erp.documents.add(document))
+    number = erp.documents.add(document)
     _move(erp, document, 1.0)
-    posted = StockPosted(plant=plant, document=number, source_document=cmd.source_document)
-    effects = None if cmd.source_document else _anonymous(plant, number, document)
-    return Committed(MaterialDocument(number, cmd.source_document), emit=(posted,), effects=effects)
+    name = str(FIRST_NUMBER + number)
+    posted = StockPosted(plant=plant, document=name, source_document=cmd.source_document)
+    effects = None if cmd.source_document else tuple((keys, 0) for keys in _keys_of(number, document))
+    return Committed(MaterialDocument(name, cmd.source_document), emit=(posted,), effects=effects)
 
 
 @operation(
@@ -161,7 +164,7 @@ def find_documents(erp: Erp, query: FindDocuments, now: Instant) -> Outcome:
         if document.posted_at + erp.read_lag_s > now.wire:
             continue
         shown.append(_view(erp, number, document, now))
-        reveals.extend((identity, 0) for identity in _identities(document))
+        reveals.extend((identity, 0) for identity in _identities(number, document))
     return Found(DocumentList(shown), tuple(reveals))
 
 
@@ -176,7 +179,7 @@ def find_documents(erp: Erp, query: FindDocuments, now: Instant) -> Outcome:
 def reverse_document(erp: Erp, cmd: ReverseDocument, now: Instant) -> Outcome:
     """Take a posting back. Its facts do not stand any more and may be booked again."""
     digits = cmd.document if cmd.document.isascii() and cmd.document.isdigit() and len(cmd.document) < 16 else "0"
-    number = int(digits) - 4900000000
+    number = int(digits) - FIRST_NUMBER
     document = erp.documents.get(number)
     if document is None:
         return Refused(UnknownDocument(detail=cmd.document))
@@ -184,7 +187,7 @@ def reverse_document(erp: Erp, cmd: ReverseDocument, now: Instant) -> Outcome:
         return Refused(AlreadyReversed(detail=cmd.document))
     erp.documents.reversed.add(number)
     _move(erp, document, -1.0)
-    return Committed(MaterialDocument(cmd.document, document.source_document), undoes=_identities(document))
+    return Committed(MaterialDocument(cmd.document, document.source_document), undoes=_identities(number, document))
 
 
 @operation(
@@ -220,14 +223,15 @@ def _move(erp: Erp, document: StockDocument, direction: float) -> None:
         balances[key] = balances.get(key, 0.0) + direction * SIGN[line.movement] * line.quantity
 
 
-def _identities(document: StockDocument) -> tuple[str, ...]:
-    plant, source = document.plant, document.source_document
-    return tuple(effect_id(POST, (plant, source, line.movement, line.item, line.lot)) for line in document.lines)
+def _identities(number: int, document: StockDocument) -> tuple[str, ...]:
+    return tuple(effect_id(POST, keys) for keys in _keys_of(number, document))
 
 
-def _anonymous(plant: str, number: str, document: StockDocument) -> tuple[tuple[tuple[str, ...], int], ...]:
-    """Without a source document each posting is a fact of its own: nothing ties it to what caused it."""
-    return tuple(((plant, f"?{number}", line.movement, line.item, line.lot), 0) for line in document.lines)
+def _keys_of(number: int, document: StockDocument) -> tuple[tuple[str, ...], ...]:
+    """The facts of a document, each once. Without a source document nothing ties them to a cause: each is its own."""
+    source = document.source_document or f"?{FIRST_NUMBER + number}"
+    keys = ((document.plant, source, line.movement, line.item, line.lot) for line in document.lines)
+    return tuple(dict.fromkeys(keys))
 
 
 def _view(erp: Erp, number: int, document: StockDocument, now: Instant) -> DocumentView:
@@ -237,7 +241,7 @@ def _view(erp: Erp, number: int, document: StockDocument, now: Instant) -> Docum
         for line in document.lines
     )
     return DocumentView(
-        document=str(4900000000 + number),
+        document=str(FIRST_NUMBER + number),
         plant=document.plant,
         source_document=document.source_document,
         posting_date=document.posting_date,

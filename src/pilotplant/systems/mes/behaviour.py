@@ -49,6 +49,7 @@ class Behaviour:
             for centre in mes.dataset.work_centres.values()
             if centre.plant == mes.plant
         }
+        self._at_work: set[str] = set()
         self._reported = 0
         self._made: list[str] = []
 
@@ -61,10 +62,17 @@ class Behaviour:
                 self._system.world.later_business(remaining, partial(self._report, order.order))
 
     def start_job(self, job: ShopOrder) -> None:
-        """Begin or go on with an order."""
-        self._system.world.process(self._make(job))
+        """Begin or go on with an order. One that is resumed before its running operation has ended is at work still."""
+        if job.order not in self._at_work:
+            self._at_work.add(job.order)
+            self._system.world.process(self._make(job))
 
     def _make(self, order: ShopOrder) -> Generator[Any, Any, None]:
+        yield from self._operations(order)
+        self._at_work.remove(order.order)
+        self._report(order.order)
+
+    def _operations(self, order: ShopOrder) -> Generator[Any, Any, None]:
         world, mes = self._system.world, self._system.state
         instructions = mes.instructions(order.item)
         steps = instructions.steps if instructions else ()
@@ -72,6 +80,8 @@ class Behaviour:
             step = steps[order.step]
             with self._centres[step.work_centre].request() as turn:
                 yield turn
+                if order.status != "dispatched":
+                    return
                 yield world.env.timeout(world.wire_delay(self._duration(order, step.setup_s, step.cycle_s)))
             if order.status == "completed" or not self._system.working:
                 return
@@ -82,7 +92,6 @@ class Behaviour:
             self._system.publish(finished)
             if order.status == "held":
                 return
-        self._report(order.order)
 
     def _duration(self, order: ShopOrder, setup_s: float, cycle_s: float) -> BusinessSeconds:
         parameters = self._system.parameters

@@ -29,6 +29,18 @@ class UnknownShopOrder(Rejection, frozen=True, kw_only=True, gc=False):
     """The order was not dispatched to this MES."""
 
 
+@problem("unknown-at-shop-floor", 422, "The shop floor knows no such item or work centre")
+class UnknownAtShopFloor(Rejection, frozen=True, kw_only=True, gc=False):
+    """The item is not one of this plant, or a step names a work centre that the plant does not have."""
+
+    unknown: str = ""
+
+
+@problem("out-of-range", 422, "A number is not a sensible one")
+class OutOfRange(Rejection, frozen=True, kw_only=True, gc=False):
+    """Quantities and times are finite and not negative; there is something to make, and something that was made."""
+
+
 @problem("order-exists", 409, "The order was dispatched before")
 class OrderExists(Rejection, frozen=True, kw_only=True, gc=False):
     """An order is dispatched once."""
@@ -46,6 +58,10 @@ class OrderStatus(Rejection, frozen=True, kw_only=True, gc=False):
     """An order is held while dispatched, resumed while held, completed once."""
 
     status_now: str = ""
+
+
+QUANTITY_MAX = 1e12
+TIME_MAX_S = 1e9
 
 
 class PublishRouting(Command, frozen=True, kw_only=True):
@@ -126,13 +142,20 @@ class ShopOrderView(msgspec.Struct, frozen=True):
     keys=("plant", "item", "revision"),
     effect=state("plant", "item", version="revision"),
     returns=InstructionsView,
-    rejects=(WrongPlant,),
+    rejects=(WrongPlant, UnknownAtShopFloor, OutOfRange),
     facet="stage",
 )
 def publish_routing(mes: Mes, cmd: PublishRouting, now: Instant) -> Outcome:
-    """Transfer work instructions, or make them the ones to execute. The MES takes what it is given: latest wins."""
+    """Transfer work instructions, or make them the ones to execute. Revisions are taken in any order: latest wins."""
     if cmd.plant != mes.plant:
         return Refused(WrongPlant(serves=mes.plant))
+    if not mes.knows(cmd.item):
+        return Refused(UnknownAtShopFloor(unknown=cmd.item))
+    for step in cmd.steps:
+        if (mes.plant, step.work_centre) not in mes.dataset.work_centres:
+            return Refused(UnknownAtShopFloor(unknown=step.work_centre))
+        if not (0 <= step.number < 1e6 and 0 <= step.setup_s < TIME_MAX_S and 0 <= step.cycle_s < TIME_MAX_S):
+            return Refused(OutOfRange(detail=f"step {step.work_centre}"))
     published = Instructions(cmd.item, cmd.revision, cmd.stage, cmd.version, cmd.steps)
     stale = False
     if cmd.stage == "executable":
@@ -166,7 +189,7 @@ def get_instructions(mes: Mes, query: GetInstructions, now: Instant) -> Outcome:
     keys=("plant", "order"),
     effect=fact("plant", "order"),
     returns=ShopOrderView,
-    rejects=(WrongPlant, OrderExists, NoInstructions),
+    rejects=(WrongPlant, OrderExists, NoInstructions, OutOfRange),
 )
 def dispatch_order(mes: Mes, cmd: DispatchOrder, now: Instant) -> Outcome:
     """Give an order to the shop floor. It is made as soon as its work centres are free."""
@@ -177,6 +200,8 @@ def dispatch_order(mes: Mes, cmd: DispatchOrder, now: Instant) -> Outcome:
     held = mes.instructions(cmd.item)
     if held is None or held.revision != cmd.revision:
         return Refused(NoInstructions(executable=held.revision if held else ""))
+    if not 0 < cmd.quantity < QUANTITY_MAX:
+        return Refused(OutOfRange(detail=f"quantity {cmd.quantity}"))
     order = ShopOrder(mes.plant, cmd.order, cmd.item, cmd.revision, cmd.quantity)
     mes.orders[cmd.order] = order
     return Committed(_order_view(order), jobs=(order,))
@@ -243,15 +268,18 @@ def list_orders(mes: Mes, query: ListShopOrders, now: Instant) -> Outcome:
     keys=("order",),
     effect=fact("plant", "order"),
     returns=ShopOrderView,
-    rejects=(UnknownShopOrder, OrderStatus),
+    rejects=(UnknownShopOrder, OrderStatus, OutOfRange),
 )
 def complete_order(mes: Mes, cmd: CompleteOrder, now: Instant) -> Outcome:
     """Report an order as finished: the operator's terminal. The MES says so to the world with a confirmation number."""
     order = mes.orders.get(cmd.order)
     if order is None:
         return Refused(UnknownShopOrder(detail=cmd.order))
-    if order.status == "completed" or cmd.good < 0 or cmd.scrap < 0 or not cmd.good + cmd.scrap < 1e12:
+    if order.status == "completed":
         return Refused(OrderStatus(status_now=order.status))
+    made = (cmd.good, cmd.scrap, cmd.rework)
+    if not all(0 <= quantity < QUANTITY_MAX for quantity in made) or not sum(made):
+        return Refused(OutOfRange(detail=f"good {cmd.good}, scrap {cmd.scrap}, rework {cmd.rework}"))
     order.status, order.row = "completed", order.row + 1
     order.confirmation = mes.next_confirmation()
     event = mes.confirmed[order.confirmation] = _completed(mes, order, cmd, now)

@@ -1,4 +1,4 @@
-"""What an MES should execute, given the PLM, against what it does execute."""
+"""What an MES should be sent, given the PLM, against what it executes."""
 
 from typing import TYPE_CHECKING
 
@@ -6,10 +6,10 @@ import msgspec
 
 from pilotplant.model.operation import Replica
 from pilotplant.model.revisions import ordinal
+from pilotplant.systems.mes.operations import PublishRouting
 from pilotplant.systems.mes.state import Mes
 
 if TYPE_CHECKING:
-    from pilotplant.dataset.records import RoutingStep
     from pilotplant.systems.estate import Estate
 
 
@@ -20,20 +20,22 @@ class Executable(msgspec.Struct, frozen=True):
     steps: tuple[tuple[int, str], ...]
 
 
-def _intended(estate: "Estate", keys: tuple[str, ...]) -> Executable | None:
-    _plant, item = keys
+def _intended(estate: "Estate", keys: tuple[str, ...]) -> PublishRouting | None:
+    plant, item = keys
     plm = estate.systems["plm"].state
     routing = plm.routing(item, plm.revision(item))
-    return Executable(routing.revision, _steps(routing.steps)) if routing else None
+    return PublishRouting(plant=plant, item=item, revision=routing.revision, steps=routing.steps) if routing else None
 
 
-def _held(mes: Mes, keys: tuple[str, ...]) -> Executable | None:
-    held = mes.instructions(keys[1])
-    return Executable(held.revision, _steps(held.steps)) if held else None
+def _held(mes: Mes, keys: tuple[str, ...]) -> PublishRouting | None:
+    plant, item = keys
+    held = mes.instructions(item)
+    return PublishRouting(plant=plant, item=item, revision=held.revision, steps=held.steps) if held else None
 
 
-def _steps(steps: "tuple[RoutingStep, ...]") -> tuple[tuple[int, str], ...]:
-    return tuple((step.number, step.work_centre) for step in steps)
+def _form(mes: Mes, command: PublishRouting) -> Executable:
+    del mes
+    return Executable(command.revision, tuple((step.number, step.work_centre) for step in command.steps))
 
 
 def _version(mes: Mes, keys: tuple[str, ...]) -> int:
@@ -41,4 +43,4 @@ def _version(mes: Mes, keys: tuple[str, ...]) -> int:
     return ordinal(held.revision) if held else 0
 
 
-INSTRUCTIONS = Replica("mes.routing.publish", _intended, _held, _version)
+INSTRUCTIONS = Replica("mes.routing.publish", _intended, _held, _form, _version)

@@ -60,6 +60,10 @@ class Mes:
         routing = self.generated_routing(item)
         return Instructions(item, routing.revision, "executable", "", routing.steps) if routing else None
 
+    def knows(self, item: str) -> bool:
+        """Whether the item is one of this plant."""
+        return (self.plant, item) in self.dataset.plant_items
+
     def generated_routing(self, item: str) -> Routing | None:
         """The routing that the generated data give an item that is made at this plant."""
         held = self.dataset.plant_items.get((self.plant, item))

@@ -1,12 +1,11 @@
 """What can be asked of the PLM."""
 
-from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from pilotplant.dataset.records import Bom, BomLine, Item, Routing, RoutingStep
-from pilotplant.model.instants import Instant, iso
+from pilotplant.model.instants import Instant, Moment, iso
 from pilotplant.model.operation import Command, fact, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.model.paging import BadCursor, Page, paged
@@ -102,7 +101,7 @@ class ReleaseChange(Command, frozen=True, kw_only=True):
 
     change: str
     effectivity: Literal["immediate", "date"] = "immediate"
-    effective_at: datetime | None = None
+    effective_at: Moment | None = None
 
 
 class CancelChange(Command, frozen=True, kw_only=True):
