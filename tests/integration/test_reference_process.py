@@ -98,7 +98,7 @@ class Process:
 
     async def _ready(self) -> bool:
         try:
-            return (await self.http.get("/health")).json() == {"status": "ready"}
+            return (await self.http.get("/health")).is_success
         except httpx.TransportError:
             return False
 

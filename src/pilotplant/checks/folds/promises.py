@@ -1,7 +1,7 @@
 """The promises of the flows: which are open, kept, overtaken, withdrawn, refused or excused.
 
-Memory is bounded by what is open: an instance whose promises are all kept is told to whoever listens and forgotten,
-save a bounded number for the flow board.
+Memory is bounded by what is open: an instance whose promises are all kept is told to whoever listens and forgotten, save
+a bounded number for the flow board.
 """
 
 from collections import Counter, defaultdict
@@ -24,22 +24,31 @@ from pilotplant.ledger.records import (
 
 BOARD_MAX = 400
 EXCEPTION = "desk.exception.raise"
+RESOLVED = "desk.exception.resolve"
 
 
-@dataclass(slots=True)
-class Promise:
-    """One obligation that is not kept yet."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a step of a flow says of each of its promises."""
 
-    number: int
     step: str
-    effect: str
-    version: int
-    operation: int
     must: bool
     exact: bool
     executable: bool
     event: bool
+    actor: str
+
+
+@dataclass(slots=True, eq=False)
+class Promise:
+    """One obligation that is not kept yet."""
+
+    effect: str
+    version: int
+    terms: Terms
+    after: tuple[tuple[str, str, int], ...]
     instance: "Instance"
+    open: bool = True
 
 
 @dataclass(slots=True)
@@ -51,7 +60,7 @@ class Progress:
     at: float | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Instance:
     """One flow instance: a change at a plant, a confirmation."""
 
@@ -62,11 +71,18 @@ class Instance:
     due: float
     trigger: int
     steps: dict[str, Progress] = field(default_factory=dict)
-    open: dict[int, Promise] = field(default_factory=dict)
+    promises: list[Promise] = field(default_factory=list)
+    left: int = 0
+    """How many promises are open."""
     refusals: dict[str, Reject | Emit] = field(default_factory=dict)
     """Definite refusals that no later success made good, by effect."""
     exception: int = 0
     withdrawn: int = 0
+
+    @property
+    def open(self) -> list[Promise]:
+        """The promises that are not kept."""
+        return [promise for promise in self.promises if promise.open]
 
     @property
     def excused(self) -> bool:
@@ -85,30 +101,39 @@ class Promises:
         self.settled: Quiesce | None = None
         self.withdrawn: set[str] = set()
         """Subjects that were withdrawn, also after they were carried out."""
-        self.undone: dict[str, int] = {}
-        """Facts that were taken back and not booked again."""
+        self.undone: dict[str, Commit] = {}
+        """Facts that were taken back and not booked again, by what took them back."""
         self.repeats: dict[str, list[Commit]] = defaultdict(list)
         """Repetitions of facts that still stand twice."""
-        self.unpromised: list[Commit] = []
-        self.anonymous: list[Commit] = []
+        self.anonymous: dict[str, Commit] = {}
+        """Facts that nothing ties to what caused them."""
+        self.unaided: dict[tuple[int, str], tuple[int, Commit]] = {}
+        """Steps that the target was to do and a system did by itself: how often, and the first."""
+        self.intruding: list[tuple[Promise, Commit]] = []
+        """Steps that a system was to do by itself and the target did."""
         self.on_finish: list[Callable[[Instance, float], None]] = []
         self.delivered: dict[int, Deliver] = {}
         self.acknowledged: dict[int, Ack] = {}
         self.triggers: dict[int, Emit] = {}
         self._open: dict[str, list[Promise]] = {}
         self._promised: dict[str, int] = {}
+        self._unasked: dict[tuple[str, int], Commit] = {}
         self._latest: dict[str, Instance] = {}
         """Which instance promises the newest version of a state effect."""
         self._instances_of: Counter[int] = Counter()
-        self._numbers = 0
+        self._terms = {
+            (number, name): Terms(
+                name, step.severity == "fail", flow.coalesce == "every", step.guard == "executable", bool(step.event), step.actor
+            )
+            for number, flow in enumerate(case.flows)
+            for name, step in flow.steps.items()
+        }
         self._refused_by = {
             step.refused_by: step.effect for flow in case.flows for step in flow.steps.values() if step.refused_by
         }
         self._cancels = {flow.cancelled_by: flow for flow in case.flows if flow.cancelled_by}
         self._triggers = {flow.trigger for flow in case.flows}
-        self._refusing: dict[int, str] = {}
-        self.revealed_refusals: dict[int, int] = {}
-        """From the exchange of a refusal to the `seq` of its answer's first byte."""
+        self._told: dict[int, int] = {}
 
     def handlers(self) -> dict[Any, Any]:
         """What it looks at."""
@@ -116,7 +141,7 @@ class Promises:
         governed = self.case.governed
         return {
             Obligation: (None, self.on_obligation),
-            Commit: (lambda named: governed(named) or named.name == EXCEPTION, self.on_commit),
+            Commit: (lambda named: governed(named) or named.name in (EXCEPTION, RESOLVED), self.on_commit),
             Emit: (lambda named: governed(named) or named.name in interesting, self.on_emit),
             Reject: (governed, self.on_reject),
             Deliver: (None, self.on_deliver),
@@ -134,8 +159,6 @@ class Promises:
                 record.flow, record.instance, record.subject, record.plant, record.due, record.trigger
             )
             self._instances_of[record.trigger] += 1
-        flow = self.case.flows[record.flow]
-        step = flow.steps[record.step]
         progress = instance.steps.get(record.step)
         if progress is None:
             progress = instance.steps[record.step] = Progress()
@@ -147,71 +170,85 @@ class Promises:
         if not record.must:
             progress.kept += 1
             return
-        self._numbers += 1
-        promise = Promise(
-            self._numbers,
-            record.step,
-            record.effect,
-            record.version,
-            record.operation,
-            step.severity == "fail",
-            flow.coalesce == "every",
-            step.guard == "executable",
-            bool(step.event),
-            instance,
-        )
-        instance.open[promise.number] = promise
-        for effect in (record.effect, *record.accept):
-            waiting = self._open.get(effect)
-            if waiting is None:
-                self._open[effect] = [promise]
-            else:
-                waiting.append(promise)
+        terms = self._terms[record.flow, record.step]
+        promise = Promise(record.effect, record.version, terms, record.after, instance)
+        instance.promises.append(promise)
+        instance.left += 1
+        self._await(record.effect, promise)
+        for effect in record.accept:
+            self._promised[effect] = max(record.version, self._promised.get(effect, 0))
+            self._await(effect, promise)
+
+    def _await(self, effect: str, promise: Promise) -> None:
+        waiting = self._open.get(effect)
+        if waiting is None:
+            self._open[effect] = [promise]
+        else:
+            waiting.append(promise)
 
     def on_commit(self, record: Commit) -> None:
         """An effect came about, or (undoing) went away."""
         if record.undoes:
             self._undo(record)
         waiting = self._open.get(record.effect)
-        if waiting is not None:
-            self._keep(record, waiting)
-        elif record.repeat_of:
+        if waiting is not None and self._keep(record, waiting):
+            return
+        if record.repeat_of:
             self.repeats[record.effect].append(record)
         elif record.effect in self.undone:
             del self.undone[record.effect]
         elif record.exchange:
             self._without_promise(record)
 
-    def _keep(self, record: Commit | Emit, waiting: list[Promise]) -> None:
-        facet = getattr(record, "facet", "")
+    def _keep(self, record: Commit | Emit, waiting: list[Promise]) -> bool:
+        """Whether this kept a promise."""
+        kept = False
         left: list[Promise] = []
         for promise in waiting:
-            late_enough = record.version == promise.version if promise.exact else record.version >= promise.version
-            if late_enough and not (promise.executable and facet == "staged"):
-                self._kept(promise, record.t)
+            if not promise.open:
+                continue  # an accepted alternative had kept it
+            if _keeps(record, promise):
+                self._kept(promise, record)
+                kept = True
             else:
                 left.append(promise)
         if left:
             self._open[record.effect] = left
         else:
             del self._open[record.effect]
+        return kept
 
-    def _kept(self, promise: Promise, t: float) -> None:
-        instance = promise.instance
-        if instance.open.pop(promise.number, None) is None:
-            return  # an accepted alternative had kept it
-        progress = instance.steps[promise.step]
+    def _kept(self, promise: Promise, record: Commit | Emit) -> None:
+        promise.open = False
+        instance, terms = promise.instance, promise.terms
+        progress = instance.steps[terms.step]
         progress.kept += 1
-        progress.at = t
+        progress.at = record.t
+        if terms.actor != "either":
+            self._note_actor(promise, record)
         if instance.refusals:
             instance.refusals.pop(promise.effect, None)
-        if not instance.open:
-            self._finish(instance, t)
+        instance.left -= 1
+        if not instance.left:
+            self._finish(instance, record.t)
+
+    def _note_actor(self, promise: Promise, record: Commit | Emit) -> None:
+        """Who did it: the target, or a system by itself. Events are always stated by a system."""
+        if record.__class__ is not Commit:
+            return
+        if promise.terms.actor == "native":
+            if record.exchange:
+                self.intruding.append((promise, record))
+        elif not record.exchange:
+            step = (promise.instance.flow, promise.terms.step)
+            times, first = self.unaided.get(step, (0, record))
+            self.unaided[step] = (times + 1, first)
 
     def _finish(self, instance: Instance, t: float) -> None:
         for listener in self.on_finish:
             listener(instance, t)
         del self.instances[f"{instance.flow}|{instance.name}"]
+        instance.promises.clear()  # promises refer to their instance: without the circle both are freed at once
         self._instances_of[instance.trigger] -= 1
         if not self._instances_of[instance.trigger]:
             del self._instances_of[instance.trigger]
@@ -221,29 +258,42 @@ class Promises:
             self.finished.append(instance)
 
     def _undo(self, record: Commit) -> None:
-        for effect in record.undoes:
-            if self.repeats.get(effect):
+        for effect in dict.fromkeys(record.undoes):  # two equal lines of a document are one fact
+            name, _, keys = effect.partition("|")
+            if name == EXCEPTION:
+                self._note_resolution(record, keys.split("|"))
+            elif self.repeats.get(effect):
                 self.repeats[effect].pop()
-            elif effect.partition("|")[0] != EXCEPTION:
-                self.undone[effect] = record.seq
+            elif not (self.anonymous.pop(effect, None) or self._unasked.pop((effect, 0), None)):
+                self.undone[effect] = record
 
     def _without_promise(self, record: Commit) -> None:
         name, _, keys = record.effect.partition("|")
         if name == EXCEPTION:
             self._note_exception(record, keys.split("|"))
+        elif name == RESOLVED:
+            return
         elif "|?" in record.effect:
-            self.anonymous.append(record)
+            self.anonymous[record.effect] = record
         elif record.version > self._promised.get(record.effect, 0) or not record.version:
-            self.unpromised.append(record)
+            self._unasked.setdefault((record.effect, record.version), record)
 
     def _note_exception(self, record: Commit, keys: list[str]) -> None:
-        plant, subject = keys[0], keys[1]
-        for instance in self._about(subject):
-            if instance.plant == plant:
-                instance.exception = record.seq
+        for instance in self._about(keys[1], keys[0]):
+            instance.exception = record.seq
 
-    def _about(self, subject: str) -> Iterator[Instance]:
-        return (instance for instance in self.instances.values() if instance.subject == subject)
+    def _note_resolution(self, record: Commit, keys: list[str]) -> None:
+        """A person resolved an exception: where a flow says so, its clock begins anew."""
+        for instance in self._about(keys[1], keys[0]):
+            if self.case.flows[instance.flow].clock_from == "resolution":
+                instance.due = max(instance.due, record.t)
+
+    def _about(self, subject: str, plant: str = "") -> Iterator[Instance]:
+        return (
+            instance
+            for instance in self.instances.values()
+            if instance.subject == subject and (not plant or instance.plant == plant)
+        )
 
     def on_emit(self, record: Emit) -> None:
         """An event keeps a promise, fires a trigger, withdraws an instance or states a refusal."""
@@ -256,34 +306,38 @@ class Promises:
                 if self.case.flows[instance.flow].cancelled_by == name:
                     instance.withdrawn = record.seq
         refused = self._refused_by.get(name)
-        if refused is not None:
-            self._refuse(f"{refused}|{record.effect.partition('|')[2]}", record.version, record)
+        if refused is not None and self._refuse(f"{refused}|{record.effect.partition('|')[2]}", record.version, record):
+            self._told[record.seq] = 0
         waiting = self._open.get(record.effect)
         if waiting is not None:
             self._keep(record, waiting)
 
     def on_reject(self, record: Reject) -> None:
         """A definite refusal of something promised is remembered with its instance."""
-        if record.definite and record.effect:
-            self._refuse(record.effect, record.version, record)
-            self._refusing[record.exchange] = record.effect
+        if record.definite and record.effect and self._refuse(record.effect, record.version, record):
+            self._told[record.exchange] = 0
 
-    def _refuse(self, effect: str, version: int, record: Reject | Emit) -> None:
+    def _refuse(self, effect: str, version: int, record: Reject | Emit) -> bool:
+        refused = False
         for promise in self._open.get(effect, ()):
             on_reject = self.case.flows[promise.instance.flow].on_reject
-            if promise.version == version and on_reject is not None and promise.step in on_reject.of:
+            right = promise.open and promise.effect == effect and promise.version == version
+            if right and on_reject is not None and promise.terms.step in on_reject.of:
                 promise.instance.refusals[effect] = record
+                refused = True
+        return refused
 
     def on_response(self, record: ResponseFirst) -> None:
-        """A refusal is told."""
-        if self._refusing and record.exchange in self._refusing:
-            del self._refusing[record.exchange]
-            self.revealed_refusals[record.exchange] = record.seq
+        """A refusal is told by its answer."""
+        if self._told and record.exchange in self._told:
+            self._told[record.exchange] = record.seq
 
     def on_deliver(self, record: Deliver) -> None:
-        """A trigger is told."""
+        """A trigger is told, or a refusal that an event states."""
         if record.emit in self.triggers:
             self.delivered.setdefault(record.emit, record)
+        if self._told and record.emit in self._told:
+            self._told[record.emit] = self._told[record.emit] or record.seq
 
     def on_ack(self, record: Ack) -> None:
         """A trigger was acknowledged; of those whose instances are finished nothing is kept."""
@@ -294,9 +348,22 @@ class Promises:
         """The run came to rest, or gave up."""
         self.settled = record
 
+    @property
+    def unpromised(self) -> list[Commit]:
+        """What nothing asked for, then or later."""
+        return [
+            record
+            for (effect, version), record in self._unasked.items()
+            if not version or version > self._promised.get(effect, 0)
+        ]
+
+    def told(self, refusal: Reject | Emit) -> int:
+        """The `seq` of the first message that tells a refusal; 0 if none did."""
+        return self._told.get(refusal.exchange if isinstance(refusal, Reject) else refusal.seq, 0)
+
     def overtaken(self, promise: Promise) -> bool:
         """Whether a later version of the same was promised, so that this one need not happen any more."""
-        return not promise.exact and self._promised.get(promise.effect, 0) > promise.version
+        return not promise.terms.exact and self._promised.get(promise.effect, 0) > promise.version
 
     def released(self, instance: Instance, seen: frozenset[str] = frozenset()) -> bool:
         """Whether nothing more can be demanded of an instance: excused itself, or overtaken by one that is.
@@ -310,14 +377,19 @@ class Promises:
             self.overtaken(promise)
             and (later := self._latest[promise.effect]).name not in seen
             and self.released(later, seen | {instance.name})
-            for promise in instance.open.values()
+            for promise in instance.open
         )
+
+    def standing_refusals(self, instance: Instance) -> dict[str, Reject | Emit]:
+        """Refusals that were told and that this instance has to answer for: not those that a later one took over."""
+        overtaken = {promise.effect for promise in instance.open if self.overtaken(promise)}
+        return {e: refusal for e, refusal in instance.refusals.items() if e not in overtaken and self.told(refusal)}
 
     def missing(self, instance: Instance) -> list[Promise]:
         """What of an instance should have happened and did not."""
         if self.released(instance):
             return []
-        return [promise for promise in instance.open.values() if not self.overtaken(promise)]
+        return [promise for promise in instance.open if not self.overtaken(promise)]
 
     def withdrawn_effect(self, effect: str) -> bool:
         """Whether the newest promise of a state effect was withdrawn: then either version may be held."""
@@ -326,8 +398,17 @@ class Promises:
 
     def unsettled_effects(self) -> set[str]:
         """Effects that are still promised: refused, withdrawn, overtaken, or missing and reported as such."""
-        return {promise.effect for instance in self.instances.values() for promise in instance.open.values()}
+        return {promise.effect for instance in self.instances.values() for promise in instance.open}
 
     def plant(self, instance: Instance) -> str:
         """The plant of an instance."""
-        return instance.plant or next((plant_of(p.effect) for p in instance.open.values()), "")
+        return instance.plant or next((plant_of(promise.effect) for promise in instance.open), "")
+
+
+def _keeps(record: Commit | Emit, promise: Promise) -> bool:
+    terms = promise.terms
+    if terms.executable and getattr(record, "facet", "") == "staged":
+        return False
+    if not record.version or not promise.version:
+        return True  # facts have no order; one may be accepted where a version is promised
+    return record.version == promise.version if terms.exact else record.version >= promise.version
