@@ -173,7 +173,9 @@ def _serve_estate(announce: Connection, directory: str) -> None:
         )
         async with host:
             token = await _token(host.port, credentials["erp"].client_id, credentials["erp"].client_secret)
-            announce.send((host.port, f"POST /erp/stock-documents HTTP/1.1\r\nauthorization: Bearer {token}", _body(estate)))
+            announce.send(
+                (host.port, f"POST /erp/stock-documents HTTP/1.1\r\nauthorization: Bearer {token}", _body(estate))
+            )
             await _ended(announce)
 
     uvloop.run(main())

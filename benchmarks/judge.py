@@ -1,11 +1,12 @@
-"""How fast the judge reads a ledger, and that its memory stays flat: against decoding the same blocks and nothing else.
+"""The judge: records per second and peak memory, against decoding the same blocks and nothing else.
 
-Run: `python benchmarks/judge.py [records …]` (default 100000 1000000 5000000). Each size is measured in a process of its
-own, so that its peak memory is its own.
+Run: `python -m benchmarks.judge [records …]` (default 100000 1000000 5000000). Each size is measured in a process of
+its own, so that its peak memory is its own.
 """
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -80,7 +81,8 @@ def _effects(confirmation: str) -> tuple[tuple[str, str], ...]:
 
 def _confirm(ledger: LedgerWriter, flow: int, confirmation: str) -> int:
     t, operations = ledger.seq * 1e-5, ledger.operations
-    cause = ledger.write(Commit, t, 2, 0, operations["mes.order.complete"], f"mes.order.complete|DE01|{confirmation}", 0)
+    complete, reported = operations["mes.order.complete"], f"mes.order.complete|DE01|{confirmation}"
+    cause = ledger.write(Commit, t, 2, 0, complete, reported, 0)
     completed = operations["mes.order.completed"]
     effect = f"mes.order.completed|DE01|{confirmation}"
     emit = ledger.write(Emit, t, 2, completed, effect, 0, f"mes-{confirmation}", cause, 0)
@@ -98,12 +100,12 @@ def _book(ledger: LedgerWriter, confirmation: str, emit: int) -> None:
     post = operations["erp.stock.post"]
     trace = f"00-{emit:032x}-0000000000000001-01"
     request = ledger.write(Request, t, 1, post, ("DE01", confirmation), "", emit, 7, trace, 1, 0)
-    for _step, effect in _effects(confirmation):
-        commit = ledger.write(Commit, t, 1, request, post, effect, 0)
+    commits = [ledger.write(Commit, t, 1, request, post, effect, 0) for _step, effect in _effects(confirmation)]
     ledger.write(ResponseFirst, t, 1, request, 201, Reveals.OWN)
     ledger.write(ResponseEnd, t, 1, request, Ending.SENT, 0)
     posted = operations["erp.stock.posted"]
-    ledger.write(Emit, t, 1, posted, f"erp.stock.posted|DE01|{commit}", 0, f"erp-{commit}", commit, 0)
+    cause = commits[-1]
+    ledger.write(Emit, t, 1, posted, f"erp.stock.posted|DE01|{cause}", 0, f"erp-{cause}", cause, 0)
     ledger.write(Ack, t, emit, 1, 202, "")
 
 
@@ -130,18 +132,23 @@ def _peak_mb() -> float:
     return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
 
 
-def main(sizes: tuple[int, ...] = SIZES) -> None:
-    """Measure each size and print."""
+def run(quick: bool) -> Iterator[str]:
+    """What `python -m benchmarks` shows."""
+    yield from lines(SIZES[:2] if quick else SIZES)
+
+
+def lines(sizes: tuple[int, ...]) -> Iterator[str]:
+    """Measure each size, and tell."""
     for size in sizes:
         with TemporaryDirectory(prefix="pilotplant-judge-") as directory:
             write(Path(directory), size)
-            done = subprocess.run([sys.executable, __file__, "--measure", directory], check=True, stdout=subprocess.PIPE)
+            command = [sys.executable, "-m", "benchmarks.judge", "--measure", directory]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT)
         measured = msgspec.json.decode(done.stdout, type=Measured)
-        print(
-            f"judge {measured.records:>9,} records: {measured.records / measured.judge_s:>9,.0f} records/s, "
+        yield (
+            f"{measured.records:>9,} records: {measured.records / measured.judge_s:>9,.0f} records/s, "
             f"decoding alone {measured.records / measured.decode_s:>9,.0f} records/s "
-            f"(ratio {measured.decode_s / measured.judge_s:.2f}), peak {measured.peak_mb:.0f} MB",
-            flush=True,
+            f"(ratio {measured.decode_s / measured.judge_s:.2f}), peak {measured.peak_mb:.0f} MB"
         )
 
 
@@ -149,4 +156,5 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--measure"]:
         sys.stdout.buffer.write(msgspec.json.encode(measure(Path(sys.argv[2]))))
     else:
-        main(tuple(map(int, sys.argv[1:])) or SIZES)
+        for line in lines(tuple(map(int, sys.argv[1:])) or SIZES):
+            print(line, flush=True)

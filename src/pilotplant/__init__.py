@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from pilotplant.version import __version__
+__version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from pilotplant.checks.finding import Finding as Finding

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -114,6 +115,8 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Whoever runs the tests in the background has them ignore Ctrl-C, and children inherit that.
+            preexec_fn=_heed_interrupts if os.name == "posix" else None,
         )
 
     @property
@@ -125,6 +128,10 @@ class Project:
     def run_info(self) -> Any:
         """What the only run says of itself."""
         return json.loads((self.run_directory / "run.json").read_bytes())
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def environment_of(more: Mapping[str, str] | None) -> dict[str, str]:

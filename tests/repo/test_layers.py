@@ -11,7 +11,6 @@ import pytest
 
 # The order of ARCHITECTURE.md, lowest first.
 ORDER = (
-    "version",
     "model",
     "resources",
     "configuration",

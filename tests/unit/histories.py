@@ -5,7 +5,7 @@ the real expander write; deliveries are written at the moment the test says.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -103,16 +103,16 @@ def dataset() -> Dataset:
 
 
 @cache
-def family() -> tuple[str, str, str]:
-    """An assembly that is made at every plant, a made component of it, and a made item that has nothing to do with it."""
+def family() -> tuple[str, str, str, str]:
+    """An assembly that is made at every plant, a made component of it, and two made items that it does not use."""
     data = dataset()
     everywhere = [item.number for item in data.items.values() if item.made and len(item.plants) == 3]
     for parent in everywhere:
         used = {line.component for line in data.boms[parent, data.items[parent].revision].lines}
         for component in everywhere:
             if component in used:
-                other = next(n for n in everywhere if n not in used and n not in (parent, component))
-                return parent, component, other
+                other, bystander, *_ = (n for n in everywhere if n not in used and n != parent)
+                return parent, component, other, bystander
     raise AssertionError("the data have no assembly with a made component")
 
 
@@ -134,6 +134,11 @@ CHANGE = "engineering-change"
 CONFIRMATION = "production-confirmation"
 
 
+def shipped_flows() -> tuple[FlowSpec, ...]:
+    """Both flows that ship."""
+    return shipped_flow(CHANGE), shipped_flow(CONFIRMATION)
+
+
 class History:
     """A run without a target: whoever calls its methods is the target."""
 
@@ -141,11 +146,12 @@ class History:
         self,
         directory: Path,
         *flows: FlowSpec,
+        without_flows: bool = False,
         idempotency: Literal["none", "strict", "stripe"] = "none",
         speed: float = 1.0,
     ) -> None:
         self.directory = directory
-        self.flows = flows or (shipped_flow(CHANGE), shipped_flow(CONFIRMATION))
+        self.flows = flows or (() if without_flows else shipped_flows())
         self.world = World(seed=1, epoch=EPOCH, speed=speed)
         spec = estate_spec()
         header = Header(
@@ -169,12 +175,11 @@ class History:
         self._boundaries = {system.name: self._boundary(system.name, idempotency) for system in self.estate}
         self._attempts: dict[int, int] = {}
         self._orders = 0
+        self._healed = False
 
     def _boundary(self, name: str, idempotency: Literal["none", "strict", "stripe"]) -> Boundary:
         system = self.estate.systems[name]
-        profile = ProfileSpec(
-            profile="open", system=system.kind.name, auth=Open(kind="none"), idempotency=idempotency
-        )
+        profile = ProfileSpec(profile="open", system=system.kind.name, auth=Open(kind="none"), idempotency=idempotency)
 
         def broken(error: BaseException) -> None:
             raise error
@@ -290,11 +295,14 @@ class History:
 
     # --- what a middleware does ----------------------------------------------------------------------------------
 
-    def open(self, system: str, operation: Operation, command: Command, *, key: str = "") -> Exchange:
+    def open(
+        self, system: str, operation: Operation, command: Command, *, key: str = "", if_match: str = ""
+    ) -> Exchange:
         """The last byte of a request arrives."""
         fields: dict[str, Any] = msgspec.to_builtins(command)
         path = re.sub(r"\{(\w+)\}", lambda match: str(fields.pop(match[1])), operation.path)
-        headers: Mapping[bytes, bytes] = {b"idempotency-key": key.encode()} if key else {}
+        given = {b"idempotency-key": key.encode(), b"if-match": if_match.encode()}
+        headers = {name: value for name, value in given.items() if value}
         query, body = b"", b""
         if operation.query:
             query = urlencode(fields).encode()
@@ -318,9 +326,7 @@ class History:
             exchange.commit()
         return self.answer(exchange, arrives=answered)
 
-    def bom(
-        self, plant: str, item: str, revision: str, *, factor: float = 1.0, answered: bool = True
-    ) -> WireResponse:
+    def bom(self, plant: str, item: str, revision: str, *, factor: float = 1.0, answered: bool = True) -> WireResponse:
         """Release a structure; with a `factor`, one with wrong quantities."""
         plm = self.estate.systems["plm"].state
         lines = tuple(
@@ -350,9 +356,15 @@ class History:
         """Ask how an activation stands."""
         return self.call("erp", get_job, NameJob(job=msgspec.json.decode(activation.body)["job"]))
 
+    def asking_for_version(self, plant: str, item: str) -> Exchange:
+        """A read of the active production version, up to its answer."""
+        exchange = self.open("erp", get_version, PlantItemKey(plant=plant, item=item))
+        exchange.commit()
+        return exchange
+
     def read_version(self, plant: str, item: str) -> WireResponse:
         """Read which production version is active."""
-        return self.call("erp", get_version, PlantItemKey(plant=plant, item=item))
+        return self.answer(self.asking_for_version(plant, item))
 
     def release_bom_command(self, plant: str, item: str, revision: str, lines: tuple[BomLine, ...]) -> ReleaseBom:
         """The command that releases a structure."""
@@ -366,12 +378,26 @@ class History:
             lines=lines,
         )
 
+    def act_routing_by_hand(self, plant: str, item: str, revision: str) -> None:
+        """A planner enters a routing into the ERP."""
+        steps = self.estate.systems["plm"].state.routing(item, revision).steps
+        self.act("erp", upsert_routing, UpsertRouting(plant=plant, item=item, revision=revision, steps=steps))
+
+    def let_activation_fail(self, plant: str, item: str, revision: str) -> None:
+        """Everything is accepted, and the job comes to nothing, since the routing is gone meanwhile."""
+        self.prepare((plant, item, revision))
+        erp = self.estate.systems["erp"].state
+        routing = erp.routings[plant, item, revision]
+        idle = (msgspec.structs.replace(routing.steps[0], work_centre=self._idle(plant)),)
+        erp.routings[plant, item, revision] = msgspec.structs.replace(routing, steps=idle)
+        self.wait()
+
     def prepare_by_hand(self, plant: str, item: str, revision: str) -> None:
         """Planners do in the ERP what a middleware would."""
         plm = self.estate.systems["plm"].state
-        lines, steps = plm.bom(item, revision).lines, plm.routing(item, revision).steps
+        lines = plm.bom(item, revision).lines
         self.act("erp", release_bom, self.release_bom_command(plant, item, revision, lines))
-        self.act("erp", upsert_routing, UpsertRouting(plant=plant, item=item, revision=revision, steps=steps))
+        self.act_routing_by_hand(plant, item, revision)
         self.act("erp", activate_version, ActivateVersion(plant=plant, item=item, revision=revision))
 
     def prepare(self, *definitions: Definition) -> None:
@@ -465,10 +491,16 @@ class History:
 
     # --- the end -------------------------------------------------------------------------------------------------
 
+    def heal(self) -> None:
+        """Faults are lifted."""
+        self.ledger.write(Heal, self.world.env.now)
+        self._healed = True
+
     def rest(self, *, settled: bool = True) -> None:
         """Faults are lifted, everything comes to rest, and what is held is compared."""
+        if not self._healed:
+            self.heal()
         now = self.world.env.now
-        self.ledger.write(Heal, now)
         self.ledger.write(Quiesce, now, settled, "nothing moved" if settled else "the target was still trying")
         compare(self.estate, self.ledger, self.expander.effects)
 

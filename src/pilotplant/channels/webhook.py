@@ -10,7 +10,7 @@ from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ack, Deliver, FaultBitten
 from pilotplant.ledger.writer import LedgerWriter
-from pilotplant.model.script import Delay, Hold, Respond
+from pilotplant.model.script import NORMAL, Delay, Hold
 
 FIRST_RETRY_S = 0.25
 RETRY_CAP_S = 5.0
@@ -45,15 +45,16 @@ class Webhook:
         self._hold = hold
         self._poster = Poster(connections_max=connections_max)
         self._waiting: deque[Outgoing] = deque()
-        self._idle: deque[asyncio.Future[None]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._workers = 0
         self._workers_max = connections_max
 
     def send(self, event: Outgoing) -> None:
         """Take charge of an event."""
         self.pending += 1
         self._waiting.append(event)
-        if len(self._tasks) < self._workers_max:
+        if self._workers < self._workers_max:
+            self._workers += 1
             self._start(self._work())
 
     async def close(self) -> None:
@@ -70,10 +71,13 @@ class Webhook:
 
     async def _work(self) -> None:
         """Deliver what waits, one event after the other; retries go on beside it."""
-        while self._waiting:
-            event = self._waiting.popleft()
-            if not await self._attempt(event, 1):
-                self._start(self._retry(event))
+        try:
+            while self._waiting:
+                event = self._waiting.popleft()
+                if not await self._attempt(event, 1):
+                    self._start(self._retry(event))
+        finally:
+            self._workers -= 1
 
     async def _retry(self, event: Outgoing) -> None:
         attempt, gap_s = 1, FIRST_RETRY_S
@@ -89,6 +93,7 @@ class Webhook:
     async def _attempt(self, event: Outgoing, attempt: int) -> bool:
         if self._faults.active:
             await self._bend(event)
+        self._world.advance()
         headers = (
             (b"content-type", CONTENT_TYPE),
             (SIGNATURE, signature(self._secret, self._world.unix(), event.body)),
@@ -108,7 +113,7 @@ class Webhook:
         return 200 <= answer.status < 300
 
     async def _bend(self, event: Outgoing) -> None:
-        script = self._faults.bend((Respond(),), event.type, event.system, event.keys, self._world.env.now)
+        script = self._faults.bend(NORMAL, event.type, event.system, event.keys, self._world.env.now)
         for step in script:
             if isinstance(step, Delay | Hold):
                 self._faults.bitten[step.fault] += 1

@@ -55,7 +55,8 @@ class Case:
 
     def counted(self) -> bool:
         """Whether a flow promises facts, which are counted."""
-        return any(self.governed(named) and named.effect == "fact" and not named.event for named in self.header.operations)
+        table = self.header.operations
+        return any(self.governed(named) and named.effect == "fact" and not named.event for named in table)
 
     def rank(self, effect: str) -> int:
         """How critical the flows are that promise this effect: 0 for `high`; what no flow promises comes last."""

@@ -1,6 +1,6 @@
 """What every check is: handlers by kind of record, fused with all others into one pass, and findings at the end."""
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -29,10 +29,16 @@ class Check(ABC):
         self.promises = promises
         self.findings: list[Finding] = []
         self.doubts: list[Doubt] = []
+        self.examined = 0
+        """How much came about that it could judge; of nothing, nothing is said."""
 
     def handlers(self) -> Handlers:
         """What this check looks at."""
         return {}
+
+    @abstractmethod
+    def applies(self) -> bool:
+        """Whether the flows of this run say anything that it could judge."""
 
     def finish(self) -> None:
         """Conclude, after the last record."""

@@ -5,9 +5,11 @@ from typing import ClassVar
 
 from pilotplant.checks.check import Check
 from pilotplant.checks.finding import Finding, Proof, Severity
+from pilotplant.checks.folds.anonymous import Accounting
+from pilotplant.checks.folds.knowledge import EVER
 from pilotplant.checks.folds.promises import Instance, Promise
 from pilotplant.checks.wording import effect_in_words, holder_of, plant_of
-from pilotplant.ledger.records import Commit, Reject
+from pilotplant.ledger.records import Commit, Emit, Reject
 
 
 class Completeness(Check):
@@ -16,31 +18,46 @@ class Completeness(Check):
     NAME: ClassVar[str] = "completeness"
     ABOUT: ClassVar[str] = "Everything that was promised happened, and nothing that was not."
 
+    def applies(self) -> bool:
+        return bool(self.case.flows)
+
     def finish(self) -> None:
+        self.examined = self.promises.expanded
         if self.promises.settled is None:
             self.doubt(
                 "The run ended before the estate came to rest, so nothing can be said of what is missing.",
                 "let the run end by itself",
             )
             return
+        accounting = Accounting(self.promises)
         for instance in self.promises.instances.values():
-            self._judge(instance)
-        for effect, seq in self.promises.undone.items():
-            self._report_undone(effect, seq)
+            self._judge(instance, accounting)
+        for effect, record in self.promises.undone.items():
+            self._report_undone(effect, record)
         for record in self.promises.unpromised:
             self._report_unpromised(record)
+        for promise, record in self.promises.intruding:
+            self._report_intruding(promise, record)
+        for (flow, step), (times, first) in self.promises.unaided.items():
+            self._doubt_unaided(self.case.flows[flow].flow, step, times, first)
 
-    def _judge(self, instance: Instance) -> None:
-        flow = self.case.flows[instance.flow]
-        expects_exception = flow.on_reject is not None and flow.on_reject.expect == "exception"
-        if instance.refusals and not instance.exception and not instance.withdrawn:
-            if expects_exception:
-                self._report_silent_refusal(instance)
-                return
-            if flow.on_reject is not None:
-                return
+    def _judge(self, instance: Instance, accounting: Accounting) -> None:
+        on_reject = self.case.flows[instance.flow].on_reject
+        refusals = self.promises.standing_refusals(instance)
+        if refusals and on_reject is not None and not instance.exception and not instance.withdrawn:
+            if on_reject.expect == "exception":
+                self._report_silent_refusal(instance, refusals)
+            return
         missing = self.promises.missing(instance)
         if not missing:
+            return
+        untold = [r for r in instance.refusals.values() if isinstance(r, Emit) and not self.promises.told(r)]
+        if untold:
+            self.doubt(
+                f"{instance.name}: the target was never told that "
+                f"{effect_in_words(untold[0].effect, untold[0].version)} was stated, so it cannot be blamed.",
+                "see to it that the target's endpoint is reachable",
+            )
             return
         if instance.trigger not in self.promises.delivered:
             self.doubt(
@@ -48,25 +65,56 @@ class Completeness(Check):
                 "see to it that the target's endpoint is reachable",
             )
             return
-        if all("|?" in record.effect for record in self.promises.anonymous) and self._may_be_anonymous(missing):
-            self.doubt(
-                f"{instance.name}: what is missing may be among the postings that carry no source document.",
-                "set `source_document` to the number of the confirmation",
-            )
-            return
-        self._report_missing(instance, missing)
+        blamed = self._to_blame(instance, missing)
+        if accounting:
+            left = [promise for promise in blamed if not accounting.take(promise)]
+            if len(left) < len(blamed):
+                self.doubt(
+                    f"{instance.name}: what is missing may be among the postings that carry no source document.",
+                    "set `source_document` to the number of the confirmation",
+                )
+            blamed = left
+        if blamed:
+            self._report_missing(instance, blamed)
 
-    def _may_be_anonymous(self, missing: list[Promise]) -> bool:
-        names = {record.effect.partition("|")[0] for record in self.promises.anonymous}
-        return bool(names) and all(promise.effect.partition("|")[0] in names for promise in missing)
+    def _to_blame(self, instance: Instance, missing: list[Promise]) -> list[Promise]:
+        """What is missing through the target's fault: not what a system was to do, nor what waits for that, nor what
+        waits for something that came about and was never told."""
+        native = [promise for promise in missing if promise.terms.actor == "native"]
+        if native:
+            listed = _listed([effect_in_words(promise.effect, promise.version) for promise in native])
+            self.doubt(
+                f"{instance.name}: {holder_of(native[0].effect)} did not do by itself what the flow leaves to it "
+                f"({listed}), so the target cannot be blamed for what is missing.",
+                "see why the system did not, or let `actor` be `either`",
+            )
+        waited_for = {promise.effect for promise in native}
+        blamed: list[Promise] = []
+        for promise in missing:
+            if promise.terms.actor == "native" or any(effect in waited_for for _step, effect, _v in promise.after):
+                continue
+            untold = [(effect, version) for _step, effect, version in promise.after if self._untold(effect, version)]
+            if untold:
+                self.doubt(
+                    f"{instance.name}: nothing that the target was sent ever told it of "
+                    f"{effect_in_words(*untold[0])}, so it cannot be blamed for what waits for that.",
+                    "see to it that the target's endpoint is reachable",
+                )
+                continue
+            blamed.append(promise)
+        return blamed
+
+    def _untold(self, effect: str, version: int) -> bool:
+        came_about = self.knowledge.first(effect, version) is not None
+        return came_about and not self.knowledge.known(effect, version, EVER)
 
     def _report_missing(self, instance: Instance, missing: list[Promise]) -> None:
-        blamed = [promise for promise in missing if not promise.event] or missing
+        blamed = [promise for promise in missing if not promise.terms.event] or missing
         by_holder: dict[str, list[str]] = defaultdict(list)
         for promise in blamed:
             by_holder[holder_of(promise.effect)].append(effect_in_words(promise.effect, promise.version))
         lists = "; ".join(f"{holder}: {_listed(names)}" for holder, names in by_holder.items())
-        severity = Severity.FAIL if any(promise.must for promise in missing) else Severity.WARN
+        severity = Severity.FAIL if any(promise.terms.must for promise in missing) else Severity.WARN
         unsettled = self.promises.settled is not None and not self.promises.settled.settled
         late = " (the run was given up before it came to rest)" if unsettled else ""
         never = "was only half carried out" if _begun(instance) else "was never carried out"
@@ -77,14 +125,14 @@ class Completeness(Check):
                 self._proof(instance, lists),
                 plant=self.promises.plant(instance),
                 instance=instance.name,
-                step=blamed[0].step,
+                step=blamed[0].terms.step,
                 severity=severity,
                 effect=blamed[0].effect,
             )
         )
 
-    def _report_silent_refusal(self, instance: Instance) -> None:
-        effect, refusal = next(iter(instance.refusals.items()))
+    def _report_silent_refusal(self, instance: Instance, refusals: dict[str, Reject | Emit]) -> None:
+        effect, refusal = next(iter(refusals.items()))
         what = effect_in_words(effect, refusal.version)
         who = self.case.system(refusal.system)
         why = refusal.code if isinstance(refusal, Reject) else "in an event"
@@ -92,7 +140,8 @@ class Completeness(Check):
         self.findings.append(
             Finding(
                 self.NAME,
-                f"{who} refused {what} for good ({why}, #{refusal.seq}), and no exception was raised for {instance.name}.",
+                f"{who} refused {what} for good ({why}, #{refusal.seq}), "
+                f"and no exception was raised for {instance.name}.",
                 (*self._told(instance), told),
                 plant=self.promises.plant(instance),
                 instance=instance.name,
@@ -101,13 +150,14 @@ class Completeness(Check):
             )
         )
 
-    def _report_undone(self, effect: str, seq: int) -> None:
+    def _report_undone(self, effect: str, record: Commit) -> None:
         what = effect_in_words(effect)
+        where = self.case.system(record.system)
         self.findings.append(
             Finding(
                 self.NAME,
-                f"The {what} was taken back at #{seq} and never booked again.",
-                (Proof(seq, 0.0, self.case.target, f"takes back the {what}"),),
+                f"The {what} was taken back at #{record.seq} and never booked again.",
+                (self.case.proof(record, where, f"the {what} is taken back"),),
                 plant=plant_of(effect),
                 step="reversal",
                 effect=effect,
@@ -130,6 +180,33 @@ class Completeness(Check):
                 severity=Severity.WARN if record.version else Severity.FAIL,
                 effect=f"{record.effect}|{record.version}",
             )
+        )
+
+    def _report_intruding(self, promise: Promise, record: Commit) -> None:
+        what = effect_in_words(record.effect, record.version)
+        where = self.case.system(record.system)
+        self.findings.append(
+            Finding(
+                self.NAME,
+                f"{where} received {what} at #{record.exchange}, which the flow leaves to it to do by itself.",
+                (
+                    Proof(record.exchange, round(record.t, 6), self.case.target, f"sends {what}", where),
+                    self.case.proof(record, where, f"{what} is in place"),
+                ),
+                plant=plant_of(record.effect),
+                instance=promise.instance.name,
+                step=promise.terms.step,
+                severity=Severity.FAIL if promise.terms.must else Severity.WARN,
+                effect=record.effect,
+            )
+        )
+
+    def _doubt_unaided(self, flow: str, step: str, times: int, first: Commit) -> None:
+        where = self.case.system(first.system)
+        self.doubt(
+            f"{flow}: {where} did {step} by itself {times} time(s) (first #{first.seq}), so the target did not have to "
+            f"show that it would.",
+            "keep others from doing it, or let `actor` be `either`",
         )
 
     def _told(self, instance: Instance) -> list[Proof]:

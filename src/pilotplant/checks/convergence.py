@@ -17,14 +17,16 @@ class Convergence(Check):
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]
         self._differing: list[Compare] = []
-        self.compared = 0
+
+    def applies(self) -> bool:
+        return self.case.compared()
 
     def handlers(self) -> Handlers:
         return {Compare: (None, self.on_compare)}
 
     def on_compare(self, record: Compare) -> None:
         """A system was compared with what is intended."""
-        self.compared += 1
+        self.examined += 1
         if record.difference:
             self._differing.append(record)
 
@@ -34,12 +36,9 @@ class Convergence(Check):
                 "The run ended before the estate came to rest; nothing was compared.", "let the run end by itself"
             )
             return
-        open_effects = self.promises.unsettled_effects()
-        repeated = {effect for effect, commits in self.promises.repeats.items() if commits}
+        unsettled = self.promises.unsettled_effects()
         for record in self._differing:
-            if record.effect in open_effects or record.effect in repeated or record.effect in self.promises.undone:
-                continue
-            if self.promises.withdrawn_effect(record.effect):
+            if record.effect in unsettled or self.promises.withdrawn_effect(record.effect):
                 continue
             where = self.case.system(record.system)
             what = effect_in_words(record.effect)

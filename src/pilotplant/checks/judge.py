@@ -1,25 +1,24 @@
 """The judge: one pass over the ledger, all checks fused, linear, memory bounded by what is open."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from pilotplant.checks import thresholds
 from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check
+from pilotplant.checks.dispatch import Dispatch
 from pilotplant.checks.finding import CheckResult, Doubt, Finding, Severity
 from pilotplant.checks.folds.figures import Figures
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import Instance, Promises
 from pilotplant.checks.result import BoardRow, Cell, Counts, FaultResult, Figure, ThresholdResult
 from pilotplant.flows.grammar import FlowSpec
-from pilotplant.ledger.header import Header
 from pilotplant.ledger.reader import Ledger
-from pilotplant.ledger.records import FaultArmed, Record
+from pilotplant.ledger.records import FaultArmed
 from pilotplant.model.threshold import read
 from pilotplant.model.verdict import Verdict
 
@@ -43,6 +42,8 @@ class Judgement:
     faults: tuple[FaultResult, ...]
     crashed: tuple[str, ...] = field(default=())
     """Checks that broke: a defect of Pilotplant, never a pass."""
+    untested: tuple[str, ...] = field(default=())
+    """Checks that no flow of the run concerns, and why nothing is said of them."""
 
 
 @cache
@@ -69,24 +70,19 @@ def judge(
     knowledge, promises = Knowledge(case), Promises(case)
     figures = Figures(case, promises)
     court = [check(case, knowledge, promises) for check in checks().values()]
-    dispatch = _Dispatch(ledger.header)
-    crashed: dict[str, str] = {}
-    for fold in (knowledge, promises, figures):
-        dispatch.add(fold.handlers())
-    for check in court:
-        dispatch.add(_guarded(check, crashed))
-    faults: dict[str, int] = {}
-    dispatch.add({FaultArmed: (None, lambda record: faults.setdefault(record.fault, 0))})
+    idle = [check for check in court if not check.applies()]
+    court = [check for check in court if check not in idle]
+    faults: Counter[str] = Counter()
+    dispatch = Dispatch(ledger.header)
+    for handlers in (knowledge.handlers(), promises.handlers(), figures.handlers(), *(c.handlers() for c in court)):
+        dispatch.add(handlers)
+    dispatch.add({FaultArmed: (None, lambda record: faults.update({record.fault: 0}))})
     seen = dispatch.run(ledger)
+    crashed = dict(dispatch.crashed)
     for check in court:
-        try:
-            if check.NAME not in crashed:
-                check.finish()
-        except Exception as error:
-            crashed[check.NAME] = f"{type(error).__name__}: {error}"
+        _conclude(check, crashed)
     counts = figures.counts(seen)
-    findings = tuple(sorted((f for check in court for f in check.findings), key=_order))
-    results = tuple(_result(check, counts, crashed) for check in court)
+    findings = tuple(sorted((f for check in court for f in check.findings), key=lambda f: _order(f, case)))
     counted = _counted(findings, figures, counts)
     judged = tuple(thresholds.judge(read(e), figures, counted) for e in expressions)
     judged += _within(case, figures)
@@ -97,7 +93,7 @@ def judge(
         verdict=_verdict(findings, doubts, judged, crashed),
         missed=any(threshold.verdict is Verdict.FAIL for threshold in judged),
         counts=counts,
-        checks=results,
+        checks=tuple(_result(check, crashed) for check in court),
         findings=findings,
         doubts=tuple(doubts),
         thresholds=judged,
@@ -105,62 +101,33 @@ def judge(
         board=_board(case, promises),
         faults=tuple(FaultResult(name, times) for name, times in faults.items()),
         crashed=tuple(f"{name}: {why}" for name, why in crashed.items()),
+        untested=tuple(f"{check.NAME} (no flow of this run promises anything that it judges)" for check in idle),
     )
 
 
-class _Dispatch:
-    """By kind of record, and by operation where the kind has one, the handlers to call."""
-
-    def __init__(self, header: Header) -> None:
-        self._header = header
-        self._by_kind: dict[type[Record], list[Callable[[Any], None]]] = {}
-        self._by_operation: dict[type[Record], list[list[Callable[[Any], None]]]] = {}
-
-    def add(self, handlers: dict[Any, Any]) -> None:
-        for kind, (wants, handle) in handlers.items():
-            if "operation" not in kind.__struct_fields__:
-                self._by_kind.setdefault(kind, []).append(handle)
-                continue
-            lists = self._by_operation.setdefault(kind, [[] for _ in self._header.operations])
-            for number, named in enumerate(self._header.operations):
-                if wants is None or wants(named):
-                    lists[number].append(handle)
-
-    def run(self, ledger: Ledger) -> dict[type[Record], int]:
-        """Call the handlers, record by record; how many of each kind there were."""
-        by_operation, by_kind = self._by_operation, self._by_kind
-        none: list[Callable[[Any], None]] = []
-        seen: Counter[type[Record]] = Counter()
-        for block in ledger.blocks():
-            seen.update(map(type, block))
-            for record in block:
-                kind = record.__class__
-                lists = by_operation.get(kind)
-                for handle in lists[record.operation] if lists is not None else by_kind.get(kind, none):  # type: ignore[union-attr]
-                    handle(record)
-        return dict(seen)
+def _conclude(check: Check, crashed: dict[str, str]) -> None:
+    """Let a check come to its end. One that broke, now or before, says nothing more; one that saw nothing says so."""
+    if check.NAME in crashed:
+        return
+    try:
+        check.finish()
+    except Exception as error:
+        crashed[check.NAME] = f"{type(error).__name__}: {error}"
+        return
+    if not check.examined and not check.findings and not check.doubts:
+        check.doubt("Nothing came about that it could judge.", "let the run last until the flows are carried out")
 
 
-def _guarded(check: Check, crashed: dict[str, str]) -> dict[Any, Any]:
-    """The handlers of a check, such that one that breaks is noted and silenced instead of ending the judgement."""
-
-    def guard(handle: Callable[[Any], None]) -> Callable[[Any], None]:
-        def call(record: Any) -> None:
-            try:
-                handle(record)
-            except Exception as error:
-                crashed.setdefault(check.NAME, f"at #{record.seq}: {type(error).__name__}: {error}")
-
-        return call
-
-    return {kind: (wants, guard(handle)) for kind, (wants, handle) in check.handlers().items()}
+def _order(finding: Finding, case: Case) -> tuple[bool, int, int]:
+    """What fails before what warns, the most critical flows first, then as it happened."""
+    return (
+        finding.severity is not Severity.FAIL,
+        case.rank(finding.effect),
+        finding.proof[0].seq if finding.proof else 0,
+    )
 
 
-def _order(finding: Finding) -> tuple[bool, int]:
-    return finding.severity is not Severity.FAIL, finding.proof[0].seq if finding.proof else 0
-
-
-def _result(check: Check, counts: Counts, crashed: dict[str, str]) -> CheckResult:
+def _result(check: Check, crashed: dict[str, str]) -> CheckResult:
     failures = sum(finding.severity is Severity.FAIL for finding in check.findings)
     warnings = len(check.findings) - failures
     if check.NAME in crashed:
@@ -169,9 +136,8 @@ def _result(check: Check, counts: Counts, crashed: dict[str, str]) -> CheckResul
     if failures:
         sentence = f"{failures} violation{'s' if failures > 1 else ''}"
         return CheckResult(check.NAME, check.ABOUT, Verdict.FAIL, sentence, failures, warnings)
-    if check.doubts or not counts.obligations:
-        sentence = check.doubts[0].sentence if check.doubts else "nothing happened that it could judge"
-        return CheckResult(check.NAME, check.ABOUT, Verdict.UNKNOWN, sentence, 0, warnings)
+    if check.doubts:
+        return CheckResult(check.NAME, check.ABOUT, Verdict.UNKNOWN, check.doubts[0].sentence, 0, warnings)
     return CheckResult(check.NAME, check.ABOUT, Verdict.PASS, "no violation", 0, warnings)
 
 
@@ -215,10 +181,16 @@ def _within(case: Case, figures: Figures) -> tuple[ThresholdResult, ...]:
                     continue
                 verdict = Verdict.PASS if value < limit_s else Verdict.FAIL
                 results.append(ThresholdResult(expression, value, verdict, f"{stat} is {value:.3f} s"))
+        recovery_s = figures.recovery_seconds(flow.flow)
+        if flow.recover_within is not None and recovery_s is not None:
+            verdict = Verdict.PASS if recovery_s <= flow.recover_within else Verdict.FAIL
+            expression = f"{flow.flow}: recovered within {flow.recover_within:g}s"
+            sentence = f"the last that was open when the faults were lifted took {recovery_s:.3f} s more"
+            results.append(ThresholdResult(expression, recovery_s, verdict, sentence))
     return tuple(results)
 
 
-def _more_doubts(counts: Counts, promises: Promises, faults: dict[str, int]) -> list[Doubt]:
+def _more_doubts(counts: Counts, promises: Promises, faults: Counter[str]) -> list[Doubt]:
     doubts: list[Doubt] = []
     if not counts.obligations:
         sentence = "Nothing happened that a flow promises anything for: the run proves nothing."
@@ -244,6 +216,8 @@ def _board(case: Case, promises: Promises) -> tuple[BoardRow, ...]:
 
 
 def _status(promises: Promises, instance: Instance) -> str:
+    if not instance.left:
+        return "done"  # it was kept before it was promised
     if instance.withdrawn:
         return "withdrawn"
     if promises.released(instance):

@@ -1,15 +1,33 @@
 """Nothing is done before what it depends on is known; nothing older overwrites something newer."""
 
 from collections import defaultdict
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
+from pilotplant.checks.case import effects_of
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
+from pilotplant.checks.folds.promises import Instance
 from pilotplant.checks.wording import effect_in_words, plant_of
-from pilotplant.ledger.records import Commit, Emit, Obligation, Reject
+from pilotplant.ledger.header import Named
+from pilotplant.ledger.records import Commit, Emit, Ending, Obligation, Reject, ResponseEnd
 
-_Need = tuple[int, str, str, tuple[tuple[str, str, int], ...], int]
-"""Version, instance, step, what must be known before, flow."""
+
+class _Need(NamedTuple):
+    """What an effect has to wait for, and for whom."""
+
+    version: int
+    flow: int
+    instance: str
+    step: str
+    after: tuple[tuple[str, str, int], ...]
+    executable: bool
+    forbidden: bool
+    """Whether a refusal forbids it."""
+
+    @property
+    def key(self) -> str:
+        """What `Promises.instances` knows the instance by."""
+        return f"{self.flow}|{self.instance}"
 
 
 class Sequencing(Check):
@@ -18,76 +36,129 @@ class Sequencing(Check):
     NAME: ClassVar[str] = "sequencing"
     ABOUT: ClassVar[str] = "Every step waits until what it depends on is confirmed; nothing older overwrites newer."
 
-    def handlers(self) -> Handlers:
-        return {
-            Obligation: (None, self.on_obligation),
-            Commit: (lambda named: not named.event, self.on_commit),
-        }
-
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]
         self._needs: dict[str, list[_Need]] = defaultdict(list)
+        self._effects_of: dict[str, list[str]] = defaultdict(list)
+        """By instance: the effects that have to wait for something on its account."""
+        self._finished: list[Instance] = []
+        self.promises.on_finish.append(self._on_finish)
+        self._governed = [self.case.governed(named) for named in self.case.header.operations]
+        self._accepted: dict[str, tuple[str, ...]] = {}
+        """By effect that is waited for: what is accepted in its place."""
         self._early: list[tuple[Commit, _Need, list[tuple[str, str, int]]]] = []
         self._forbidden: list[tuple[Commit, _Need, Reject | Emit]] = []
-        self.ordered = 0
-        """How many commits were put to the test."""
+        self._stale: dict[int, Commit] = {}
+
+    def applies(self) -> bool:
+        flows = self.case.flows
+        ordered = any(step.after for step in self.case.steps) or any(f.on_reject and f.on_reject.forbid for f in flows)
+        return ordered or any(self._versioned(named) for named in self.case.header.operations)
+
+    def _versioned(self, named: Named) -> bool:
+        return self.case.governed(named) and named.effect == "state" and not named.event
+
+    def handlers(self) -> Handlers:
+        if not self.applies():
+            return {}
+        return {
+            Obligation: (None, self.on_obligation),
+            Commit: (self._versioned_or_ordered, self.on_commit),
+            ResponseEnd: (None, self.on_end),
+        }
+
+    def _versioned_or_ordered(self, named: Named) -> bool:
+        ordered = any(
+            named.name in effects_of(step)
+            for flow in self.case.flows
+            for name, step in flow.steps.items()
+            if step.after or (flow.on_reject is not None and name in flow.on_reject.forbid)
+        )
+        return not named.event and (ordered or named.effect == "state")
 
     def on_obligation(self, record: Obligation) -> None:
-        """Remember what an effect has to wait for."""
-        step = self.case.step(record.flow, record.step)
-        if step.commit and (record.after or self._can_be_forbidden(record)):
-            need = (record.version, record.instance, record.step, record.after, record.flow)
-            for effect in (record.effect, *record.accept):
+        """Remember what an effect has to wait for, and what may stand for it."""
+        if record.accept:
+            self._accepted[record.effect] = record.accept
+        flow = self.case.flows[record.flow]
+        step = flow.steps[record.step]
+        forbidden = flow.on_reject is not None and record.step in flow.on_reject.forbid
+        if step.commit and (record.after or forbidden):
+            executable = step.guard == "executable"
+            need = _Need(record.version, record.flow, record.instance, record.step, record.after, executable, forbidden)
+            effects = (record.effect, *record.accept)
+            self._effects_of[need.key].extend(effects)
+            for effect in effects:
                 self._needs[effect].append(need)
-
-    def _can_be_forbidden(self, record: Obligation) -> bool:
-        on_reject = self.case.flows[record.flow].on_reject
-        return on_reject is not None and record.step in on_reject.forbid
 
     def on_commit(self, record: Commit) -> None:
         """Was everything known that this had to wait for?"""
-        if not record.exchange:
-            return
-        if record.stale_over:
-            self._report_stale(record)
-        needs = self._needs.get(record.effect)
-        if needs is None:
-            return
-        for need in needs:
-            version, instance, step, after, flow = need
-            if version != record.version:
-                continue
-            if self.case.step(flow, step).guard == "executable" and record.facet == "staged":
-                continue
-            held = self.promises.instances.get(f"{flow}|{instance}")
-            if held is not None and held.withdrawn:
-                continue
-            self.ordered += 1
-            unknown = [entry for entry in after if not self.knowledge.known(entry[1], entry[2], record.exchange)]
-            if unknown:
-                self._early.append((record, need, unknown))
-            elif held is not None and held.refusals and self._can_be_forbidden_here(flow, step):
-                self._note_forbidden(record, need, list(held.refusals.values())[0])
+        if record.exchange:
+            self.examined += self._governed[record.operation]
+            if record.stale_over:
+                self._stale[record.exchange] = record
+            for need in self._needs.get(record.effect, ()):
+                self._test(record, need)
+        if self._finished:
+            self._forget()
 
-    def _can_be_forbidden_here(self, flow: int, step: str) -> bool:
-        on_reject = self.case.flows[flow].on_reject
-        return on_reject is not None and step in on_reject.forbid
+    def _test(self, record: Commit, need: _Need) -> None:
+        if need.version and record.version and need.version != record.version:
+            return
+        if need.executable and record.facet == "staged":
+            return
+        held = self.promises.instances.get(need.key)
+        if held is not None and held.withdrawn:
+            return
+        unknown = [entry for entry in need.after if not self._known(entry[1], entry[2], record.exchange)]
+        if unknown:
+            self._early.append((record, need, unknown))
+        elif held is not None and need.forbidden:
+            self._note_forbidden(record, need, held)
 
-    def _note_forbidden(self, record: Commit, need: _Need, refusal: Reject | Emit) -> None:
+    def _on_finish(self, instance: Instance, t: float) -> None:
+        del t
+        if self._effects_of and f"{instance.flow}|{instance.name}" in self._effects_of:
+            self._finished.append(instance)
+
+    def _forget(self) -> None:
+        """What a finished instance had to wait for was put to the test; only what is open is kept."""
+        for instance in self._finished:
+            name = f"{instance.flow}|{instance.name}"
+            for effect in self._effects_of.pop(name, ()):
+                left = [need for need in self._needs.get(effect, ()) if need.key != name]
+                if left:
+                    self._needs[effect] = left
+                else:
+                    self._needs.pop(effect, None)
+        self._finished.clear()
+
+    def _known(self, effect: str, version: int, request: int) -> bool:
+        if self.knowledge.known(effect, version, request):
+            return True
+        return any(self.knowledge.known(other, 0, request) for other in self._accepted.get(effect, ()))
+
+    def _note_forbidden(self, record: Commit, need: _Need, held: Instance) -> None:
         """A refusal counts against the target only once it was told."""
-        if isinstance(refusal, Reject):
-            told = self.promises.revealed_refusals.get(refusal.exchange, 0)
-            if 0 < told < record.exchange:
+        for refusal in held.refusals.values():
+            if 0 < self.promises.told(refusal) < record.exchange:
                 self._forbidden.append((record, need, refusal))
+                return
+
+    def on_end(self, record: ResponseEnd) -> None:
+        """Where the caller had left, nobody can say in what order it meant its requests to be carried out."""
+        if self._stale and record.ending == Ending.CALLER_GONE:
+            self._stale.pop(record.exchange, None)
 
     def finish(self) -> None:
-        for record, need, unknown in self._early:
-            self._report_early(record, need, unknown)
-        for record, need, refusal in self._forbidden:
-            self._report_forbidden(record, need, refusal)
+        for early, need, unknown in self._early:
+            self._report_early(early, need, unknown)
+        for forbidden, need, refusal in self._forbidden:
+            self._report_forbidden(forbidden, need, refusal)
+        for stale in self._stale.values():
+            self._report_stale(stale)
 
     def _report_early(self, record: Commit, need: _Need, unknown: list[tuple[str, str, int]]) -> None:
-        _version, instance, step, _after, flow = need
         where = self.case.system(record.system)
         what = effect_in_words(record.effect, record.version)
         missing = [effect_in_words(effect, version) for _step, effect, version in unknown]
@@ -120,15 +191,14 @@ class Sequencing(Check):
                 f"{because}{more}.",
                 tuple(sorted(proof, key=lambda told: told.seq)),
                 plant=plant_of(record.effect),
-                instance=instance,
-                step=step,
-                severity=Severity(self.case.step(flow, step).severity),
+                instance=need.instance,
+                step=need.step,
+                severity=Severity(self.case.step(need.flow, need.step).severity),
                 effect=f"{record.effect}|{record.version}",
             )
         )
 
     def _report_forbidden(self, record: Commit, need: _Need, refusal: Reject | Emit) -> None:
-        _version, instance, step, _after, flow = need
         where = self.case.system(record.system)
         what = effect_in_words(record.effect, record.version)
         refused = effect_in_words(refusal.effect, refusal.version)
@@ -136,16 +206,17 @@ class Sequencing(Check):
         self.findings.append(
             Finding(
                 self.NAME,
-                f"{where} received {what} at #{record.exchange}, although {refuser} had refused {refused} (#{refusal.seq}).",
+                f"{where} received {what} at #{record.exchange}, "
+                f"although {refuser} had refused {refused} (#{refusal.seq}).",
                 (
                     self.case.proof(refusal, refuser, f"refuses {refused}", self.case.target),
                     self._request(record, what),
                     self.case.proof(record, where, f"{what} is in place"),
                 ),
                 plant=plant_of(record.effect),
-                instance=instance,
-                step=step,
-                severity=Severity(self.case.step(flow, step).severity),
+                instance=need.instance,
+                step=need.step,
+                severity=Severity(self.case.step(need.flow, need.step).severity),
                 effect=f"{record.effect}|{record.version}",
             )
         )
@@ -156,7 +227,8 @@ class Sequencing(Check):
         self.findings.append(
             Finding(
                 self.NAME,
-                f"{where} received {what} at #{record.exchange}, which overwrote a newer revision (#{record.stale_over}).",
+                f"{where} received {what} at #{record.exchange}, "
+                f"which overwrote a newer revision (#{record.stale_over}).",
                 (
                     Proof(record.stale_over, round(record.t, 6), where, "the newer revision was put in place"),
                     self._request(record, what),

@@ -1,11 +1,13 @@
 """The command line: `pilotplant`."""
 
+import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
+from pilotplant import __version__
 from pilotplant.cli.commands import doctor, explain, init, ledger, listing, report, run, schema, up, validate
-from pilotplant.version import __version__
 
 app = typer.Typer(
     name="pilotplant",
@@ -46,4 +48,8 @@ app.add_typer(ledger.app, name="ledger")
 
 def main() -> None:
     """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal or pipe cannot encode is shown as `?`; it must not end a run.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app()

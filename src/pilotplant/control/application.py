@@ -12,11 +12,11 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from pilotplant import __version__
 from pilotplant.control.metrics import exposition
 from pilotplant.model.instants import iso
 from pilotplant.run.elsewhere import NULL_PATH, accept_and_do_nothing
 from pilotplant.run.preparation import Prepared
-from pilotplant.version import __version__
 
 BASE = "/_pilotplant"
 

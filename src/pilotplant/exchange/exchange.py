@@ -5,6 +5,7 @@ first byte of the answer is about to go out and how it ended. Limits, faults and
 driver.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
@@ -19,7 +20,7 @@ from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.draws import lognormal
 from pilotplant.ledger.records import Ending, FaultBitten, Reject, Request, ResponseEnd, ResponseFirst, Reveals
 from pilotplant.model.operation import Operation, Values, extractor
-from pilotplant.model.outcome import Committed, Found
+from pilotplant.model.outcome import Found, Outcome, Refused
 from pilotplant.model.problem import (
     BodyTooLarge,
     InvalidRequest,
@@ -65,6 +66,7 @@ class Boundary:
         self.longest_retry_gap_s = 0.0
         self._failed: dict[tuple[str, tuple[str, ...]], float] = {}
         self._slow = profile.latency.median_ms > 0
+        self._asked: Counter[int] = Counter()
         self._extract: dict[str, Values] = {
             operation.name: extractor(operation.keys) for operation in system.kind.operations.values()
         }
@@ -76,7 +78,7 @@ class Boundary:
         operation = route.operation if isinstance(route, Route) else None
         keys = self._extract[operation.name](command) if operation is not None and command is not None else ()
         idempotency_key = request.headers.get(b"idempotency-key", b"").decode("latin-1")
-        fingerprint = int.from_bytes(blake2b(request.body, digest_size=8).digest()) if request.body else 0
+        fingerprint = _fingerprint(request) if request.method != "GET" else 0
         now = self.env.now
         seq = self.ledger.write(
             Request,
@@ -97,7 +99,8 @@ class Boundary:
         exchange = Exchange(self, seq, operation, command, keys, request, idempotency_key, fingerprint, taken)
         if refusal is not None:
             exchange.refuse(refusal)
-        else:
+        elif operation is not None:
+            exchange.claim_key(operation, now)
             exchange.script = self._script(operation, keys, now)
         return exchange
 
@@ -142,7 +145,9 @@ class Boundary:
         taken = 0
         for kind, limit in self.limits:
             if wait_s := limit.take(now):
-                return RateLimited(limit=kind, retry_after_s=wait_s), None, taken
+                for _kind, earlier in self.limits[:taken]:
+                    earlier.give_back()
+                return RateLimited(limit=kind, retry_after_s=wait_s), None, 0
             taken += 1
         if len(request.body) > self.profile.body_max_bytes:
             return BodyTooLarge(detail=f"at most {self.profile.body_max_bytes} bytes"), None, taken
@@ -151,26 +156,30 @@ class Boundary:
             return decoded, None, taken
         return None, decoded, taken
 
-    def _script(self, operation: Operation | None, keys: tuple[str, ...], now: float) -> Script:
+    def _script(self, operation: Operation, keys: tuple[str, ...], now: float) -> Script:
         script = NORMAL
-        if operation is None:
-            return script
         if self._slow:
-            latency = self.profile.latency
-            u = self.system.world.draws.uniform(f"latency|{operation.name}|{'|'.join(keys)}|{self.ledger.seq}")
-            script = (Delay("", lognormal(u, latency.median_ms, latency.p95_ms) / 1000), *script)
+            script = (Delay("", self._latency_s(operation, keys)), *script)
         if self.faults.active:
             script = self.faults.bend(script, operation.name, self.system.name, keys, now)
         return script
+
+    def _latency_s(self, operation: Operation, keys: tuple[str, ...]) -> float:
+        """Drawn by what is asked and how often it was asked before, so that the order of arrival decides nothing."""
+        draws, latency = self.system.world.draws, self.profile.latency
+        asked = draws.number(f"latency|{self.system.name}|{operation.name}|{'|'.join(keys)}")
+        self._asked[asked] += 1
+        return lognormal(draws.uniform(f"{asked}|{self._asked[asked]}"), latency.median_ms, latency.p95_ms) / 1000
 
 
 class Exchange:
     """One request that is being answered."""
 
     __slots__ = (
+        "_earlier",
         "_fingerprint",
+        "_holds_key",
         "_idempotency_key",
-        "_keyed",
         "_request",
         "_reveals",
         "_taken",
@@ -209,7 +218,8 @@ class Exchange:
         self._fingerprint = fingerprint
         self._taken = taken
         self._reveals = Reveals.OWN
-        self._keyed = False
+        self._earlier: Rejection | WireResponse | None = None
+        self._holds_key = False
 
     def refuse(self, rejection: Rejection) -> None:
         """Answer with a refusal that came before the operation."""
@@ -218,6 +228,13 @@ class Exchange:
         self._record_refusal(rejection)
         self.response = boundary.dialect.refusal(rejection)
 
+    def claim_key(self, operation: Operation, now: float) -> None:
+        """Look at the idempotency key, on arrival: what comes while the first request is worked on is a conflict."""
+        keys = self.boundary.keys
+        if operation.counted and keys.mode != "none":
+            self._earlier = keys.admit(self._idempotency_key, self._fingerprint, now)
+            self._holds_key = self._earlier is None and bool(self._idempotency_key)
+
     def commit(self) -> None:
         """Carry the operation out and prepare the answer. This is the synchronous step that changes state."""
         boundary, operation = self.boundary, self.operation
@@ -225,38 +242,44 @@ class Exchange:
         try:
             if not operation.query and not self._pass_gates(operation):
                 return
-            outcome = boundary.system.apply(operation, self.command, self.seq)
+            self._answer(operation, boundary.system.apply(operation, self.command, self.seq))
         except Exception as error:
             boundary.on_failure(error)
             self.response = boundary.dialect.refusal(Unavailable(detail="the simulator failed; see the run's output"))
             return
-        if isinstance(outcome, Committed | Found):
-            self.committed = isinstance(outcome, Committed)
-            status = operation.status if self.committed or operation.query else 200
-            headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", boundary.dialect.content_type),)
-            if outcome.etag:
-                headers = (*headers, (b"etag", outcome.etag.encode()))
-            if isinstance(outcome, Found):
-                self._reveals = Reveals.EVERYTHING if outcome.reveals is None else Reveals.LISTED
-            self.response = WireResponse(status, headers, boundary.dialect.encode(outcome.result))
-        else:
+        if self._holds_key:
+            boundary.keys.settle(self._idempotency_key, self.response)
+            self._holds_key = False
+
+    def _answer(self, operation: Operation, outcome: Outcome) -> None:
+        boundary = self.boundary
+        if isinstance(outcome, Refused):
             self._mark_revealing(outcome.rejection.status)
             self.response = boundary.dialect.refusal(outcome.rejection)
-        if self._keyed:
-            boundary.keys.settle(self._idempotency_key, self.response)
+            return
+        status = operation.status
+        if isinstance(outcome, Found):
+            self._reveals = Reveals.EVERYTHING if outcome.reveals is None else Reveals.LISTED
+            if not operation.query:
+                status = 200
+        else:
+            self.committed = True
+        headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", boundary.dialect.content_type),)
+        if outcome.etag:
+            headers = (*headers, (b"etag", outcome.etag.encode()))
+        self.response = WireResponse(status, headers, boundary.dialect.encode(outcome.result))
 
     def _pass_gates(self, operation: Operation) -> bool:
         """Idempotency key and entity tag; a refusal or a replayed answer is prepared where they say so."""
-        boundary = self.boundary
-        if operation.counted and boundary.keys.mode != "none":
-            known = boundary.keys.admit(self._idempotency_key, self._fingerprint, boundary.env.now)
-            if known is not None:
-                if isinstance(known, Rejection):
-                    self._record_refusal(known)
-                    known = boundary.dialect.refusal(known)
-                self.response = known
-                return False
-            self._keyed = bool(self._idempotency_key)
+        boundary, earlier = self.boundary, self._earlier
+        if isinstance(earlier, Rejection):
+            self._record_refusal(earlier)
+            self.response = boundary.dialect.refusal(earlier)
+            return False
+        if earlier is not None:
+            self.response = earlier
+            self._reveals = Reveals.EVERYTHING  # what the first request did, which was not recorded under this one
+            return False
         if operation.etag is not None:
             given = self._request.headers.get(b"if-match", b"").decode("latin-1")
             current = operation.etag(boundary.system.state, self.command)
@@ -323,7 +346,14 @@ class Exchange:
             boundary.ledger.body(self.response.body) if ending is not Ending.DROPPED else 0,
         )
         for _kind, limit in boundary.limits[: self._taken]:
-            limit.done(now)
+            limit.done()
+        if self._holds_key:  # nothing was carried out
+            boundary.keys.release(self._idempotency_key)
         boundary.open_exchanges -= 1
         if (self.response.status >= 400 or ending is not Ending.SENT) and self.operation is not None:
             boundary.note_failure(self.operation.name, self.keys, now)
+
+
+def _fingerprint(request: WireRequest) -> int:
+    """What a request asks for, as a number: where it goes is part of it, so that one key cannot stand for two."""
+    return int.from_bytes(blake2b(request.path.encode() + b"\n" + request.body, digest_size=8).digest())

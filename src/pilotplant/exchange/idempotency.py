@@ -47,14 +47,16 @@ class IdempotencyKeys:
             return IdempotencyConflict()
         return known.response._replace(headers=(*known.response.headers, (b"idempotency-replayed", b"true")))
 
-    def settle(self, key: str, response: WireResponse | None) -> None:
-        """Remember the answer, or (without one) that nothing was done and the key is free."""
-        if self.mode == "none" or not key:
-            return
-        if response is None:
-            self._keys.pop(key, None)
+    def settle(self, key: str, response: WireResponse) -> None:
+        """Remember the answer. A strict system refuses what it accepted before; what it refused may come again."""
+        if self.mode == "strict" and response.status >= 400:
+            self.release(key)
         elif key in self._keys:
             self._keys[key].response = response
+
+    def release(self, key: str) -> None:
+        """Nothing was carried out: the key is free."""
+        self._keys.pop(key, None)
 
     def _forget(self, now: float) -> None:
         while self._keys:

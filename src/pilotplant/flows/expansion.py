@@ -67,9 +67,11 @@ class _Expansion:
     def _rows_of(self, step: StepSpec) -> tuple[Row, ...]:
         rows: Sequence[Row] = self._rows
         if step.for_each:
-            relation = relations()[step.for_each]
-            rows = [{**row, **more} for row in self._rows for more in relation(self._trigger, row, self._estate)]
+            rows = [related for row in self._rows for related in self._related(step.for_each, row)]
         return tuple(row for row in rows if _applies(step, row))
+
+    def _related(self, relation: str, row: Row) -> list[Row]:
+        return [{**row, **more} for more in relations()[relation](self._trigger, row, self._estate)]
 
     def _write_one(self, name: str, step: StepSpec, row: Row) -> None:
         effect, version = _identity(step.effect, row)
@@ -105,6 +107,8 @@ class _Expansion:
             rows = [other for other in self._rows if tuple(other[key] for key in self._flow.scope) == scope]
         else:
             rows = list(relations()[needed.over](self._trigger, row, self._estate))
+        if step.for_each and needed.over != step.for_each:
+            rows = [other for base in rows for other in self._related(step.for_each, base)]
         known: list[tuple[str, str, int]] = []
         for other in rows:
             effect, version = _identity(step.effect, other)
@@ -117,20 +121,26 @@ class _Expansion:
         if not version:
             return False
         system = self._estate.serving(kind_of(step.effect), row.get("plant", ""))
-        committed = system.newest(effect) if system else 0
-        return committed >= version or self._generated(step, row, effect, version)
+        if system is None or system.newest(effect) < version:
+            return self._generated(step, row, effect, version)
+        held = self._held(step, row) if step.guard == "executable" else None
+        return held is None or held >= version  # what was committed may only be staged; what is held can be executed
 
     def _generated(self, step: StepSpec, row: Row, effect: str, version: int) -> bool:
         """Whether the data that the run began with hold it; then nothing in the ledger can reveal it."""
-        if not version:
+        system = self._estate.serving(kind_of(step.effect), row.get("plant", ""))
+        if not version or system is None or system.newest(effect):
             return False
+        return (self._held(step, row) or 0) >= version
+
+    def _held(self, step: StepSpec, row: Row) -> int | None:
+        """The version that the system holds; nothing where it does not tell."""
         kind = kind_of(step.effect)
         system = self._estate.serving(kind, row.get("plant", ""))
         replica = catalog.kinds()[kind].replicas.get(step.effect)
-        if system is None or replica is None or system.newest(effect):
-            return False
-        keys = tuple(row[key] for key in declared_effect(step.effect).keys)
-        return replica.version(system.state, keys) >= version
+        if system is None or replica is None:
+            return None
+        return replica.version(system.state, tuple(row[key] for key in declared_effect(step.effect).keys))
 
     def _due(self, row: Row) -> float:
         world = self._estate.world

@@ -34,13 +34,14 @@ class Pacer:
         if self._advancing or self.failed:
             return
         env = self.world.env
-        delta = max(due, self._loop.time() - self._start) - env.now
-        if delta <= 0:
-            return
+        moment: float = env.now
+        delta = max(due, self._loop.time() - self._start) - moment
         self._advancing = True
         try:
-            env.timeout(delta)
-            moment = env.now + delta  # the very sum that the tick computed: one rounding, not two
+            if delta > 0:
+                env.timeout(delta)
+                moment += delta  # the very sum that the tick computed: one rounding, not two
+            # Also where no time has passed: what begins now is due now, and a virtual clock waits for it.
             while env.peek() <= moment:
                 env.step()
         except Exception as error:

@@ -39,7 +39,7 @@ class Ledger:
                         break
                     try:
                         block = decode(content[position + 4 : end])
-                    except msgspec.MsgspecError as error:
+                    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                         raise LedgerError(f"{self.path}: block at byte {position} is damaged: {error}") from None
                     yield block
                     position = end
@@ -84,5 +84,5 @@ def _read_header(content: bytes, path: Path) -> tuple[Header, int]:
     end = start + int.from_bytes(content[len(MAGIC) : start], "little")
     try:
         return msgspec.msgpack.decode(content[start:end], type=Header), end
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise LedgerError(f"{path}: its header is damaged: {error}") from None

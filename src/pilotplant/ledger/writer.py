@@ -2,11 +2,11 @@
 
 The file is the magic, a framed header, then framed blocks; a frame is a 32-bit length and a msgpack array of at most
 1,000 records or 100 ms. After `kill -9` it is readable to the last whole block. Bodies stand in a pack of their own,
-each framed by its length; a record points at the offset. Known secrets are replaced before a body is written.
+each framed by its length; a record points at the offset. Known secrets are blotted out of both, wherever they stand,
+before anything is written; they keep their length, and so the frames theirs.
 """
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from pilotplant.ledger.header import MAGIC, Header
 from pilotplant.ledger.records import Commit, Emit, Record
 
 BLOCK = 1000
-REDACTED = b"***"
 
 
 class LedgerWriter:
@@ -34,7 +33,7 @@ class LedgerWriter:
         self._count = 0
         self._bodies = bytearray()
         self._body_offset = 1
-        self._secret = re.compile(b"|".join(re.escape(s.encode()) for s in secrets)) if secrets else None
+        self._secrets = tuple((secret.encode(), b"*" * len(secret.encode())) for secret in secrets if secret)
         flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | getattr(os, "O_BINARY", 0)
         self._file = os.open(directory / "ledger.msgpack", flags, 0o644)
         self._pack = os.open(directory / "bodies.pack", flags, 0o644)
@@ -57,8 +56,6 @@ class LedgerWriter:
         """Keep a body and return where it stands; 0 stands for none."""
         if not content:
             return 0
-        if self._secret is not None:
-            content = self._secret.sub(REDACTED, content)
         offset = self._body_offset
         self._bodies += len(content).to_bytes(4, "little")
         self._bodies += content
@@ -68,13 +65,19 @@ class LedgerWriter:
     def flush(self) -> None:
         """Write the open block. Bodies go first: a record never points at bytes that are not there."""
         if self._bodies:
-            _write_all(self._pack, self._bodies)
+            _write_all(self._pack, self._blotted(self._bodies))
             self._bodies.clear()
         if self._count:
-            block = b"\xdc" + self._count.to_bytes(2, "big") + bytes(self._records)
+            block = b"\xdc" + self._count.to_bytes(2, "big") + self._blotted(self._records)
             self._records.clear()
             self._count = 0
             _write_all(self._file, len(block).to_bytes(4, "little") + block)
+
+    def _blotted(self, content: bytearray) -> bytearray:
+        for secret, blot in self._secrets:
+            if secret in content:
+                content = content.replace(secret, blot)
+        return content
 
     def close(self) -> None:
         """Write what is left and let go of the files."""

@@ -51,7 +51,8 @@ _LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 def iso(moment: float) -> str:
     """A Unix moment as RFC 3339 in UTC with milliseconds. A moment outside the calendar reads as the calendar's end."""
-    return datetime.fromtimestamp(min(max(moment, _FIRST), _LAST), UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    shown = datetime.fromtimestamp(min(max(moment, _FIRST), _LAST), UTC).replace(tzinfo=None)
+    return shown.isoformat(timespec="milliseconds") + "Z"
 
 
 def from_iso(text: str) -> BusinessInstant:

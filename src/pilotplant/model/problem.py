@@ -130,7 +130,7 @@ class IdempotencyKeyReused(Rejection, frozen=True, kw_only=True, gc=False):
     """The same key came with another body."""
 
 
-@problem("idempotency-conflict", 409, "A request with this key was already accepted")
+@problem("idempotency-conflict", 409, "A request with this key was already accepted", definite=False)
 class IdempotencyConflict(Rejection, frozen=True, kw_only=True, gc=False):
     """The first request with this key is still being worked on, or (strict profiles) was already accepted."""
 

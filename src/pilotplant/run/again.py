@@ -24,5 +24,9 @@ def judge_again(directory: Path) -> Result:
         flows = [FlowSpec.model_validate(flow) for flow in info.configuration["flows"]]
     except (OSError, KeyError, msgspec.MsgspecError, ValidationError) as error:
         raise LedgerError(f"{path} cannot be read: {error}") from None
-    judgement = judge(Ledger(directory), flows, target=info.target, expressions=scenario.thresholds)
+    try:
+        judgement = judge(Ledger(directory), flows, target=info.target, expressions=scenario.thresholds)
+    except IndexError:
+        # Records name systems and operations by number; one beyond the header's tables was not written by us.
+        raise LedgerError(f"the ledger in {directory} is damaged: a record names what its header does not know") from None
     return result_of(info, scenario.about, judgement)

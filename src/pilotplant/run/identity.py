@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pilotplant.version import __version__
+from pilotplant import __version__
 
 
 class RunInfo(msgspec.Struct, kw_only=True):
@@ -47,6 +47,11 @@ def replace_file(path: Path, content: bytes) -> None:
     draft = path.with_name(path.name + ".part")
     draft.write_bytes(content)
     os.replace(draft, path)
+
+
+def legible(text: str) -> str:
+    """The text as it can be written to a file: what came from the command line need not be Unicode."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def new_directory(runs: Path, scenario: str, moment: datetime) -> Path:

@@ -23,8 +23,7 @@ def run_directory(runs: Path, named: str) -> Path:
     for candidate in (Path(named), runs / Path(named).name):
         if candidate.is_dir():
             return candidate
-    known = [path.name for path in runs.glob("*/") if (path / "run.json").exists()] if runs.is_dir() else []
-    raise UsageError(f"there is no run `{named}`{did_you_mean(named, known)}", help=f"Runs are kept in {runs}.")
+    raise UsageError(f"there is no run `{named}`{did_you_mean(named, _runs(runs))}", help=f"Runs are kept in {runs}.")
 
 
 def _latest(runs: Path) -> Path:
@@ -32,7 +31,12 @@ def _latest(runs: Path) -> Path:
         name = msgspec.json.decode((runs / "latest.json").read_bytes(), type=dict[str, str])["run"]
     except (OSError, KeyError, msgspec.MsgspecError):
         name = ""
-    found = runs / Path(name).name if name else None
-    if found is None or not found.is_dir():
+    known = _runs(runs)
+    if not known:
         raise UsageError(f"there is no run in {runs}", help="Run a scenario first: pilotplant run eco-cascade")
-    return found
+    # Names begin with the moment of the run: where the pointer is lost, the last one is the newest.
+    return runs / (name if name in known else known[-1])
+
+
+def _runs(runs: Path) -> list[str]:
+    return sorted(path.parent.name for path in runs.glob("*/run.json"))

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,14 +25,15 @@ from pilotplant.ledger.records import Crash, Quiesce, Restart
 from pilotplant.model.errors import InternalError, PilotplantError, TargetError
 from pilotplant.resources import Project, find_project
 from pilotplant.run.comparison import compare
-from pilotplant.run.identity import RunInfo, git_revision, new_directory, versions
+from pilotplant.run.ending import run_until_ended
+from pilotplant.run.identity import RunInfo, git_revision, legible, new_directory, versions
 from pilotplant.run.preparation import Data, Prepared, generate_data, prepare
 from pilotplant.run.quiescence import Rest, until_quiet
 from pilotplant.run.stimulation import Stimulation
 from pilotplant.run.summary import limits_of_evidence, result_of
 from pilotplant.scenario.loading import Setup, load_scenario, load_target
 from pilotplant.target.addresses import environment
-from pilotplant.target.model import TargetSpec
+from pilotplant.target.model import TargetSpec, filled
 from pilotplant.target.process import TargetProcess, free_port
 
 _LOOK_EVERY_S = 0.02
@@ -63,6 +63,9 @@ class RunRequest:
     elsewhere: Callable[[Prepared], ASGIApp]
     directory: Path | None = None
     argv: Sequence[str] = ()
+    scenario_named: str = ""
+    """How the user named the scenario: for the command that replays the run. Its own name if empty."""
+    target_named: str = ""
     overrides: Sequence[str] = ()
     on_progress: Callable[[Progress], None] = _silent
 
@@ -116,14 +119,13 @@ def run(request: RunRequest) -> Finished:
     trace = _Trace()
     clock = time.monotonic()
     try:
-        with _runner() as runner:
-            runner.run(_Live(request, directory, data, trace).run())
+        run_until_ended(_Live(request, directory, data, trace).run())
         info.ended = "at rest" if trace.rest and trace.rest.settled else "given up"
     except KeyboardInterrupt:
         info.ended = "interrupted"
         raise
     except PilotplantError as error:
-        info.ended = error.message
+        info.ended = legible(error.message)
         raise
     finally:
         info.stimuli_digest = trace.stimuli_digest
@@ -184,19 +186,19 @@ class _Live:
         fill = {
             "python": sys.executable,
             "port": str(free_port()),
-            "work": str(self._directory),
+            "work": str(self._directory.absolute()),
             "estate": host.url,
         }
         if target.start is not None:
             told = environment(prepared.addresses(), prepared.events_secret, prepared.estate.spec.plants)
-            self._process = TargetProcess(target.start, fill, told, self._directory / "target.log")
+            folder = self._request.project.root if self._request.project.writable else Path.cwd()
+            log = self._directory / "target.log"
+            self._process = TargetProcess(target.start, fill, told, folder=folder, log=log)
             await self._process.start()
             prepared.world.advance()
             host.ledger.write(Restart, host.world.env.now, host.incarnation)
         if target.deliver is not None:
-            url = target.deliver.url
-            for name, value in fill.items():
-                url = url.replace("{" + name + "}", value)
+            url = filled(target.deliver.url, fill)
             await _reachable(url)
             wanted = frozenset(target.deliver.events)
             host.subscribe(url, lambda event: not wanted or event in wanted)
@@ -263,19 +265,6 @@ async def _reachable(url: str) -> None:
         await writer.wait_closed()
 
 
-def _runner() -> asyncio.Runner:
-    """An asyncio runner on uvloop where there is one; SIGTERM ends it as Ctrl-C does."""
-    try:
-        import uvloop
-
-        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    except ImportError:  # Windows
-        runner = asyncio.Runner()
-    with suppress(ValueError, AttributeError):  # not in the main thread
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return runner
-
-
 def _info(request: RunRequest, directory: Path, started: datetime, data: Data) -> RunInfo:
     setup, scenario = request.setup, request.setup.scenario
     configuration: Mapping[str, Any] = {
@@ -291,7 +280,7 @@ def _info(request: RunRequest, directory: Path, started: datetime, data: Data) -
         target=request.target.target,
         mode="live",
         seed=request.seed,
-        argv=list(request.argv),
+        argv=[legible(word) for word in request.argv],
         repro=_repro(request),
         started=started.isoformat(timespec="milliseconds"),
         versions=versions(),
@@ -304,8 +293,9 @@ def _info(request: RunRequest, directory: Path, started: datetime, data: Data) -
 
 def _repro(request: RunRequest) -> str:
     """The command that replays this run."""
-    scenario = request.setup.scenario.scenario
-    words = ["pilotplant", "run", scenario, "--target", request.target.target, "--seed", str(request.seed)]
+    scenario = request.scenario_named or request.setup.scenario.scenario
+    target = request.target_named or request.target.target
+    words = ["pilotplant", "run", scenario, "--target", target, "--seed", str(request.seed)]
     for override in request.overrides:
         words += ["--set", override]
-    return shlex.join(words)
+    return legible(shlex.join(words))

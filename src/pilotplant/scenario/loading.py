@@ -2,12 +2,12 @@
 once."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from pilotplant.exchange.profile import ProfileSpec
@@ -15,6 +15,7 @@ from pilotplant.flows.checking import Flaw, absent_systems, flaws_of
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.model.documents import Document, Problems
 from pilotplant.model.errors import DocumentError, UsageError
+from pilotplant.model.field_places import Loc
 from pilotplant.model.threshold import read as read_threshold
 from pilotplant.resources import Kind, Project
 from pilotplant.scenario.model import ScenarioSpec
@@ -25,6 +26,8 @@ from pilotplant.target.model import DeliverSpec, TargetSpec
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
+EACH = "*"
+"""In a path through plain data: every element of a list."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +68,27 @@ def load_estate(project: Project, name: str) -> EstateSetup:
 
 def load_scenario(project: Project, name: str) -> Setup:
     """A scenario with everything that it names."""
-    return load_scenarios(project, [name], [])[0]
+    return load_scenarios(project, [name])[0]
 
 
-def load_scenarios(project: Project, names: Iterable[str], overrides: Iterable[str]) -> list[Setup]:
-    """Several scenarios, each with `a.b=c` overrides applied; the problems of all of them are reported together."""
+def load_scenarios(project: Project, names: Iterable[str]) -> list[Setup]:
+    """Several scenarios; the problems of all of them are reported together."""
     problems = Problems()
-    setups = [_scenario(project, project.find("scenarios", name), tuple(overrides), problems) for name in names]
+    setups = _scenarios(project, names, (), problems)
     problems.raise_if_any()
-    return [setup for setup in setups if setup is not None]
+    return setups
+
+
+def load_run(
+    project: Project, names: Iterable[str], overrides: Iterable[str], target: str
+) -> tuple[list[Setup], TargetSpec]:
+    """Scenarios, each with `a.b=c` overrides applied, and a target; the problems of all are reported together."""
+    problems = Problems()
+    setups = _scenarios(project, names, tuple(overrides), problems)
+    chosen = _address(target) or _target(project, target, problems)
+    problems.raise_if_any()
+    assert chosen is not None
+    return setups, chosen
 
 
 def validate_all(project: Project) -> list[str]:
@@ -96,35 +111,82 @@ def validate_all(project: Project) -> list[str]:
     return checked
 
 
+def _scenarios(project: Project, names: Iterable[str], overrides: tuple[str, ...], problems: Problems) -> list[Setup]:
+    setups = [_scenario(project, project.find("scenarios", name), overrides, problems) for name in names]
+    return [setup for setup in setups if setup is not None]
+
+
 def _scenario(project: Project, path: Path, overrides: tuple[str, ...], problems: Problems) -> Setup | None:
-    loaded = _read(path, ScenarioSpec, problems)
-    if loaded is None:
+    try:
+        document = Document.read(path)
+    except DocumentError as error:
+        problems.extend(error.problems)
         return None
-    document, scenario = loaded
-    if overrides:
-        scenario = overridden(scenario, overrides)
-    setup = _named(project, document, ("estate",), "estates", scenario.estate, problems, _estate)
-    flows: list[FlowSpec] = []
-    for position, flow_name in enumerate(scenario.flows):
-        flow = _named(project, document, ("flows", position), "flows", flow_name, problems, _flow)
-        if flow is not None:
-            flows.append(flow)
-    _report(document, _scenario_flaws(scenario, setup), problems)
+    if not overrides:
+        return _checked_scenario(project, document, problems)
+    # What an override breaks has no place in the file: the override itself is the place.
+    place = " ".join(f"--set {override}" for override in overrides)
+    found = Problems()
+    setup: Setup | None = None
+    try:
+        changed = Document.parse(yaml.safe_dump(overridden(document.data, overrides), sort_keys=False), place)
+    except DocumentError as error:
+        found.extend(error.problems)
+    else:
+        setup = _checked_scenario(project, changed, found)
+    for problem in found.sorted():
+        problems.add(replace(problem, line=0, column=0, excerpt="") if problem.path == place else problem)
+    return setup
+
+
+def _checked_scenario(project: Project, document: Document, problems: Problems) -> Setup | None:
+    """A scenario with all it names. Names are looked up even where something else is wrong: all comes at once."""
+    scenario: ScenarioSpec | None = None
+    try:
+        scenario = document.validate(ScenarioSpec)
+    except DocumentError as error:
+        problems.extend(error.problems)
+    setup: EstateSetup | None = None
+    for place, name in _texts(document.data, "estate"):
+        setup = _named(project, document, place, "estates", name, problems, _estate)
+    named = _texts(document.data, "flows", EACH)
+    flows = [_named(project, document, place, "flows", name, problems, _flow) for place, name in named]
+    _report(document, _scenario_flaws(document.data, setup), problems)
+    if scenario is None or setup is None:
+        return None
     _check_parameters(document, scenario, problems)
-    return Setup(scenario, setup, flows) if setup is not None else None
+    return Setup(scenario, setup, [flow for flow in flows if flow is not None])
+
+
+def _texts(content: Any, *path: str, at: Loc = ()) -> Iterator[tuple[Loc, str]]:
+    """The texts to which a path through plain data leads, each with its place; other shapes are passed over."""
+    if not path:
+        if isinstance(content, str):
+            yield at, content
+    elif path[0] == EACH and isinstance(content, list):
+        for position, entry in enumerate(content):
+            yield from _texts(entry, *path[1:], at=(*at, position))
+    elif isinstance(content, dict) and path[0] in content:
+        yield from _texts(content[path[0]], *path[1:], at=(*at, path[0]))
 
 
 def load_target(project: Project, name: str) -> TargetSpec:
     """A target by name, by file, or (an address) one that already runs and takes its events there."""
-    if name.startswith(("http://", "https://")):
-        if not urlsplit(name).hostname:
-            raise UsageError(f"{name!r} is not an address; write it like http://127.0.0.1:8080/events")
-        return TargetSpec(target=name, deliver=DeliverSpec(url=name))
     problems = Problems()
-    target = _target(project, name, problems)
+    target = _address(name) or _target(project, name, problems)
     problems.raise_if_any()
     assert target is not None
     return target
+
+
+def _address(name: str) -> TargetSpec | None:
+    """The target that an address stands for."""
+    if not name.startswith(("http://", "https://")):
+        return None
+    try:
+        return TargetSpec(target=name, deliver=DeliverSpec(url=name))
+    except ValidationError as error:
+        raise UsageError(f"the address to deliver to: {error.errors()[0]['ctx']['error']}") from None
 
 
 def _target(project: Project, name: str, problems: Problems) -> TargetSpec | None:
@@ -147,7 +209,7 @@ def _read(path: Path, model: type[M], problems: Problems) -> tuple[Document, M] 
 def _named(
     project: Project,
     document: Document,
-    place: tuple[str | int, ...],
+    place: Loc,
     kind: Kind,
     name: str,
     problems: Problems,
@@ -224,28 +286,28 @@ def _zone_exists(name: str) -> bool:
     return True
 
 
-def _scenario_flaws(scenario: ScenarioSpec, setup: EstateSetup | None) -> Iterator[Flaw]:
+def _scenario_flaws(content: Any, setup: EstateSetup | None) -> Iterator[Flaw]:
     stimuli = catalog.stimuli()
-    for position, stimulus in enumerate(scenario.stimuli):
-        if stimulus.do not in stimuli:
-            yield Flaw(
-                ("stimuli", position, "do"), f"there is no stimulus `{stimulus.do}`", stimulus.do, tuple(stimuli)
-            )
-            continue
-        kind = stimulus.do.partition(".")[0]
-        if setup is not None and kind not in setup.estate.systems:
-            yield Flaw(("stimuli", position, "do"), f"the estate has no `{kind}` that could do this", code="PP-VALUE")
-    for position, expression in enumerate(scenario.thresholds):
+    for place, name in _texts(content, "stimuli", EACH, "do"):
+        if name not in stimuli:
+            yield Flaw(place, f"there is no stimulus `{name}`", name, tuple(stimuli))
+        elif setup is not None and (kind := name.partition(".")[0]) not in setup.estate.systems:
+            yield Flaw(place, f"the estate has no `{kind}` that could do this", code="PP-VALUE")
+    for place, expression in _texts(content, "thresholds", EACH):
         try:
             read_threshold(expression)
         except ValueError as error:
-            yield Flaw(("thresholds", position), str(error), code="PP-VALUE")
+            yield Flaw(place, str(error), code="PP-VALUE")
     named = {**catalog.operations(), **catalog.events()}
-    for position, fault in enumerate(scenario.faults):
-        operation = fault.match.operation
+    for place, operation in _texts(content, "faults", EACH, "match", "operation"):
         if operation and operation not in named:
-            place = ("faults", position, "match", "operation")
             yield Flaw(place, f"there is no operation or event `{operation}`", operation, tuple(named))
+    if setup is None:
+        return
+    present = {part for name, kind, _plants in setup.estate.instances() for part in (name, kind)}
+    for place, system in _texts(content, "faults", EACH, "match", "system"):
+        if system and system not in present:
+            yield Flaw(place, f"the estate has no system `{system}`", system, tuple(sorted(present)))
 
 
 def _check_parameters(document: Document, scenario: ScenarioSpec, problems: Problems) -> None:

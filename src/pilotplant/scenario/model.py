@@ -7,6 +7,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsA
 from pilotplant.faults.fault import Fault, fault_kinds
 from pilotplant.model.durations import Duration, Rate
 
+OCCURRENCES_MAX = 1_000_000
+"""Of one stimulus: all moments are drawn before the run begins."""
+LENGTH_MAX_S = 7 * 86_400.0
+
+Stretch = Annotated[Duration, Field(le=LENGTH_MAX_S)]
+"""A duration within a run: at most a week."""
+
 
 class StimulusSpec(BaseModel):
     """Something that happens in a system of record: once (`at`), so often (`count` `over`), or at a `rate` `for` a
@@ -15,12 +22,12 @@ class StimulusSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     do: str
-    at: Duration | None = None
-    count: Annotated[int, Field(ge=1)] | None = None
-    over: Duration | None = None
+    at: Stretch | None = None
+    count: Annotated[int, Field(ge=1, le=OCCURRENCES_MAX)] | None = None
+    over: Stretch | None = None
     rate: Rate | None = None
-    for_: Annotated[Duration | None, Field(alias="for")] = None
-    start: Duration = 0.0
+    for_: Annotated[Stretch | None, Field(alias="for")] = None
+    start: Stretch = 0.0
     with_: Annotated[dict[str, Any], Field(alias="with")] = {}
 
     @model_validator(mode="after")
@@ -32,6 +39,8 @@ class StimulusSpec(BaseModel):
             raise ValueError("`count` and `over` go together")
         if (self.rate is None) != (self.for_ is None):
             raise ValueError("`rate` and `for` go together")
+        if self.rate is not None and self.for_ is not None and self.rate * self.for_ > OCCURRENCES_MAX:
+            raise ValueError(f"`rate` times `for` is more than {OCCURRENCES_MAX:,} occurrences")
         return self
 
 
@@ -48,8 +57,8 @@ class QuiescenceSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    quiet: Duration = 1.0
-    give_up: Duration = 60.0
+    quiet: Stretch = 1.0
+    give_up: Stretch = 60.0
 
 
 class ScenarioSpec(BaseModel):

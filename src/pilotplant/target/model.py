@@ -1,10 +1,52 @@
 """A target as its YAML document describes it: how to start the middleware, where its events go, what it declares."""
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pilotplant.model.durations import Duration
+from pilotplant.model.suggestions import did_you_mean
+
+PLACEHOLDERS = ("python", "port", "work", "estate")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """The text with its placeholders replaced."""
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
+
+
+def _word(text: str) -> str:
+    """Part of a command or an environment: operating systems end these at a NUL."""
+    if "\0" in text:
+        raise ValueError("holds a NUL character, which no command or variable can")
+    return text
+
+
+def _address(url: str) -> str:
+    for name in _PLACEHOLDER.findall(url):
+        if name not in PLACEHOLDERS:
+            known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
+            raise ValueError(f"`{{{name}}}` is none of {known}{did_you_mean(name, PLACEHOLDERS)}")
+    example = filled(url, {"port": "8080", "estate": "http://127.0.0.1:8080"})
+    try:
+        parts = urlsplit(example)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not example.isascii() or not example.isprintable() or " " in example:
+        raise ValueError("this is not an address; write it like http://127.0.0.1:8080/events")
+    if "@" in parts.netloc:
+        raise ValueError("an address with a password in it would end up in reports; leave it out")
+    return url
+
+
+Word = Annotated[str, AfterValidator(_word)]
+Url = Annotated[str, AfterValidator(_address)]
+"""An address, perhaps with placeholders in it."""
 
 
 class Ready(BaseModel):
@@ -12,7 +54,7 @@ class Ready(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str
+    url: Url
     within: Duration = 15.0
 
 
@@ -26,17 +68,18 @@ class Stop(BaseModel):
 
 
 class Start(BaseModel):
-    """A command that starts the target as a process of its own.
+    """A command that starts the target as a process of its own, in the folder of the project.
 
-    In `command` and `environment` these are replaced: `{python}` (this interpreter), `{port}` (a free one), `{work}` (a
-    directory of this run), `{estate}` (the base address of the simulators).
+    In `command`, `directory` and `environment` these are replaced: `{python}` (this interpreter), `{port}` (a free
+    one), `{work}` (the directory of this run), `{estate}` (the base address of the simulators).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    command: Annotated[list[str], Field(min_length=1)]
-    directory: str = ""
-    environment: dict[str, str] = {}
+    command: Annotated[list[Word], Field(min_length=1)]
+    directory: Word = ""
+    """Where it is started; relative to the project."""
+    environment: dict[Annotated[Word, Field(pattern="^[^=]+$")], Word] = {}
     ready: Ready | None = None
     stop: Stop = Stop()
 
@@ -46,7 +89,7 @@ class DeliverSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str
+    url: Url
     events: list[str] = []
 
 

@@ -14,7 +14,7 @@ import httpx
 
 from pilotplant.model.errors import TargetError
 from pilotplant.target import warden
-from pilotplant.target.model import Start
+from pilotplant.target.model import Start, filled
 
 _LOOK_EVERY_S = 0.02
 _SIGNALS = {"TERM": signal.SIGTERM, "INT": signal.SIGINT, "KILL": signal.SIGKILL}
@@ -32,17 +32,20 @@ class TargetProcess:
     """The middleware as a child process."""
 
     def __init__(
-        self, start: Start, placeholders: Mapping[str, str], environment: Mapping[str, str], log: Path
+        self, start: Start, placeholders: Mapping[str, str], environment: Mapping[str, str], *, folder: Path, log: Path
     ) -> None:
         self._start = start
         self._fill = placeholders
         self._environment = environment
+        self._directory = folder / filled(start.directory, placeholders)
         self._log = log
         self._warden: asyncio.subprocess.Process | None = None
         self.process_id = 0
 
     async def start(self) -> None:
         """Start it and wait until it is ready."""
+        if not self._directory.is_dir():
+            raise TargetError(f"the target cannot be started in {self._directory}: there is no such folder")
         command = [self._filled(part) for part in self._start.command]
         own = {name: self._filled(value) for name, value in self._start.environment.items()}
         with self._log.open("ab") as log:
@@ -55,7 +58,7 @@ class TargetProcess:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                cwd=self._filled(self._start.directory) or None,
+                cwd=self._directory,
                 env={**os.environ, **self._environment, **own},
                 start_new_session=True,
             )
@@ -91,9 +94,7 @@ class TargetProcess:
         return self._warden.returncode if self._warden is not None else None
 
     def _filled(self, text: str) -> str:
-        for name, value in self._fill.items():
-            text = text.replace("{" + name + "}", value)
-        return text
+        return filled(text, self._fill)
 
     async def _until_ready(self, url: str, within_s: float) -> None:
         reason = "no answer"

@@ -35,7 +35,7 @@ def main(command: list[str]) -> int:
     print(child.pid, flush=True)
 
     def watch() -> None:
-        while sys.stdin.buffer.read(1024):
+        while os.read(0, 1024):  # not sys.stdin: its lock would be held when the interpreter ends
             pass
         end_group(child.pid, signal.SIGTERM)
         try:

@@ -14,6 +14,7 @@ from pilotplant.ledger.records import (
     Deliver,
     Emit,
     FaultBitten,
+    Heal,
     Obligation,
     Record,
     Reject,
@@ -36,6 +37,7 @@ _COUNTED: dict[type[Record], str] = {
 }
 _STATS = ("p50", "p95", "max")
 _MAX_MS = 24 * 3600 * 1000
+_RECENT_MAX = 4096
 
 
 class Figures:
@@ -46,12 +48,14 @@ class Figures:
         self.promises = promises
         self.bitten: Counter[str] = Counter()
         self.exceptions = 0
-        self._histograms: dict[tuple[str, str], HdrHistogram] = {}
-        self._steps: dict[tuple[str, str], HdrHistogram] = {}
+        self._flows = [flow.flow for flow in case.flows]
+        self._histograms: dict[tuple[str, str], _Spread] = defaultdict(_Spread)
+        self._steps: dict[tuple[str, str], _Spread] = defaultdict(_Spread)
+        self._healed_at: float | None = None
+        self._recovered: dict[str, float] = {}
         self._compared: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         self._by_plant: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
         self._sent: Counter[str] = Counter()
-        self._first_pass = [0, 0]
         promises.on_finish.append(self._on_finish)
 
     def handlers(self) -> dict[Any, Any]:
@@ -60,6 +64,7 @@ class Figures:
             Commit: (lambda named: named.name in (EXCEPTION, "erp.bom.release"), self.on_commit),
             Compare: (None, self.on_compare),
             FaultBitten: (None, self.on_bitten),
+            Heal: (None, self.on_heal),
         }
 
     def on_commit(self, record: Commit) -> None:
@@ -81,20 +86,22 @@ class Figures:
         """A fault really touched something."""
         self.bitten[record.fault] += 1
 
+    def on_heal(self, record: Heal) -> None:
+        """From here on, what is open is recovering."""
+        self._healed_at = record.t
+
     def _on_finish(self, instance: Instance, t: float) -> None:
-        flow = self.case.flows[instance.flow].flow
-        self._record(self._histograms, (flow, ""), t - instance.due)
-        self._record(self._histograms, (flow, instance.plant), t - instance.due)
+        flow, due = self._flows[instance.flow], instance.due
+        took_ms = _milliseconds(t - due)
+        self._histograms[flow, ""].add(took_ms)
+        self._histograms[flow, instance.plant].add(took_ms)
         if len(instance.steps) > 1:
             for step, progress in instance.steps.items():
                 if progress.at is not None:
-                    self._record(self._steps, (flow, step), progress.at - instance.due)
-
-    def _record(self, where: dict[tuple[str, str], HdrHistogram], key: tuple[str, str], took_s: float) -> None:
-        histogram = where.get(key)
-        if histogram is None:
-            histogram = where[key] = HdrHistogram(1, _MAX_MS, 3)
-        histogram.record_value(min(_MAX_MS, max(1, round(took_s * 1000))))
+                    self._steps[flow, step].add(_milliseconds(progress.at - due))
+        healed_at = self._healed_at
+        if healed_at is not None and due <= healed_at and self.bitten:
+            self._recovered[flow] = max(t - healed_at, self._recovered.get(flow, 0.0))
 
     def counts(self, seen: dict[type[Record], int]) -> Counts:
         """How much happened."""
@@ -112,15 +119,18 @@ class Figures:
         """How long a step of a flow took from the moment its clock started."""
         return _stat(self._steps.get((flow, step)) or self._histograms.get((flow, "")), stat)
 
+    def recovery_seconds(self, flow: str) -> float | None:
+        """How long after the faults were lifted the last instance that they had delayed was finished; nothing where
+        no fault touched anything or nothing was open."""
+        return self._recovered.get(flow)
+
     def all(self) -> tuple[Figure, ...]:
         """Everything that was measured."""
         figures: list[Figure] = []
-        for (flow, plant), histogram in sorted(self._histograms.items()):
+        for (flow, plant), spread in sorted(self._histograms.items()):
             name, title = _TITLES.get(flow, (flow.replace("-", "_"), f"{flow}: trigger → last step"))
             for stat in _STATS:
-                value = _stat(histogram, stat)
-                assert value is not None
-                figures.append(Figure(f"{name}_{stat}", f"{title}, {stat}", value, "s", plant))
+                figures.append(Figure(f"{name}_{stat}", f"{title}, {stat}", spread.seconds(stat), "s", plant))
         figures.extend(self._accuracy("erp.bom.release", "bom_accuracy", "BOM synchronisation accuracy"))
         figures.extend(self._accuracy("erp.stock.post", "inventory_reconciliation", "Stock booked as reported"))
         sent = len(self._sent)
@@ -144,12 +154,37 @@ class Figures:
         return figures
 
 
-def _stat(histogram: HdrHistogram | None, stat: str) -> float | None:
-    if histogram is None or not histogram.get_total_count():
-        return None
-    if stat == "max":
-        return float(histogram.get_max_value()) / 1000
-    if stat == "avg":
-        return float(histogram.get_mean_value()) / 1000
-    percentile = 50.0 if stat == "med" else float(stat[1:])
-    return float(histogram.get_value_at_percentile(percentile)) / 1000
+class _Spread:
+    """Durations in milliseconds. A histogram keeps memory flat; feeding it equal durations at once keeps it fast."""
+
+    def __init__(self) -> None:
+        self._histogram = HdrHistogram(1, _MAX_MS, 3)
+        self._recent: Counter[int] = Counter()
+
+    def add(self, duration_ms: int) -> None:
+        self._recent[duration_ms] += 1
+        if len(self._recent) > _RECENT_MAX:
+            self._settle()
+
+    def _settle(self) -> None:
+        for duration_ms, times in self._recent.items():
+            self._histogram.record_value(duration_ms, times)
+        self._recent.clear()
+
+    def seconds(self, stat: str) -> float:
+        self._settle()
+        histogram = self._histogram
+        if stat == "max":
+            return float(histogram.get_max_value()) / 1000
+        if stat == "avg":
+            return float(histogram.get_mean_value()) / 1000
+        percentile = 50.0 if stat == "med" else float(stat[1:])
+        return float(histogram.get_value_at_percentile(percentile)) / 1000
+
+
+def _milliseconds(duration_s: float) -> int:
+    return min(_MAX_MS, max(1, round(duration_s * 1000)))
+
+
+def _stat(spread: _Spread | None, stat: str) -> float | None:
+    return spread.seconds(stat) if spread is not None else None

@@ -1,10 +1,10 @@
 """What was known when: for every effect that some step has to wait for, the first message that reveals it.
 
-An edge runs from a commit to *any* message that reveals it: the answer of its own exchange, the delivery of an event that
-states or announces it, a read that lists it, and anything that reveals everything of its system. Besides, whatever a
-system says of an entity vouches for what stood about that entity before: an activation that is accepted, or reported as
-done, shows that the structure is in place. A fact is known to a request if such a message had begun before the request's
-last byte arrived. Looking too generously only misses; it cannot accuse falsely.
+An edge runs from a commit to *any* message that reveals it: the answer of its own exchange, the delivery of an event
+that states or announces it, a read that lists it, and anything that reveals everything of its system. Besides, whatever
+a system says of an entity vouches for what stood about that entity before: an activation that is accepted, or reported
+as done, shows that the structure is in place. A fact is known to a request if such a message had begun before the
+request's last byte arrived. Looking too generously only misses; it cannot accuse falsely.
 """
 
 from bisect import bisect_right
@@ -85,10 +85,10 @@ class Knowledge:
     def _together(self, record: Commit, fact: Fact) -> list[Fact]:
         """The facts of one act: an event that announces the last of them announces all."""
         last = self._last
-        same = (
-            last is not None
-            and (last[0].seq, last[0].exchange, last[0].operation)
-            == (record.seq - 1, record.exchange, record.operation)
+        same = last is not None and (last[0].seq, last[0].exchange, last[0].operation) == (
+            record.seq - 1,
+            record.exchange,
+            record.operation,
         )
         facts = last[1] if last is not None and same else []
         facts.append(fact)
@@ -144,7 +144,7 @@ class Knowledge:
             self._everything[record.system].append(record.seq)
 
     def known(self, effect: str, version: int, request: int) -> bool:
-        """Whether a caller whose request ended at `request` can have known the effect, in this version or a later one."""
+        """Whether a caller whose request ended at `request` can have known the effect, in this version or a later."""
         for fact in self.facts.get(effect, ()):
             if fact.version < version:
                 continue

@@ -1,7 +1,7 @@
 """The promises of the flows: which are open, kept, overtaken, withdrawn, refused or excused.
 
-Memory is bounded by what is open: an instance whose promises are all kept is told to whoever listens and forgotten, save
-a bounded number for the flow board.
+Memory is bounded by what is open: an instance whose promises are all kept is told to whoever listens and forgotten,
+save a bounded number for the flow board.
 """
 
 from collections import Counter, defaultdict
@@ -24,7 +24,6 @@ from pilotplant.ledger.records import (
 
 BOARD_MAX = 400
 EXCEPTION = "desk.exception.raise"
-RESOLVED = "desk.exception.resolve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +102,8 @@ class Promises:
         """Subjects that were withdrawn, also after they were carried out."""
         self.undone: dict[str, Commit] = {}
         """Facts that were taken back and not booked again, by what took them back."""
+        self.elsewhere: set[str] = set()
+        """Effects that need not be there, since something that is accepted instead came about."""
         self.repeats: dict[str, list[Commit]] = defaultdict(list)
         """Repetitions of facts that still stand twice."""
         self.anonymous: dict[str, Commit] = {}
@@ -123,7 +124,12 @@ class Promises:
         self._instances_of: Counter[int] = Counter()
         self._terms = {
             (number, name): Terms(
-                name, step.severity == "fail", flow.coalesce == "every", step.guard == "executable", bool(step.event), step.actor
+                step=name,
+                must=step.severity == "fail",
+                exact=flow.coalesce == "every",
+                executable=step.guard == "executable",
+                event=bool(step.event),
+                actor=step.actor,
             )
             for number, flow in enumerate(case.flows)
             for name, step in flow.steps.items()
@@ -134,6 +140,7 @@ class Promises:
         self._cancels = {flow.cancelled_by: flow for flow in case.flows if flow.cancelled_by}
         self._triggers = {flow.trigger for flow in case.flows}
         self._told: dict[int, int] = {}
+        self._governed = [case.governed(named) for named in case.header.operations]
 
     def handlers(self) -> dict[Any, Any]:
         """What it looks at."""
@@ -141,7 +148,7 @@ class Promises:
         governed = self.case.governed
         return {
             Obligation: (None, self.on_obligation),
-            Commit: (lambda named: governed(named) or named.name in (EXCEPTION, RESOLVED), self.on_commit),
+            Commit: (lambda named: not named.event and (governed(named) or named.effect == "fact"), self.on_commit),
             Emit: (lambda named: governed(named) or named.name in interesting, self.on_emit),
             Reject: (governed, self.on_reject),
             Deliver: (None, self.on_deliver),
@@ -190,6 +197,10 @@ class Promises:
         """An effect came about, or (undoing) went away."""
         if record.undoes:
             self._undo(record)
+        if not self._governed[record.operation]:
+            if record.effect.startswith(EXCEPTION):
+                self._note_exception(record)
+            return
         waiting = self._open.get(record.effect)
         if waiting is not None and self._keep(record, waiting):
             return
@@ -226,6 +237,8 @@ class Promises:
         progress.at = record.t
         if terms.actor != "either":
             self._note_actor(promise, record)
+        if record.effect != promise.effect:
+            self.elsewhere.add(promise.effect)
         if instance.refusals:
             instance.refusals.pop(promise.effect, None)
         instance.left -= 1
@@ -234,7 +247,7 @@ class Promises:
 
     def _note_actor(self, promise: Promise, record: Commit | Emit) -> None:
         """Who did it: the target, or a system by itself. Events are always stated by a system."""
-        if record.__class__ is not Commit:
+        if isinstance(record, Emit):
             return
         if promise.terms.actor == "native":
             if record.exchange:
@@ -259,32 +272,28 @@ class Promises:
 
     def _undo(self, record: Commit) -> None:
         for effect in dict.fromkeys(record.undoes):  # two equal lines of a document are one fact
-            name, _, keys = effect.partition("|")
-            if name == EXCEPTION:
-                self._note_resolution(record, keys.split("|"))
+            if effect.startswith(EXCEPTION):
+                self._note_resolution(effect, record)
             elif self.repeats.get(effect):
                 self.repeats[effect].pop()
             elif not (self.anonymous.pop(effect, None) or self._unasked.pop((effect, 0), None)):
                 self.undone[effect] = record
 
     def _without_promise(self, record: Commit) -> None:
-        name, _, keys = record.effect.partition("|")
-        if name == EXCEPTION:
-            self._note_exception(record, keys.split("|"))
-        elif name == RESOLVED:
-            return
-        elif "|?" in record.effect:
+        if "|?" in record.effect:
             self.anonymous[record.effect] = record
         elif record.version > self._promised.get(record.effect, 0) or not record.version:
             self._unasked.setdefault((record.effect, record.version), record)
 
-    def _note_exception(self, record: Commit, keys: list[str]) -> None:
-        for instance in self._about(keys[1], keys[0]):
+    def _note_exception(self, record: Commit) -> None:
+        plant, subject = record.effect.split("|")[1:3]
+        for instance in self._about(subject, plant):
             instance.exception = record.seq
 
-    def _note_resolution(self, record: Commit, keys: list[str]) -> None:
+    def _note_resolution(self, exception: str, record: Commit) -> None:
         """A person resolved an exception: where a flow says so, its clock begins anew."""
-        for instance in self._about(keys[1], keys[0]):
+        plant, subject = exception.split("|")[1:3]
+        for instance in self._about(subject, plant):
             if self.case.flows[instance.flow].clock_from == "resolution":
                 instance.due = max(instance.due, record.t)
 
@@ -375,7 +384,8 @@ class Promises:
             return True
         return any(
             self.overtaken(promise)
-            and (later := self._latest[promise.effect]).name not in seen
+            and (later := self._latest.get(promise.effect)) is not None
+            and later.name not in seen
             and self.released(later, seen | {instance.name})
             for promise in instance.open
         )
@@ -397,8 +407,11 @@ class Promises:
         return latest is not None and latest.subject in self.withdrawn
 
     def unsettled_effects(self) -> set[str]:
-        """Effects that are still promised: refused, withdrawn, overtaken, or missing and reported as such."""
-        return {promise.effect for instance in self.instances.values() for promise in instance.open}
+        """Effects whose state is judged elsewhere: still promised (refused, withdrawn,
+        overtaken, missing), booked twice, taken back, or done in another way that is accepted."""
+        promised = {promise.effect for instance in self.instances.values() for promise in instance.open}
+        repeated = {effect for effect, commits in self.repeats.items() if commits}
+        return promised | repeated | self.undone.keys() | self.elsewhere
 
     def plant(self, instance: Instance) -> str:
         """The plant of an instance."""

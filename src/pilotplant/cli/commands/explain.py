@@ -54,4 +54,10 @@ def _everything() -> dict[str, str]:
         )
     for name, event in catalog.events().items():
         told[name] = f"event {name}\n  {event.about}\n  Keys: {', '.join(event.keys)}"
+    for name, stimulus in catalog.stimuli().items():
+        fields = stimulus.parameters.model_fields
+        takes = ", ".join(f"{field}={info.default!r}" for field, info in fields.items()) or "nothing"
+        about = f"stimulus {name}\n  {(stimulus.plan.__doc__ or '').strip()}\n  Takes under `with`: {takes}"
+        # A stimulus is often called like the operation that its last act is.
+        told[name] = f"{told[name]}\n{about}" if name in told else about
     return told

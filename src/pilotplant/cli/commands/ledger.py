@@ -38,14 +38,16 @@ def show(
 ) -> int:
     """Show records of a ledger, one a line."""
     ledger = _open(run, project)
+    first = 0 if around is None else max(1, around - limit // 2)
     shown = 0
     for described in _selected(ledger, kind, match):
         seq = described["seq"]
         assert isinstance(seq, int)
-        if around is not None and abs(seq - around) > limit // 2:
+        if seq < first:
             continue
-        if shown == limit:
-            print(f"… more; raise --limit above {limit}", file=sys.stderr)
+        if shown == limit or (around is not None and seq >= first + limit):
+            if around is None:
+                print(f"… more; raise --limit above {limit}", file=sys.stderr)
             break
         print(_line(described))
         if bodies and isinstance(offset := described.get("body"), int) and offset:

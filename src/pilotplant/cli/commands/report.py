@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pilotplant.cli.frame import FormatOption, ProjectOption, guarded, open_project, settings_of
+from pilotplant.cli.frame import FormatOption, ProjectOption, check_reports, guarded, open_project, settings_of
 from pilotplant.model.verdict import Exit
 
 
@@ -26,6 +26,7 @@ def report(
 
     found = open_project(project)
     settings = settings_of(found, reports=reports, format=format_)
+    check_reports(settings.reports, tuple(reporters()))
     directory = run_directory(settings.out or found.runs_dir(), run)
     result = judge_again(directory)
     written: dict[str, Path] = {name: reporters()[name](result, directory) for name in settings.reports}

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotplant.cli.frame import FormatOption, ProjectOption, guarded, open_project, print_json, settings_of
+from pilotplant.cli.frame import (
+    FormatOption,
+    ProjectOption,
+    check_reports,
+    guarded,
+    open_project,
+    print_json,
+    settings_of,
+)
 from pilotplant.model.verdict import Exit, worst
 
 if TYPE_CHECKING:
@@ -44,14 +52,15 @@ def run(
     Exit codes: 0 pass, 1 violation, 2 invalid input, 3 threshold missed, 4 unknown, 5 target unreachable, 70 internal
     error, 130 interrupted.
     """
+    from dataclasses import replace
+
     from pilotplant.reporting.catalog import reporters
-    from pilotplant.scenario.loading import load_scenarios, load_target
+    from pilotplant.scenario.loading import load_run
 
     found = open_project(project)
     settings = settings_of(found, seed=seed, target=target, reports=report, out=out, format=format_)
-    _check_reports(settings.reports, tuple(reporters()))
-    setups = load_scenarios(found, scenarios, set_ or [])
-    chosen = load_target(found, settings.target)
+    check_reports(settings.reports, tuple(reporters()))
+    setups, chosen = load_run(found, scenarios, set_ or [], settings.target)
     if dry_run:
         for setup in setups:
             print(f"{setup.scenario.scenario}: valid, {len(setup.scenario.stimuli)} stimuli, target {chosen.target}")
@@ -59,9 +68,10 @@ def run(
     codes: list[Exit] = []
     finished: list[Finished] = []
     first = settings.seed or 0
-    for setup in setups:
+    for named, setup in zip(scenarios, setups, strict=True):
         for number in range(first, first + repeat):
             request = _request(found, settings, setup, chosen, number, set_ or [])
+            request = replace(request, scenario_named=named, target_named=settings.target)
             done = _run_one(request, settings, quiet or settings.format == "json")
             finished.append(done)
             codes.append(Exit(done.result.exit))
@@ -101,10 +111,16 @@ def _run_one(request: "RunRequest", settings: "Settings", quiet: bool) -> "Finis
     from pilotplant.run.running import run as run_live
 
     title = f"{request.setup.scenario.scenario} · {request.target.target} · seed {request.seed}"
-    with Watcher(title, quiet=quiet) as watcher:
-        finished = run_live(replace(request, on_progress=watcher))
+    directory = request.directory
+    assert directory is not None
+    point_to(directory)
+    try:
+        with Watcher(title, quiet=quiet) as watcher:
+            finished = run_live(replace(request, on_progress=watcher))
+    except KeyboardInterrupt:
+        print(f"the ledger up to here: pilotplant ledger show {_near(directory)}", file=sys.stderr)
+        raise
     written = {name: reporters()[name](finished.result, finished.directory) for name in settings.reports}
-    point_to(finished.directory)
     if settings.format == "github":
         from pilotplant.reporting.github import annotations
 
@@ -135,11 +151,3 @@ def _brief(done: "Finished") -> dict[str, object]:
         "summary": result.summary,
         "repro": result.repro,
     }
-
-
-def _check_reports(wanted: tuple[str, ...], known: tuple[str, ...]) -> None:
-    from pilotplant.model.errors import UsageError
-
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        raise UsageError(f"there is no report `{unknown[0]}`; known are {', '.join(known)}")

@@ -1,6 +1,5 @@
 """`pilotplant up`: the simulators, until Ctrl-C."""
 
-import asyncio
 import sys
 import time
 from datetime import UTC, datetime
@@ -45,6 +44,8 @@ def up(
     With --format json one line is printed when they are ready, with addresses and credentials, for scripts.
     """
     from pilotplant.model.errors import UsageError
+    from pilotplant.run.ending import run_until_ended
+    from pilotplant.scenario.loading import load_target
 
     found = open_project(project)
     settings = settings_of(found, seed=seed, host=host, port=port, out=out, format=format_)
@@ -55,9 +56,13 @@ def up(
             f"--host {settings.host} would open the estate to others",
             help="Give a --token that guards the control API.",
         )
+    if deliver is not None and not deliver.startswith(("http://", "https://")):
+        raise UsageError(f"--deliver {deliver!r} is not an address; write it like http://127.0.0.1:8080/events")
+    if deliver is not None:
+        load_target(found, deliver)
     prepared = _prepare(found, settings, estate, speed, token or "")
     try:
-        asyncio.run(_serve(prepared, settings.format == "json", deliver))
+        run_until_ended(_serve(prepared, settings.format == "json", deliver))
     except OSError as error:
         raise UsageError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
     finally:

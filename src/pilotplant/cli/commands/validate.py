@@ -21,7 +21,7 @@ def validate(
 
     found = open_project(project)
     settings = settings_of(found, format=format_)
-    checked = [setup.scenario.scenario for setup in load_scenarios(found, names, [])] if names else validate_all(found)
+    checked = [setup.scenario.scenario for setup in load_scenarios(found, names)] if names else validate_all(found)
     if settings.format == "json":
         print_json({"valid": checked})
     else:

@@ -46,17 +46,19 @@ class Application:
         """Handle one request."""
         if scope["type"] != "http":
             return
-        path: str = scope["path"]
+        path = scope["raw_path"].decode("latin-1")
         parts = path.split("/", 3)
-        prefix = f"/{parts[1]}"
+        prefix = "/".join(parts[:2])
         boundary = self._mounts.get(prefix)
-        if boundary is None and len(parts) > 2:
-            prefix = f"{prefix}/{parts[2]}"
+        if boundary is None:
+            prefix = "/".join(parts[:3])
             boundary = self._mounts.get(prefix)
         if boundary is None:
             await self._elsewhere(scope, receive, send)
             return
         body = await _read(receive, boundary.profile.body_max_bytes)
+        if body is None:
+            return
         line: Line = scope[LINE]
         local = path[len(prefix) :]
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -65,7 +67,7 @@ class Application:
         )
         self._world.advance()
         if local in _SPECIAL:
-            await _send(send, self._special(boundary, local, request))
+            await _send(send, line, self._special(boundary, local, request))
             return
         exchange = boundary.open(request)
         try:
@@ -79,6 +81,8 @@ class Application:
         method = "POST" if path == TOKEN_PATH else "GET"
         if request.method != method:
             return boundary.dialect.refusal(MethodNotAllowed(allowed=(method,)))
+        if len(request.body) > boundary.profile.body_max_bytes:
+            return boundary.dialect.refusal(BodyTooLarge())
         if path == TOKEN_PATH:
             return boundary.issue_token(_credentials(request), request)
         document = self.documents.get(boundary.system.kind.name)
@@ -88,18 +92,18 @@ class Application:
 
     async def _perform(self, exchange: Exchange, line: Line, send: Send) -> Ending:
         for step in exchange.script:
-            if step.fault:
-                exchange.bitten(step.fault)
             kind = type(step)
             if kind is Commit:
                 exchange.commit()
-            elif kind is Respond:
-                if line.gone:
-                    return Ending.CALLER_GONE
+                continue
+            if kind is not Delay and line.gone:
+                return Ending.CALLER_GONE  # a fault that would strike now touches nobody
+            if step.fault:
+                exchange.bitten(step.fault)
+            if kind is Respond:
                 exchange.first_byte()
-                await _send(send, exchange.response)
-                return Ending.CALLER_GONE if line.gone else Ending.SENT
-            elif kind is Delay:
+                return Ending.SENT if await _send(send, line, exchange.response) else Ending.CALLER_GONE
+            if kind is Delay:
                 await asyncio.sleep(step.seconds)  # type: ignore[attr-defined]
                 self._world.advance()
             elif kind is Hold:
@@ -111,8 +115,6 @@ class Application:
 
     async def _break(self, exchange: Exchange, line: Line, step: Step, send: Send) -> Ending:
         """The endings that ASGI cannot express."""
-        if line.gone:
-            return Ending.CALLER_GONE
         match step:
             case Drop():
                 line.drop()
@@ -146,28 +148,33 @@ class Application:
         return Ending.SENT
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
-    """The body; of one that is too large only so much that it shows."""
-    message = await receive()
-    if not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        return body
-    parts = [message.get("body", b"")]
-    size = len(parts[0])
-    while message.get("more_body") and size <= limit:
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """The body; of one that is too large only so much that it shows; nothing if the caller left before its end."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
         message = await receive()
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-    return b"".join(parts)
+        if message["type"] == "http.disconnect":
+            return None
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if not message.get("more_body") or size > limit:
+            return b"".join([*parts, part]) if parts else part
+        parts.append(part)
 
 
-async def _send(send: Send, response: WireResponse) -> None:
-    length = (b"content-length", b"%d" % len(response.body))
-    headers = [*response.headers, length]
+async def _send(send: Send, line: Line, response: WireResponse) -> bool:
+    """Send the answer; returns whether there was still somebody to take it."""
     if response.status == BodyTooLarge.status:
-        headers.append((b"connection", b"close"))
+        # The rest of the body is still coming. A plain close would answer it with a reset, and the answer were lost.
+        closing = (*response.headers, (b"connection", b"close"))
+        there = not line.gone
+        line.drop(head(response.status, closing, len(response.body)) + response.body)
+        return there
+    headers = [*response.headers, (b"content-length", b"%d" % len(response.body))]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
+    return not line.gone
 
 
 def _credentials(request: WireRequest) -> dict[str, str]:

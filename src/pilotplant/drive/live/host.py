@@ -20,6 +20,7 @@ from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.pacer import Pacer
 from pilotplant.ledger.records import FaultArmed, Heal
+from pilotplant.model.errors import LedgerError
 from pilotplant.systems.estate import Estate
 from pilotplant.systems.system import Published, System
 
@@ -179,9 +180,12 @@ class Host:
                 await self.healed.wait()
 
     async def _flush(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_S)
-            self.ledger.flush()
+        try:
+            while True:
+                await asyncio.sleep(FLUSH_S)
+                self.ledger.flush()
+        except OSError as error:  # the disk is full: without a ledger there is no verdict
+            self._fail(LedgerError(f"the ledger cannot be written: {error.strerror}"))
 
     def _fail(self, error: BaseException) -> None:
         if self.failure is None:

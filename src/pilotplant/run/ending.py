@@ -1,0 +1,48 @@
+"""Runs asynchronous work such that Ctrl-C and SIGTERM end it alike: cancelled, cleaned up, and the caller told."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+
+def run_until_ended(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end, on uvloop where there is one; after a signal and the clean-up `KeyboardInterrupt` is raised."""
+    before = signal.getsignal(signal.SIGTERM)
+    with _runner() as runner:
+        terminated = False
+
+        async def watched() -> None:
+            loop, task = asyncio.get_running_loop(), asyncio.current_task()
+            assert task is not None
+
+            def end() -> None:
+                nonlocal terminated
+                terminated = True
+                task.cancel()
+
+            # Not every platform has this, and only the main thread may ask for signals.
+            with suppress(NotImplementedError, ValueError, RuntimeError):
+                loop.add_signal_handler(signal.SIGTERM, end)
+            try:
+                await work
+            finally:
+                with suppress(NotImplementedError, ValueError, RuntimeError):
+                    loop.remove_signal_handler(signal.SIGTERM)
+                    signal.signal(signal.SIGTERM, before)
+
+        try:
+            runner.run(watched())
+        except asyncio.CancelledError:
+            if terminated:
+                raise KeyboardInterrupt from None
+            raise
+
+
+def _runner() -> asyncio.Runner:
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        return asyncio.Runner()
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)

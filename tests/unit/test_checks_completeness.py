@@ -1,0 +1,327 @@
+"""`completeness` proves itself on planted defects and stays silent on their correct twins."""
+
+from pathlib import Path
+
+import pytest
+
+from pilotplant.checks.finding import Severity
+from pilotplant.checks.judge import Judgement
+from pilotplant.model.verdict import Verdict
+from tests.unit.histories import (
+    CHANGE,
+    CN,
+    CONFIRMATION,
+    DE,
+    US,
+    History,
+    convicting,
+    family,
+    following_revision,
+    shipped_flow,
+)
+
+PARENT, COMPONENT, OTHER, BYSTANDER = family()
+PARENT_1, PARENT_2 = following_revision(PARENT), following_revision(PARENT, 2)
+COMPONENT_1 = following_revision(COMPONENT)
+
+
+@pytest.fixture
+def changes(tmp_path: Path) -> History:
+    """A run of the shipped flow for changes in which one change is carried out as it should be."""
+    history = History(tmp_path, shipped_flow(CHANGE))
+    history.deliver(history.release("ECO-0", BYSTANDER, plants=(CN,)))
+    history.carry_out((CN, BYSTANDER, following_revision(BYSTANDER)))
+    return history
+
+
+@pytest.fixture
+def confirmations(tmp_path: Path) -> History:
+    """A run of the shipped flow for confirmations in which one is booked."""
+    history = History(tmp_path, shipped_flow(CONFIRMATION))
+    history.book(history.finish_order(CN))
+    return history
+
+
+def silent(history: History) -> Judgement:
+    """Nobody is accused and nothing is in doubt."""
+    judgement = history.judge()
+    assert judgement.findings == ()
+    assert judgement.doubts == ()
+    assert judgement.verdict is Verdict.PASS
+    return judgement
+
+
+def convicted(history: History, sentence: str) -> Judgement:
+    """Completeness alone convicts, once, with this in its sentence."""
+    judgement = history.judge()
+    assert convicting(judgement) == {"completeness": 1}
+    assert sentence in judgement.findings[0].sentence
+    return judgement
+
+
+def unknown(history: History, sentence: str) -> Judgement:
+    """Nobody is accused, and this is in doubt."""
+    judgement = history.judge()
+    assert judgement.findings == ()
+    assert judgement.verdict is Verdict.UNKNOWN
+    assert sentence in judgement.doubts[0].sentence
+    assert judgement.doubts[0].would_help
+    return judgement
+
+
+# --- missing ----------------------------------------------------------------------------------------------------------
+
+
+def test_known_and_never_carried_out(changes: History) -> None:
+    changes.deliver(changes.release("ECO-1", PARENT, plants=(DE, US)))
+    changes.carry_out((DE, PARENT, PARENT_1))
+    judgement = convicted(changes, "ECO-1@US01 was never carried out.")
+    assert judgement.findings[0].plant == US
+    assert judgement.findings[0].sentence.count("US01") >= 3
+    assert [proof.text.partition(" ")[0] for proof in judgement.findings[0].proof] == [
+        "plm.change.released",
+        "delivers",
+        "acknowledges",
+        "at",
+    ]
+
+
+def test_half_carried_out(changes: History) -> None:
+    changes.deliver(changes.release("ECO-1", PARENT))
+    changes.active((DE, PARENT, PARENT_1))
+    convicted(changes, f"was only half carried out. Missing in MES: work instructions {PARENT}/{PARENT_1} at DE01")
+
+
+def test_a_confirmation_that_was_acknowledged_and_lost(confirmations: History) -> None:
+    confirmations.deliver(confirmations.finish_order(DE))
+    convicted(confirmations, "CNF-0000001@DE01 was never carried out. Missing in ERP: receipt of ")
+
+
+def test_never_delivered_is_unknown(confirmations: History) -> None:
+    confirmations.finish_order(DE)
+    unknown(confirmations, "was never delivered to the target, so it cannot be blamed")
+
+
+def test_delivered_and_never_acknowledged_was_known(confirmations: History) -> None:
+    event = confirmations.finish_order(DE)
+    confirmations.send_event(event)
+    confirmations.acknowledge(event, status=0, note="reset")
+    convicted(confirmations, "was never carried out")
+
+
+def test_what_waits_for_something_that_was_never_told_is_unknown(changes: History) -> None:
+    """The activation came about, and its event never reached the target."""
+    changes.deliver(changes.release("ECO-1", PARENT))
+    changes.prepare((DE, PARENT, PARENT_1))
+    changes.wait()
+    unknown(changes, f"nothing that the target was sent ever told it of active version {PARENT}/{PARENT_1}")
+
+
+def test_giving_up_is_told(changes: History) -> None:
+    changes.deliver(changes.release("ECO-1", PARENT))
+    changes.rest(settled=False)
+    judgement = changes.judge(at_rest=False)
+    assert convicting(judgement) == {"completeness": 1}
+    assert "(the run was given up before it came to rest)" in judgement.findings[0].sentence
+    assert "did not come to rest: the target was still trying" in judgement.doubts[-1].sentence
+
+
+def test_given_up_with_everything_done_is_unknown(changes: History) -> None:
+    changes.rest(settled=False)
+    judgement = changes.judge(at_rest=False)
+    assert judgement.findings == ()
+    assert judgement.verdict is Verdict.UNKNOWN
+
+
+def test_a_run_that_was_cut_short_says_nothing_of_what_is_missing(changes: History) -> None:
+    changes.deliver(changes.release("ECO-1", PARENT))
+    judgement = changes.judge(at_rest=False)
+    assert judgement.findings == ()
+    assert {doubt.check for doubt in judgement.doubts} >= {"completeness", "convergence"}
+
+
+# --- refused ----------------------------------------------------------------------------------------------------------
+
+
+def test_refused_and_an_exception_raised(changes: History) -> None:
+    changes.deliver(changes.release("ECO-1", PARENT, idle_work_centre=True))
+    changes.bom(DE, PARENT, PARENT_1)
+    assert changes.routing(DE, PARENT, PARENT_1).status == 422
+    changes.raise_exception("ECO-1", DE)
+    judgement = silent(changes)
+    assert [row.status for row in judgement.board if row.instance == "ECO-1@DE01"] == ["excepted"]
+
+
+def test_refused_and_no_exception(changes: History) -> None:
+    changes.deliver(changes.release("ECO-1", PARENT, idle_work_centre=True))
+    changes.bom(DE, PARENT, PARENT_1)
+    changes.routing(DE, PARENT, PARENT_1)
+    convicted(changes, "and no exception was raised for ECO-1@DE01")
+
+
+def test_refused_and_an_exception_for_another_plant(changes: History) -> None:
+    changes.deliver(changes.release("ECO-1", PARENT, idle_work_centre=True))
+    changes.routing(DE, PARENT, PARENT_1)
+    changes.raise_exception("ECO-1", US)
+    convicted(changes, "and no exception was raised for ECO-1@DE01")
+
+
+def test_an_exception_without_a_refusal_excuses_nothing(changes: History) -> None:
+    changes.deliver(changes.release("ECO-1", PARENT))
+    changes.raise_exception("ECO-1", DE)
+    convicted(changes, "ECO-1@DE01 was never carried out")
+
+
+def test_refused_then_mended_and_done(changes: History) -> None:
+    """The first attempt named no component lines that the plant knows; the second is right."""
+    changes.deliver(changes.release("ECO-1", PARENT))
+    lines = changes.estate.systems["plm"].state.bom(PARENT, PARENT_1).lines
+    wrong = tuple(type(line)("NO-SUCH-ITEM", line.quantity, line.unit) for line in lines)
+    assert changes.send_bom(DE, PARENT, PARENT_1, wrong).status == 422
+    changes.carry_out((DE, PARENT, PARENT_1))
+    silent(changes)
+
+
+def test_a_refusal_by_event_without_an_exception(changes: History) -> None:
+    changes.deliver(changes.release("ECO-1", PARENT))
+    changes.let_activation_fail(DE, PARENT, PARENT_1)
+    changes.deliver(changes.last("erp.version.rejected"))
+    judgement = changes.judge()
+    assert convicting(judgement)["completeness"] == 1
+    assert "(in an event, #" in judgement.findings[0].sentence
+
+
+def test_a_refusal_by_event_with_an_exception(changes: History) -> None:
+    changes.deliver(changes.release("ECO-1", PARENT))
+    changes.let_activation_fail(DE, PARENT, PARENT_1)
+    changes.deliver(changes.last("erp.version.rejected"))
+    changes.raise_exception("ECO-1", DE)
+    assert "completeness" not in convicting(changes.judge())
+
+
+def test_a_refusal_by_event_that_was_never_told_is_unknown(changes: History) -> None:
+    changes.deliver(changes.release("ECO-1", PARENT))
+    changes.let_activation_fail(DE, PARENT, PARENT_1)
+    judgement = changes.judge()
+    assert "completeness" not in convicting(judgement)
+    assert any("the target was never told" in doubt.sentence for doubt in judgement.doubts)
+
+
+# --- overtaken and withdrawn ------------------------------------------------------------------------------------------
+
+
+def test_overtaken_by_a_later_change_that_was_refused(changes: History) -> None:
+    first = changes.release("ECO-1", PARENT, COMPONENT)
+    changes.wait(1)
+    changes.deliver(first, changes.release("ECO-2", PARENT, idle_work_centre=True))
+    assert changes.routing(DE, PARENT, PARENT_2).status == 422
+    changes.raise_exception("ECO-2", DE)
+    silent(changes)
+
+
+def test_overtaken_by_a_later_change_that_was_cancelled(changes: History) -> None:
+    first = changes.release("ECO-1", PARENT, COMPONENT)
+    changes.wait(1)
+    changes.deliver(first, changes.release("ECO-2", PARENT))
+    changes.deliver(changes.cancel("ECO-2"))
+    silent(changes)
+
+
+def test_refused_and_then_overtaken_needs_no_exception_of_its_own(changes: History) -> None:
+    changes.deliver(changes.release("ECO-1", PARENT, idle_work_centre=True))
+    assert changes.routing(DE, PARENT, PARENT_1).status == 422
+    changes.wait(1)
+    changes.deliver(changes.release("ECO-2", PARENT))
+    assert changes.routing(DE, PARENT, PARENT_2).status == 422
+    changes.raise_exception("ECO-2", DE)
+    silent(changes)
+
+
+def test_overtaken_excuses_nothing_while_the_later_change_is_open(changes: History) -> None:
+    first = changes.release("ECO-1", PARENT)
+    changes.wait(1)
+    changes.deliver(first, changes.release("ECO-2", PARENT))
+    convicted(changes, "ECO-2@DE01 was never carried out")
+
+
+def test_the_rest_of_an_overtaken_change_is_still_owed(changes: History) -> None:
+    first = changes.release("ECO-1", PARENT, OTHER)
+    changes.wait(1)
+    changes.deliver(first, changes.release("ECO-2", PARENT))
+    changes.carry_out((DE, PARENT, PARENT_2))
+    judgement = changes.judge()
+    assert convicting(judgement) == {"completeness": 1}
+    assert judgement.findings[0].instance == "ECO-1@DE01"
+
+
+# --- taken back, and not asked for ------------------------------------------------------------------------------------
+
+
+def test_undone_and_never_booked_again(confirmations: History) -> None:
+    event = confirmations.finish_order(DE)
+    confirmations.reverse(confirmations.book(event))
+    judgement = confirmations.judge()
+    lines = len(confirmations.posting(event).lines)
+    assert convicting(judgement) == {"completeness": lines}
+    assert judgement.findings[0].sentence.startswith("The receipt of ")
+    assert "was taken back at #" in judgement.findings[0].sentence
+
+
+def test_a_counted_effect_that_nothing_asks_for(confirmations: History) -> None:
+    event = confirmations.finish_order(DE)
+    confirmations.book(event)
+    confirmations.post(confirmations.posting(event, source="CNF-9999999"))
+    judgement = confirmations.judge()
+    assert set(convicting(judgement)) == {"completeness"}
+    assert "but nothing had happened that asks for it" in judgement.findings[0].sentence
+
+
+def test_a_counted_effect_that_nothing_asks_for_and_that_was_taken_back(confirmations: History) -> None:
+    event = confirmations.finish_order(DE)
+    confirmations.book(event)
+    confirmations.reverse(confirmations.post(confirmations.posting(event, source="CNF-9999999")))
+    silent(confirmations)
+
+
+def test_a_state_that_nothing_asks_for_only_warns(changes: History) -> None:
+    changes.approve("ECO-1", PARENT)
+    changes.bom(DE, PARENT, PARENT_1)
+    judgement = changes.judge()
+    assert [finding.severity for finding in judgement.findings] == [Severity.WARN]
+    assert judgement.verdict is Verdict.PASS
+
+
+# --- without an identity ----------------------------------------------------------------------------------------------
+
+
+def test_without_a_source_document_it_is_unknown_and_says_what_would_help(confirmations: History) -> None:
+    event = confirmations.finish_order(DE)
+    confirmations.deliver(event)
+    confirmations.post(confirmations.posting(event, source=""))
+    judgement = confirmations.judge()
+    assert judgement.findings == ()
+    assert judgement.verdict is Verdict.UNKNOWN
+    about = [doubt for doubt in judgement.doubts if doubt.check == "completeness"]
+    assert [doubt.would_help for doubt in about] == ["set `source_document` to the number of the confirmation"]
+
+
+def test_a_posting_without_identity_accounts_for_nothing_that_it_does_not_resemble(confirmations: History) -> None:
+    """One posting at another plant does not excuse what is missing here."""
+    here, there = confirmations.finish_order(DE), confirmations.finish_order(US)
+    confirmations.deliver(here, there)
+    confirmations.post(confirmations.posting(there, source=""))
+    judgement = confirmations.judge()
+    assert convicting(judgement) == {"completeness": 1}
+    assert judgement.findings[0].instance == "CNF-0000001@DE01"
+
+
+def test_two_confirmations_and_one_posting_without_identity(confirmations: History) -> None:
+    """Which of the two is missing cannot be said; that one is can, where item and lot are the same."""
+    item = next(i.number for i in confirmations.estate.dataset.items.values() if i.made and i.tracking == "none")
+    plant = confirmations.estate.dataset.items[item].plants[0]
+    events = [confirmations.finish_order(plant, item) for _number in range(2)]
+    confirmations.deliver(*events)
+    confirmations.post(confirmations.posting(events[0], source=""))
+    judgement = confirmations.judge()
+    assert convicting(judgement) == {"completeness": 1}
+    assert judgement.verdict is Verdict.FAIL
