@@ -27,7 +27,9 @@ def test_repeat_runs_with_consecutive_seeds_and_one_verdict(project: Project) ->
 
 
 def test_set_overrides_for_one_run_and_stands_in_the_command_that_replays_it(project: Project) -> None:
-    done = project.call("run", "scenarios/short.yaml", "--set", "stimuli.0.count=2", "--set", "quiescence.quiet=200ms", "-q")
+    done = project.call(
+        "run", "scenarios/short.yaml", "--set", "stimuli.0.count=2", "--set", "quiescence.quiet=200ms", "-q"
+    )
     assert done.code == 0, done.said
     info = project.run_info()
     assert info["configuration"]["scenario"]["stimuli"][0]["count"] == 2
@@ -99,7 +101,9 @@ def test_list_names_everything_a_scenario_can_name(project: Project) -> None:
     }  # fmt: skip
     assert {"short", "eco-cascade"} <= set(told["scenarios"]) and {"quick", "null", "reference"} <= set(told["targets"])
     assert {"once", "sequencing", "convergence", "completeness"} <= set(told["checks"])
-    assert all(about for kind in ("operations", "events", "stimuli", "faults", "checks") for about in told[kind].values())
+    assert all(
+        about for kind in ("operations", "events", "stimuli", "faults", "checks") for about in told[kind].values()
+    )
     text = project.call("list", "estates")
     assert text.out.splitlines()[:2] == ["estates:", "  small"]
 
@@ -132,7 +136,9 @@ def test_schema_writes_the_contract_documents(project: Project) -> None:
 def test_validate_checks_the_whole_project(project: Project) -> None:
     done = project.call("validate", "--format", "json")
     assert done.code == 0, done.said
-    assert {"scenarios/short", "targets/quick", "estates/small", "flows/engineering-change"} <= set(done.json()["valid"])
+    assert {"scenarios/short", "targets/quick", "estates/small", "flows/engineering-change"} <= set(
+        done.json()["valid"]
+    )
     project.write("targets/other.yaml", "target: other\n")
     project.write("simulators/erp/odd.yaml", "profile: odd\nsystem: erp\nauth: {kind: oauth3}\n")
     done = project.call("validate")
@@ -166,7 +172,16 @@ def test_a_new_project_validates_and_runs(project: Project) -> None:
     assert again.code == 2 and "is there already; nothing was written" in again.err
 
 
-QUICK = ("--set", "stimuli.0.count=2", "--set", "stimuli.0.over=300ms", "--set", "stimuli.1.for=1s", "--set", "stimuli.2.at=1s")
+QUICK = (
+    "--set",
+    "stimuli.0.count=2",
+    "--set",
+    "stimuli.0.over=300ms",
+    "--set",
+    "stimuli.1.for=1s",
+    "--set",
+    "stimuli.2.at=1s",
+)
 
 
 @pytest.mark.parametrize("ci", ["github", "gitlab", "jenkins"])

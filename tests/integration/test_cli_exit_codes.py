@@ -93,7 +93,7 @@ def test_nobody_listens_at_the_address(project: Project) -> None:
 @pytest.mark.parametrize(
     ("start", "reason"),
     [
-        pytest.param('{command: [./no-such-program]}', "cannot start ./no-such-program", id="no such program"),
+        pytest.param("{command: [./no-such-program]}", "cannot start ./no-such-program", id="no such program"),
         pytest.param('{command: ["{python}", -c, "x = 1"], directory: nowhere}', "no such folder", id="no such folder"),
         pytest.param(
             '{command: ["{python}", -c, "raise SystemExit(\'licence expired\')"], ready: {url: "http://127.0.0.1:{port}/"}}',
@@ -103,7 +103,9 @@ def test_nobody_listens_at_the_address(project: Project) -> None:
     ],
 )
 def test_a_target_that_does_not_start(project: Project, start: str, reason: str) -> None:
-    project.write("targets/mine.yaml", f'target: mine\nstart: {start}\ndeliver: {{url: "http://127.0.0.1:{{port}}/"}}\n')
+    project.write(
+        "targets/mine.yaml", f'target: mine\nstart: {start}\ndeliver: {{url: "http://127.0.0.1:{{port}}/"}}\n'
+    )
     done = project.call("run", "short", "--target", "mine")
     assert done.code == 5, done.said
     assert reason in done.err

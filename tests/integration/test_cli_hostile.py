@@ -193,7 +193,9 @@ def test_bodies_that_are_gone(project: Project, damaged: Path) -> None:
     assert done.code == 2 and "PP-LEDGER" in done.err and "bodies" in done.err, done.said
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"run": 3}', '{"run": ".."}', '{"run": "../../../etc"}', '{"run": "gone"}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"run": 3}', '{"run": ".."}', '{"run": "../../../etc"}', '{"run": "gone"}']
+)
 def test_a_pointer_to_the_latest_run_that_is_wrong(project: Project, damaged: Path, content: str) -> None:
     (project.runs / "latest.json").write_text(content)
     done = project.call("report")
@@ -209,7 +211,11 @@ def test_a_pointer_to_the_latest_run_that_is_wrong(project: Project, damaged: Pa
         pytest.param("- a\n- b\n", "must be a mapping", id="list"),
         pytest.param("scenario: a\nscenario: b\n", "PP-YAML-DUPLICATE-KEY", id="twice"),
         pytest.param("a: &a [*a]\n", "PP-YAML", id="recursive"),
-        pytest.param("scenario: ../../x\nestate: small\nflows: [production-confirmation]\n", "must be a text of the form", id="name"),
+        pytest.param(
+            "scenario: ../../x\nestate: small\nflows: [production-confirmation]\n",
+            "must be a text of the form",
+            id="name",
+        ),
         pytest.param("scenario: !!python/object/apply:os.system ['touch hacked']\n", "PP-", id="code"),
         pytest.param("x: " + "[" * 5000, "PP-YAML", id="deep"),
     ],

@@ -122,6 +122,18 @@ def test_a_target_that_ignores_signals_is_ended_all_the_same(project: Project) -
     assert not left
 
 
+def test_a_target_starts_with_the_signals_as_they_are_everywhere(project: Project) -> None:
+    project.program(
+        "plain",
+        "import pathlib, signal\n"
+        "ignored = signal.getsignal(signal.SIGTERM) == signal.SIG_IGN\n"
+        f"pathlib.Path({str(project.root / 'ignored')!r}).write_text(str(ignored))\n"
+        "raise SystemExit('seen')\n",
+    )
+    assert project.call("run", "short", "--target", "plain").code == 5
+    assert (project.root / "ignored").read_text() == "False", "a program that does not handle SIGTERM ends by it"
+
+
 def _command(entry: Path) -> bytes:
     try:
         return (entry / "cmdline").read_bytes()

@@ -54,7 +54,10 @@ def test_one_line_tells_a_script_everything_it_needs(project: Project) -> None:
         assert http.get(told["control"] + "health").json() == {"status": "ready"}
         info = http.get(told["control"] + "info").text
         assert json.loads(info)["seed"] == 0
-        secrets = [told["events"]["secret"], *(s.get("client_secret") or s["api_key"] for s in told["systems"].values())]
+        secrets = [
+            told["events"]["secret"],
+            *(s.get("client_secret") or s["api_key"] for s in told["systems"].values()),
+        ]
         assert not [secret for secret in secrets if secret in info]
         metrics = http.get(told["control"].replace("/_pilotplant/", "/metrics")).text
         assert "pilotplant_ledger_records_total" in metrics
@@ -99,7 +102,9 @@ def test_a_token_guards_what_the_estate_tells_of_itself(project: Project) -> Non
             assert http.get(url).status_code == 401
             assert http.get(url, headers={"authorization": "Bearer wrong"}).status_code == 401
             assert http.get(url, headers={"authorization": "Bearer geheim"}).status_code == 200
-        assert http.get(told["control"] + "health").status_code == 200, "whether it lives may be asked by a load balancer"
+        assert http.get(told["control"] + "health").status_code == 200, (
+            "whether it lives may be asked by a load balancer"
+        )
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,9 @@ def test_the_newest_is_the_one_pointed_to(tmp_path: Path) -> None:
     assert run_directory(runs, str(runs / "c")) == runs / "c"
 
 
-@pytest.mark.parametrize("pointer", ["", "{", '{"run": "gone"}', '{"run": "../x"}', '{"run": ".."}', "3", '{"other": "a"}'])
+@pytest.mark.parametrize(
+    "pointer", ["", "{", '{"run": "gone"}', '{"run": "../x"}', '{"run": ".."}', "3", '{"other": "a"}']
+)
 def test_without_a_usable_pointer_it_is_the_last_by_name(tmp_path: Path, pointer: str) -> None:
     runs = runs_in(tmp_path, "20260101T000000Z-x-01", "20260102T000000Z-x-01")
     (runs / "latest.json").write_text(pointer)

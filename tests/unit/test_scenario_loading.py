@@ -115,7 +115,10 @@ def test_an_override_that_breaks_something_is_itself_the_place(project: Project)
 
 def test_overrides_reach_into_lists_and_make_mappings(project: Project) -> None:
     (setup,), _target = load_run(
-        project, ["good"], ["stimuli.0.with.quantity_max=3", "quiescence.give_up=5s", "thresholds=[findings == 0]"], "null"
+        project,
+        ["good"],
+        ["stimuli.0.with.quantity_max=3", "quiescence.give_up=5s", "thresholds=[findings == 0]"],
+        "null",
     )
     assert setup.scenario.stimuli[0].with_ == {"quantity_max": 3}
     assert setup.scenario.quiescence.give_up == 5
@@ -161,7 +164,9 @@ def test_an_address_is_a_target(project: Project) -> None:
     assert target.start is None
 
 
-@pytest.mark.parametrize("address", ["http://", "http://[::1", "http://127.0.0.1:0/", "http://h:99999", "http://a b/", "http://ü/"])
+@pytest.mark.parametrize(
+    "address", ["http://", "http://[::1", "http://127.0.0.1:0/", "http://h:99999", "http://a b/", "http://ü/"]
+)
 def test_an_address_that_is_none(project: Project, address: str) -> None:
     with pytest.raises(UsageError, match="not an address"):
         load_target(project, address)

@@ -10,7 +10,12 @@ from pilotplant.target.model import PLACEHOLDERS, DeliverSpec, Ready, Start, Tar
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1:{port}/events", "{estate}/_pilotplant/null", "https://host.example/path?x=1", "http://[::1]:{port}/"],
+    [
+        "http://127.0.0.1:{port}/events",
+        "{estate}/_pilotplant/null",
+        "https://host.example/path?x=1",
+        "http://[::1]:{port}/",
+    ],
 )
 def test_addresses_with_placeholders(url: str) -> None:
     assert DeliverSpec(url=url).url == url
@@ -65,7 +70,9 @@ def test_a_target_is_what_it_says_and_no_more() -> None:
 
 def test_the_environment_names_each_system_and_each_plant() -> None:
     addresses = [
-        Address("erp", "erp", ("DE01", "US01"), "cloud", "http://e", "http://e/token", Credentials("oauth2", "me", "s3")),
+        Address(
+            "erp", "erp", ("DE01", "US01"), "cloud", "http://e", "http://e/token", Credentials("oauth2", "me", "s3")
+        ),
         Address("mes@DE01", "mes", ("DE01",), "standard", "http://m", "", Credentials("api-key", api_key="k")),
         Address("desk", "desk", ("DE01", "US01"), "open", "http://d", "", Credentials("none")),
     ]

@@ -26,9 +26,10 @@ class Convergence(Check):
 
     def on_compare(self, record: Compare) -> None:
         """A system was compared with what is intended."""
-        self.examined += 1
         if record.difference:
             self._differing.append(record)
+        else:
+            self.examined += 1
 
     def finish(self) -> None:
         if self.promises.settled is None:
@@ -40,6 +41,7 @@ class Convergence(Check):
         for record in self._differing:
             if record.effect in unsettled or self.promises.withdrawn_effect(record.effect):
                 continue
+            self.examined += 1
             where = self.case.system(record.system)
             what = effect_in_words(record.effect)
             proof = self.case.proof(record, where, record.difference)

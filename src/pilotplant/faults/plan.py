@@ -38,12 +38,12 @@ class FaultPlan:
         identity = f"{system}|{operation}|{'|'.join(keys)}"
         self._attempts[identity] += 1
         attempt = self._attempts[identity]
+        unbent = script
         for number, fault in enumerate(self.faults):
-            if not self._concerns(fault, operation, system, now):
+            if not self._concerns(fault, operation, system, now) or fault.bend(unbent) == unbent:
                 continue
             bent = fault.bend(script)
-            # What cannot be bent (the answer was taken away by an earlier fault, say) uses up no count.
-            if bent != script and self._strikes(number, fault, f"{identity}|{attempt}"):
+            if self._strikes(number, fault, f"{identity}|{attempt}", possible=bent != script):
                 label = self._labels[number]
                 script = tuple(replace(step, fault=label) if step.fault == fault.KIND else step for step in bent)
         return script
@@ -56,8 +56,11 @@ class FaultPlan:
             return False
         return fault.window.from_s <= now < fault.window.to_s
 
-    def _strikes(self, number: int, fault: Fault, identity: str) -> bool:
+    def _strikes(self, number: int, fault: Fault, identity: str, *, possible: bool) -> bool:
+        """Whether it strikes. Where an earlier fault left it nothing to bend it does not, and that uses up no count."""
         self._matched[number] += 1
+        if not possible:
+            return False
         if fault.nth is not None and self._matched[number] != fault.nth:
             return False
         if fault.max_count is not None and self._struck[number] >= fault.max_count:

@@ -23,8 +23,9 @@ def end_group(process_id: int, how: int) -> None:
 
 def main(command: list[str]) -> int:
     """Guard the command; its exit code, or 127 where it cannot be started."""
-    for ignored in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ignored, signal.SIG_IGN)
+    for outlived in (signal.SIGINT, signal.SIGTERM):
+        # Not SIG_IGN: the command would inherit that and could not be ended by these signals.
+        signal.signal(outlived, lambda *_: None)
     try:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=sys.stderr, start_new_session=True, restore_signals=True
