@@ -39,7 +39,8 @@ def test_a_correct_middleware_passes(project: Project) -> None:
     assert "PASS" in done.out and "exit 0" in done.out
     assert "driving" in done.err, "progress goes to stderr"
     assert {path.name for path in project.run_directory.iterdir()} >= {
-        "run.json", "result.json", "junit.xml", "summary.md", "report.html", "ledger.msgpack", "bodies.pack", "target.log",
+        "run.json", "result.json", "junit.xml", "summary.md", "report.html", "ledger.msgpack", "bodies.pack",
+        "target.log",
     }  # fmt: skip
     info = project.run_info()
     assert info["seed"] == 0 and info["mode"] == "live" and info["ended"] == "at rest"
@@ -123,7 +124,7 @@ def test_a_target_that_never_becomes_ready(project: Project) -> None:
 
 def test_a_target_that_dies_under_way_ends_the_run_with_the_reason(project: Project) -> None:
     project.program("mortal", MORTAL)
-    done = project.call("run", "short", "--target", "mortal", "--set", "stimuli.0.over=60s")
+    done = project.call("run", "short", "--target", "mortal", "--set", "stimuli.0.over=5s")
     assert done.code in (1, 4), done.said
     assert "the target ended by itself with exit code 3" in done.out
     assert "the target ended by itself with exit code 3" in (project.run_directory / "report.html").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""Bad luck and bad intent: odd names, files that are none, damaged run directories. A clear error, never a traceback."""
+"""Bad luck and bad intent: odd names, files that are none, damaged run directories. Clear errors, no traceback."""
 
 import json
 import os

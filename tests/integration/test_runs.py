@@ -1,7 +1,7 @@
 """Runs inside this process: what breaks inside the harness ends them with 70, and never shows up anywhere else."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,7 +14,6 @@ from pilotplant.cli.main import app
 from pilotplant.model.errors import InternalError, TargetError, UsageError
 from pilotplant.resources import Project as Folder
 from pilotplant.resources import bundled
-from pilotplant.run import stimulation
 from pilotplant.run.elsewhere import only_null_target
 from pilotplant.run.running import Progress, RunRequest, run
 from pilotplant.scenario.loading import load_run
@@ -43,7 +42,7 @@ def defect(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stimulus that raises."""
     known = catalog.stimuli()
     planted: Mapping[str, Stimulus] = {**known, BREAKS: known[BREAKS]._replace(plan=broken)}
-    monkeypatch.setattr(stimulation.catalog, "stimuli", lambda: planted)
+    monkeypatch.setattr(catalog, "stimuli", lambda: planted)
 
 
 @pytest.mark.usefixtures("defect")
@@ -74,7 +73,7 @@ def test_a_process_of_a_simulator_that_raises_ends_the_run(project: Project, mon
     assert "ended" in project.run_info()
 
 
-def _breaks(behaviour: Behaviour) -> Iterator[Any]:
+def _breaks(behaviour: Behaviour) -> Generator[Any, Any, None]:
     yield behaviour._system.world.env.timeout(0.1)
     raise LookupError("planted later")
 

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from pilotplant.faults.fault import Fault, fault_kinds
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.draws import Draws
-from pilotplant.model.script import NORMAL, Commit, Delay, Drop, Hold, Reset, Respond, Script, Trickle
+from pilotplant.model.script import DELIVERY, NORMAL, Commit, Delay, Drop, Hold, Reset, Respond, Script, Trickle
 
-DELIVERY: Script = (Respond(),)
+
 POST, KEYS = "erp.stock.post", ("DE01", "CNF-1")
 
 

@@ -1,5 +1,5 @@
-"""The eleven histories of the shipped flow for engineering changes: nine that are correct in their different ways, two
-that are not. None of the first is accused; both of the others are convicted."""
+"""The eleven histories of the shipped flow for engineering changes and one more: those that are correct in their different
+ways, and two that are not. None of the first is accused; both of the others are convicted."""
 
 from pathlib import Path
 
@@ -95,6 +95,17 @@ def test_partial_plants(history: History) -> None:
     history.carry_out((DE, COMPONENT, COMPONENT_1), (DE, PARENT, PARENT_1))
     history.wait(30)
     history.carry_out((US, COMPONENT, COMPONENT_1), (US, PARENT, PARENT_1))
+    assert_not_accused(history)
+
+
+def test_a_later_change_at_one_plant_only(history: History) -> None:
+    """What applies at a plant is what its changes said; the other plant rightly stays with the earlier revision."""
+    work_besides(history)
+    history.deliver(history.release("ECO-1", PARENT, plants=(DE, US)))
+    history.carry_out((DE, PARENT, PARENT_1), (US, PARENT, PARENT_1))
+    history.wait(1)
+    history.deliver(history.release("ECO-2", PARENT, plants=(DE,)))
+    history.carry_out((DE, PARENT, PARENT_2))
     assert_not_accused(history)
 
 

@@ -10,7 +10,7 @@ from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ack, Deliver, FaultBitten
 from pilotplant.ledger.writer import LedgerWriter
-from pilotplant.model.script import NORMAL, Delay, Hold
+from pilotplant.model.script import DELIVERY, Delay, Hold
 
 FIRST_RETRY_S = 0.25
 RETRY_CAP_S = 5.0
@@ -113,7 +113,7 @@ class Webhook:
         return 200 <= answer.status < 300
 
     async def _bend(self, event: Outgoing) -> None:
-        script = self._faults.bend(NORMAL, event.type, event.system, event.keys, self._world.env.now)
+        script = self._faults.bend(DELIVERY, event.type, event.system, event.keys, self._world.env.now)
         for step in script:
             if isinstance(step, Delay | Hold):
                 self._faults.bitten[step.fault] += 1

@@ -1,6 +1,5 @@
 """Reading a ledger back: block by block, never the whole file, and up to the last whole block after a crash."""
 
-import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,19 +30,18 @@ class Ledger:
             size = file.seek(0, 2)
             if size <= self._start:
                 return
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                position = self._start
-                while position + 4 <= size:
-                    end = position + 4 + int.from_bytes(content[position : position + 4], "little")
-                    if end > size:
-                        break
-                    try:
-                        block = decode(content[position + 4 : end])
-                    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                        raise LedgerError(f"{self.path}: block at byte {position} is damaged: {error}") from None
-                    yield block
-                    position = end
-                self.torn_bytes = size - position
+            position = file.seek(self._start)
+            while position + 4 <= size:
+                end = position + 4 + int.from_bytes(file.read(4), "little")
+                if end > size:
+                    break
+                try:
+                    block = decode(file.read(end - position - 4))
+                except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                    raise LedgerError(f"{self.path}: block at byte {position} is damaged: {error}") from None
+                yield block
+                position = end
+            self.torn_bytes = size - position
 
     def __iter__(self) -> Iterator[AnyRecord]:
         for block in self.blocks():

@@ -63,6 +63,8 @@ Script = tuple[Step, ...]
 
 NORMAL: Script = (Commit(), Respond())
 REFUSE: Script = (Respond(),)
+DELIVERY: Script = (Respond(),)
+"""How an event goes out: nothing is carried out, something is sent."""
 
 
 def carries_out(script: Script) -> bool:

@@ -28,7 +28,5 @@ def judge_again(directory: Path) -> Result:
         judgement = judge(Ledger(directory), flows, target=info.target, expressions=scenario.thresholds)
     except IndexError:
         # Records name systems and operations by number; one beyond the header's tables was not written by us.
-        raise LedgerError(
-            f"the ledger in {directory} is damaged: a record names what its header does not know"
-        ) from None
+        raise LedgerError(f"the ledger in {directory} is damaged: a record names what its header lacks") from None
     return result_of(info, scenario.about, judgement)

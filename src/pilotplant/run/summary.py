@@ -29,7 +29,7 @@ def result_of(info: RunInfo, about: str, judgement: Judgement) -> Result:
         figures=judgement.figures,
         board=judgement.board,
         faults=judgement.faults,
-        untested=tuple(info.limits_of_evidence),
+        untested=(*judgement.untested, *info.limits_of_evidence),
         notes=tuple(info.notes),
         data_digest=info.data_digest,
         stimuli_digest=info.stimuli_digest,

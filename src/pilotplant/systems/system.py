@@ -130,7 +130,7 @@ class System:
                     self._repeats[effect] += 1
                 else:
                     self._standing[effect] = cause
-            elif version >= self._newest.get(effect, (0, 0))[0]:
+            elif facet != "staged" and version >= self._newest.get(effect, (0, 0))[0]:
                 self._newest[effect] = (version, cause)
         for event in outcome.emit:
             self.publish(event, cause)

@@ -46,7 +46,7 @@ class Booked(msgspec.Struct, frozen=True):
 def _intended_bom(estate: "Estate", keys: Keys) -> ReleaseBom | None:
     plant, item = keys
     plm = estate.systems["plm"].state
-    bom = plm.bom(item, plm.revision(item))
+    bom = plm.bom(item, plm.revision_at(plant, item))
     if bom is None:
         return None
     change = plm.change_of(item, bom.revision)
@@ -83,7 +83,7 @@ def _form_bom(erp: Erp, command: ReleaseBom) -> Structure:
 def _intended_routing(estate: "Estate", keys: Keys) -> UpsertRouting | None:
     plant, item = keys
     plm = estate.systems["plm"].state
-    routing = plm.routing(item, plm.revision(item))
+    routing = plm.routing(item, plm.revision_at(plant, item))
     return UpsertRouting(plant=plant, item=item, revision=routing.revision, steps=routing.steps) if routing else None
 
 
@@ -104,7 +104,7 @@ def _form_routing(erp: Erp, command: UpsertRouting) -> Making:
 
 def _intended_version(estate: "Estate", keys: Keys) -> ActivateVersion:
     plant, item = keys
-    return ActivateVersion(plant=plant, item=item, revision=estate.systems["plm"].state.revision(item))
+    return ActivateVersion(plant=plant, item=item, revision=estate.systems["plm"].state.revision_at(plant, item))
 
 
 def _held_version(erp: Erp, keys: Keys) -> ActivateVersion | None:

@@ -23,7 +23,7 @@ class Executable(msgspec.Struct, frozen=True):
 def _intended(estate: "Estate", keys: tuple[str, ...]) -> PublishRouting | None:
     plant, item = keys
     plm = estate.systems["plm"].state
-    routing = plm.routing(item, plm.revision(item))
+    routing = plm.routing(item, plm.revision_at(plant, item))
     return PublishRouting(plant=plant, item=item, revision=routing.revision, steps=routing.steps) if routing else None
 
 

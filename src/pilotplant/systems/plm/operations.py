@@ -290,8 +290,7 @@ def release_change(plm: Plm, cmd: ReleaseChange, now: Instant) -> Outcome:
     change.effectivity = cmd.effectivity
     change.released_at = now.business
     change.effective_at = cmd.effective_at.timestamp() if cmd.effective_at else now.business
-    for affected in change.affected:
-        plm.released[affected.item] = affected.to_revision
+    plm.release(change)
     event = ChangeReleased(
         change=change.number,
         title=change.title,
@@ -318,9 +317,7 @@ def cancel_change(plm: Plm, cmd: CancelChange, now: Instant) -> Outcome:
     if change.status == "cancelled":
         return Refused(ChangeStatus(status_now=change.status, detail="it is cancelled already"))
     if change.status == "released":
-        for affected in change.affected:
-            if plm.released.get(affected.item) == affected.to_revision:
-                plm.released[affected.item] = affected.from_revision
+        plm.withdraw(change)
     change.status = "cancelled"
     event = ChangeCancelled(change=change.number, reason=cmd.reason)
     return Committed(_change_view(change), emit=(event,))

@@ -40,6 +40,8 @@ class Change(msgspec.Struct):
     effective_at: float = 0.0
     released_at: float = 0.0
     results: tuple[Result, ...] = ()
+    replaced: dict[tuple[str, str], str] = {}
+    """By plant and item, the revision that applied before the release: what a cancellation goes back to."""
 
 
 class Plm:
@@ -50,6 +52,7 @@ class Plm:
         self.plants = plants
         self.changes: dict[str, Change] = {}
         self.released: dict[str, str] = {}
+        self._applies: dict[tuple[str, str], str] = {}
         self.drafts: dict[str, str] = {}
         self._boms: dict[tuple[str, str], Bom] = {}
         self._routings: dict[tuple[str, str], Routing] = {}
@@ -61,6 +64,28 @@ class Plm:
     def revision(self, item: str) -> str:
         """The revision of an item that is released now."""
         return self.released.get(item) or self.dataset.items[item].revision
+
+    def revision_at(self, plant: str, item: str) -> str:
+        """The revision of an item that applies at a plant: a change concerns the plants that it names, and no others."""
+        return self._applies.get((plant, item)) or self.dataset.items[item].revision
+
+    def release(self, change: Change) -> None:
+        """Let the revisions of a change apply at its plants."""
+        change.replaced = {}
+        for affected in change.affected:
+            self.released[affected.item] = affected.to_revision
+            for plant in affected.plants:
+                change.replaced[plant, affected.item] = self.revision_at(plant, affected.item)
+                self._applies[plant, affected.item] = affected.to_revision
+
+    def withdraw(self, change: Change) -> None:
+        """Let what applied before a change apply again, where nothing later was released."""
+        for affected in change.affected:
+            if self.released.get(affected.item) == affected.to_revision:
+                self.released[affected.item] = affected.from_revision
+            for plant in affected.plants:
+                if self.revision_at(plant, affected.item) == affected.to_revision:
+                    self._applies[plant, affected.item] = change.replaced[plant, affected.item]
 
     def latest(self, item: str) -> str:
         """The newest revision of an item, released or not."""
