@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "hello-middleware"
 PAGE = (ROOT / "docs" / "connect.md").read_text("utf-8")
 
-LOOK_FIRST = 'if not call("GET", f"/stock-documents?{urlencode(source)}")["items"]:'
-ONE_KEY = 'key="/".join(source.values())'
+LOOK_FIRST = 'if all(earlier["reversed"] for earlier in found):'
+ONE_KEY = """key = f"{done['plant']}-{done['confirmation']}\""""
 
 
 def run_confirmations(project: Path, out: Path, seed: int) -> tuple[int, dict[str, object]]:
@@ -45,7 +45,7 @@ def test_without_the_look_up_and_with_new_keys_it_is_convicted(tmp_path: Path) -
     shutil.copytree(EXAMPLE, careless)
     source = (careless / "hello.py").read_text("utf-8")
     assert LOOK_FIRST in source and ONE_KEY in source
-    changed = source.replace(LOOK_FIRST, "if True:").replace(ONE_KEY, "key=str(time.monotonic())")
+    changed = source.replace(LOOK_FIRST, "if True:").replace(ONE_KEY, "key = str(time.monotonic())")
     (careless / "hello.py").write_text(changed, "utf-8")
     code, result = run_confirmations(careless, tmp_path / "out", 1)
     findings = result["findings"]

@@ -186,7 +186,8 @@ def _address(name: str) -> TargetSpec | None:
     try:
         return TargetSpec(target=name, deliver=DeliverSpec(url=name))
     except ValidationError as error:
-        raise UsageError(f"the address to deliver to: {error.errors()[0]['ctx']['error']}") from None
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(f"the address to deliver to: {reason}") from None
 
 
 def _target(project: Project, name: str, problems: Problems) -> TargetSpec | None:

@@ -32,16 +32,20 @@ def _address(url: str) -> str:
             known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
             raise ValueError(f"`{{{name}}}` is none of {known}{did_you_mean(name, PLACEHOLDERS)}")
     example = filled(url, {"port": "8080", "estate": "http://127.0.0.1:8080"})
-    try:
-        parts = urlsplit(example)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not example.isascii() or not example.isprintable() or " " in example:
+    if not _usable(example):
         raise ValueError("this is not an address; write it like http://127.0.0.1:8080/events")
-    if "@" in parts.netloc:
+    if "@" in urlsplit(example).netloc:
         raise ValueError("an address with a password in it would end up in reports; leave it out")
     return url
+
+
+def _usable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return known and url.isascii() and url.isprintable() and " " not in url
 
 
 Word = Annotated[str, AfterValidator(_word)]

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pilotplant.model.operation import Event, event, fact, state
+from pilotplant.model.operation import Event, event, fact
 from pilotplant.systems.plm.state import Affected
 
 
@@ -11,17 +11,6 @@ class Effectivity(msgspec.Struct, frozen=True, gc=False):
 
     kind: str
     at: str
-
-
-@event("plm.part.created", keys=("item",), effect=state("item", version="revision"))
-class PartCreated(Event, frozen=True, kw_only=True, gc=False):
-    """A new item was released for use."""
-
-    item: str
-    revision: str
-    description: str
-    unit: str
-    plants: tuple[str, ...]
 
 
 @event("plm.change.approved", keys=("change",), effect=fact("change"))
