@@ -204,7 +204,7 @@ async def live(
     directory: Path, *, faults: Sequence[Fault] = (), speed: float = 1.0, **changed: Mapping[str, Any]
 ) -> AsyncIterator[Live]:
     """An estate on a free port; a simulator that fails fails the test."""
-    built = bench(directory, speed=speed, **changed)
+    built = bench(directory, speed=speed, seed=1, **changed)
     credentials = _credentials(built.profiles, built.world)
     host = Host(
         built.estate,

@@ -53,7 +53,8 @@ class Stock(RuleBasedStateMachine):
         return self.bench.apply("erp", operation, **fields)
 
     def _balance(self, item: str) -> float:
-        return sum(lot.quantity for lot in self._call(get_balance, plant=PLANT, item=item).result.lots)
+        lots = self._call(get_balance, plant=PLANT, item=item).result.lots
+        return float(sum(lot.quantity for lot in lots))
 
     def _post(self, source: str, given: list[dict[str, Any]]) -> str:
         units = [{**line, "unit": at_plant(dataset().items[line["item"]]).unit} for line in given]

@@ -77,7 +77,7 @@ def test_known_and_never_carried_out(changes: History) -> None:
     changes.carry_out((DE, PARENT, PARENT_1))
     judgement = convicted(changes, "ECO-1@US01 was never carried out.")
     assert judgement.findings[0].plant == US
-    assert judgement.findings[0].sentence.count("US01") >= 3
+    assert judgement.findings[0].sentence.startswith("ECO-1@US01 ")
     assert [proof.text.partition(" ")[0] for proof in judgement.findings[0].proof] == [
         "plm.change.released",
         "delivers",
@@ -89,7 +89,7 @@ def test_known_and_never_carried_out(changes: History) -> None:
 def test_half_carried_out(changes: History) -> None:
     changes.deliver(changes.release("ECO-1", PARENT))
     changes.active((DE, PARENT, PARENT_1))
-    convicted(changes, f"was only half carried out. Missing in MES: work instructions {PARENT}/{PARENT_1} at DE01")
+    convicted(changes, f"was only half carried out. Missing in MES: work instructions {PARENT}/{PARENT_1}.")
 
 
 def test_a_confirmation_that_was_acknowledged_and_lost(confirmations: History) -> None:
@@ -149,7 +149,7 @@ def test_refused_and_an_exception_raised(changes: History) -> None:
     assert changes.routing(DE, PARENT, PARENT_1).status == 422
     changes.raise_exception("ECO-1", DE)
     judgement = silent(changes)
-    assert [row.status for row in judgement.board if row.instance == "ECO-1@DE01"] == ["excepted"]
+    assert [row.status for row in judgement.board if row.instance == "ECO-1@DE01"] == ["excused"]
 
 
 def test_refused_and_no_exception(changes: History) -> None:

@@ -21,9 +21,7 @@ ORDER = next(order.order for order in dataset().production_orders if order.plant
 POST = "/stock-documents"
 
 
-def request(
-    path: str = POST, body: Any = None, *, method: str = "POST", key: str = "", **headers: str
-) -> WireRequest:
+def request(path: str = POST, body: Any = None, *, method: str = "POST", key: str = "", **headers: str) -> WireRequest:
     path, _, query = path.partition("?")
     given = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     if key:

@@ -10,7 +10,6 @@ from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.draws import Draws
 from pilotplant.model.script import DELIVERY, NORMAL, Commit, Delay, Drop, Hold, Reset, Respond, Script, Trickle
 
-
 POST, KEYS = "erp.stock.post", ("DE01", "CNF-1")
 
 
@@ -135,7 +134,15 @@ def test_after_healing_nothing_strikes() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"probability": 0}, {"probability": 1.1}, {"nth": 0}, {"max_count": 0}, {"delay_s": 0}, {"delay_s": 1e9}, {"x": 1}],
+    [
+        {"probability": 0},
+        {"probability": 1.1},
+        {"nth": 0},
+        {"max_count": 0},
+        {"delay_s": 0},
+        {"delay_s": 1e9},
+        {"x": 1},
+    ],
 )
 def test_settings_that_cannot_be(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):

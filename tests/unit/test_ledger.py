@@ -76,7 +76,9 @@ def test_a_torn_end_is_left_out(tmp_path: Path, cut: int) -> None:
     assert ledger.torn_bytes > 0
 
 
-@pytest.mark.parametrize("content", [b"", b"PP", b"something else", b"PPLEDGER1\n\xff\xff\xff\x7f", b"PPLEDGER1\n\x01\0\0\0x"])
+@pytest.mark.parametrize(
+    "content", [b"", b"PP", b"something else", b"PPLEDGER1\n\xff\xff\xff\x7f", b"PPLEDGER1\n\x01\0\0\0x"]
+)
 def test_what_is_no_ledger(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "ledger.msgpack").write_bytes(content)
     with pytest.raises(LedgerError):

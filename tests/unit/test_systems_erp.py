@@ -55,7 +55,7 @@ def post(erp: Bench, source: str = "CNF-1", **changed: Any) -> Any:
 
 def balance(erp: Bench, item: str = PART) -> float:
     outcome = call(erp, get_balance, plant="DE01", item=item)
-    return sum(lot.quantity for lot in outcome.result.lots)
+    return float(sum(lot.quantity for lot in outcome.result.lots))
 
 
 def bom_lines(quantity: float = 1.0, **changed: Any) -> list[dict[str, Any]]:
@@ -254,13 +254,13 @@ def test_a_routing_that_became_inactive_is_rejected_by_an_event_and_may_be_mende
     activate(erp, "X")
     kept = dataset().work_centres["DE01", centre]
     closed = type(kept)(kept.plant, kept.code, kept.capacity, active=False)
-    monkeypatch.setitem(dataset().work_centres, ("DE01", centre), closed)  # type: ignore[arg-type]
+    monkeypatch.setitem(dataset().work_centres, ("DE01", centre), closed)
     erp.pass_time(30)
     (rejected,) = [event for event in erp.events if isinstance(event, VersionRejected)]
     assert rejected.reason == f"work centre {centre} is inactive"
     assert call(erp, get_job, job=rejected.job).result.status == "failed"
     assert call(erp, get_version, plant="DE01", item=PRODUCT).result.revision != "X"
-    monkeypatch.setitem(dataset().work_centres, ("DE01", centre), kept)  # type: ignore[arg-type]
+    monkeypatch.setitem(dataset().work_centres, ("DE01", centre), kept)
     assert activate(erp, "X").result.job != rejected.job
     erp.pass_time(30)
     assert call(erp, get_version, plant="DE01", item=PRODUCT).result.revision == "X"
@@ -287,7 +287,13 @@ def _day(moment: float, zone: str) -> date:
 @pytest.mark.parametrize("plant", [plant.code for plant in PLANTS])
 @pytest.mark.parametrize(
     "now",
-    ["2023-11-14T22:13:20Z", "2023-11-30T23:59:59Z", "2024-02-29T16:00:01Z", "2023-12-31T17:30:00Z", "2024-03-31T00:30:00Z"],
+    [
+        "2023-11-14T22:13:20Z",
+        "2023-11-30T23:59:59Z",
+        "2024-02-29T16:00:01Z",
+        "2023-12-31T17:30:00Z",
+        "2024-03-31T00:30:00Z",
+    ],
 )
 def test_today_is_open_at_every_plant_also_at_the_end_of_a_month(tmp_path: Path, plant: str, now: str) -> None:
     erp = bench(tmp_path)

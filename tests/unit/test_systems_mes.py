@@ -42,7 +42,9 @@ def steps(count: int = 3, **changed: Any) -> list[dict[str, Any]]:
 
 
 def publish(mes: Bench, revision: str = "X", **changed: Any) -> Any:
-    return call(mes, publish_routing, **{"plant": "DE01", "item": ITEM, "revision": revision, "steps": steps(), **changed})
+    return call(
+        mes, publish_routing, **{"plant": "DE01", "item": ITEM, "revision": revision, "steps": steps(), **changed}
+    )
 
 
 def dispatch(mes: Bench, order: str = "N-1", **changed: Any) -> Any:

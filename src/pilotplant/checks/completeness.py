@@ -112,7 +112,8 @@ class Completeness(Check):
         blamed = [promise for promise in missing if not promise.terms.event] or missing
         by_holder: dict[str, list[str]] = defaultdict(list)
         for promise in blamed:
-            by_holder[holder_of(promise.effect)].append(effect_in_words(promise.effect, promise.version))
+            words = effect_in_words(promise.effect, promise.version).removesuffix(f" at {instance.plant}")
+            by_holder[holder_of(promise.effect)].append(words.removesuffix(f" for {instance.subject}"))
         lists = "; ".join(f"{holder}: {_listed(names)}" for holder, names in by_holder.items())
         severity = Severity.FAIL if any(promise.terms.must for promise in missing) else Severity.WARN
         unsettled = self.promises.settled is not None and not self.promises.settled.settled
@@ -122,7 +123,7 @@ class Completeness(Check):
             Finding(
                 self.NAME,
                 f"{instance.name} {never}{late}. Missing in {lists}.",
-                self._proof(instance, lists),
+                self._proof(instance, len(blamed)),
                 plant=self.promises.plant(instance),
                 instance=instance.name,
                 step=blamed[0].terms.step,
@@ -226,14 +227,18 @@ class Completeness(Check):
             proof.append(self.case.proof(acknowledged, self.case.target, text, source))
         return proof
 
-    def _proof(self, instance: Instance, lists: str) -> tuple[Proof, ...]:
+    def _proof(self, instance: Instance, missing: int) -> tuple[Proof, ...]:
         proof = self._told(instance)
         for refusal in instance.refusals.values():
             words = effect_in_words(refusal.effect, refusal.version)
             proof.append(self.case.proof(refusal, self.case.system(refusal.system), f"refuses {words}"))
         settled = self.promises.settled
         if settled is not None:
-            proof.append(self.case.proof(settled, "estate", f"at rest; still missing in {lists}"[:160]))
+            proof.append(
+                self.case.proof(
+                    settled, "estate", f"at rest; {missing} effect{'s are' if missing > 1 else ' is'} missing"
+                )
+            )
         return tuple(proof[:8])
 
 

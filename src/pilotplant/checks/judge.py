@@ -203,7 +203,7 @@ def _more_doubts(counts: Counts, promises: Promises, faults: Counter[str]) -> li
     if settled is not None and not settled.settled:
         sentence = f"The estate did not come to rest: {settled.note}."
         doubts.append(
-            Doubt("run", sentence, "give the target longer (`quiescence.give_up`), or see what it still does")
+            Doubt("run", sentence, "see in target.log what it still did; `quiescence.give_up` says how long to wait")
         )
     return doubts
 
@@ -221,8 +221,8 @@ def _status(promises: Promises, instance: Instance) -> str:
     if instance.withdrawn:
         return "withdrawn"
     if promises.released(instance):
-        return "excepted"
-    return "open" if promises.missing(instance) else "overtaken"
+        return "excused"
+    return "open" if promises.missing(instance) else "superseded"
 
 
 def _row(case: Case, promises: Promises, instance: Instance, status: str) -> BoardRow:

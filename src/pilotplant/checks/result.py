@@ -26,7 +26,11 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """A step of a flow instance: `done`, `open`, `excused`, `superseded` or `not tested`, and how far it came."""
+    """A step of a flow instance, and how far it came.
+
+    `done`; `open`; `excused` (refused, and the desk was told); `superseded` (a later change took over); `withdrawn`;
+    `not needed` (nothing of this instance calls for it).
+    """
 
     step: str
     status: str

@@ -9,7 +9,9 @@ from pilotplant.reporting.wording import span
 ROWS = 500
 """Rows shown, over all flows."""
 
-_ATTENTION = ("open", "not tested", "excused", "superseded", "done")
+_ATTENTION = ("open", "not tested", "excused", "withdrawn", "superseded", "not needed", "done")
+_COLOUR_OF = {"withdrawn": "superseded", "not needed": "superseded"}
+"""Statuses that share the colour of another."""
 
 
 @dataclass(frozen=True)
@@ -78,5 +80,6 @@ def _row(row: BoardRow, steps: Sequence[str]) -> RowView:
 def _cell(cell: Cell, since_s: float) -> CellView:
     when = "" if cell.at_s is None else f"after {span(max(cell.at_s - since_s, 0.0))}"
     progress = f"{cell.done:,} of {cell.promised:,}" if cell.promised else ""
-    colour = cell.status.replace(" ", "-") if cell.status in _ATTENTION else "open"
+    known = cell.status if cell.status in _ATTENTION else "open"
+    colour = _COLOUR_OF.get(known, known).replace(" ", "-")
     return CellView(colour, cell.status, progress, when)

@@ -20,6 +20,7 @@ from pilotplant.model.operation import (
     version_number,
 )
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
+from pilotplant.model.short_hash import short_hash
 from pilotplant.systems.catalog import SystemKind
 
 
@@ -63,8 +64,9 @@ class System:
         """Whether the system does things of its own accord; while a run comes to rest it only finishes and answers."""
         self.jobs_open = 0
         """Work accepted but not finished, in wire time: quiescence waits for it."""
-        self._standing: dict[str, int] = {}
-        self._repeats: Counter[str] = Counter()
+        self._standing: dict[int, int] = {}
+        """Where each fact was committed, by the hash of its identity: the text itself is too much for a long run."""
+        self._repeats: Counter[int] = Counter()
         self._newest: dict[str, tuple[int, int]] = {}
         self._effects: dict[str, _EffectReader] = {}
         self._events = 0
@@ -118,8 +120,9 @@ class System:
         cause = 0
         for effect, version in self._effects_of(operation, command, outcome):
             repeat_of = stale_over = 0
+            fact = short_hash(effect)
             if operation.counted:
-                repeat_of = self._standing.get(effect, 0)
+                repeat_of = self._standing.get(fact, 0)
             elif outcome.stale:
                 stale_over = self._newest.get(effect, (0, 0))[1]
             cause = self.ledger.write(
@@ -127,9 +130,9 @@ class System:
             )
             if operation.counted:
                 if repeat_of:
-                    self._repeats[effect] += 1
+                    self._repeats[fact] += 1
                 else:
-                    self._standing[effect] = cause
+                    self._standing[fact] = cause
             elif facet != "staged" and version >= self._newest.get(effect, (0, 0))[0]:
                 self._newest[effect] = (version, cause)
         for event in outcome.emit:
@@ -139,11 +142,11 @@ class System:
 
     def _undo(self, effects: tuple[str, ...]) -> None:
         """Facts that were taken back do not stand any more; of one that was booked twice, one booking remains."""
-        for effect in effects:
-            if self._repeats[effect]:
-                self._repeats[effect] -= 1
+        for fact in map(short_hash, effects):
+            if self._repeats[fact]:
+                self._repeats[fact] -= 1
             else:
-                self._standing.pop(effect, None)
+                self._standing.pop(fact, None)
 
     def _reject(self, operation: Operation, command: Any, outcome: Refused, exchange: int, t: float) -> None:
         reader = self._reader(operation.name, operation.effect.keys, operation.effect.version, operation.effect.each)

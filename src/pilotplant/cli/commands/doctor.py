@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from pilotplant.cli.frame import FormatOption, ProjectOption, guarded, open_project, print_json, settings_of
 from pilotplant.model.verdict import Exit
+from pilotplant.resources import Project
 
 _CORE = ("simpy", "msgspec", "pydantic", "starlette", "uvicorn", "httptools", "httpx", "faker", "jinja2", "junitparser")
 _EXTRAS = {"contracts": ("schemathesis", "pact"), "load": ("locust",), "inprocess": ("respx", "hypothesis")}
@@ -66,7 +67,7 @@ def _machine() -> Iterator[Finding]:
         yield Finding(False, True, f"no loopback port can be opened: {error.strerror}")
 
 
-def _project(found) -> Iterator[Finding]:  # type: ignore[no-untyped-def]
+def _project(found: Project) -> Iterator[Finding]:
     from pilotplant.model.errors import PilotplantError
     from pilotplant.scenario.loading import validate_all
 

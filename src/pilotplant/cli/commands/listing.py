@@ -8,7 +8,9 @@ from pilotplant.cli.frame import FormatOption, ProjectOption, guarded, open_proj
 from pilotplant.model.verdict import Exit
 
 if TYPE_CHECKING:
-    from pilotplant.resources import Project
+    from collections.abc import Callable
+
+    from pilotplant.resources import Kind, Project
 
 
 @guarded
@@ -45,13 +47,13 @@ def list_(
     return Exit.PASS
 
 
-def _documents(kind: str):  # type: ignore[no-untyped-def]
+def _documents(kind: "Kind") -> "Callable[[Project], dict[str, str]]":
     def read(project: "Project") -> dict[str, str]:
         from pilotplant.model.documents import Document
         from pilotplant.model.errors import DocumentError
 
         told: dict[str, str] = {}
-        for name, path in project.names(kind).items():  # type: ignore[arg-type]
+        for name, path in project.names(kind).items():
             try:
                 content = Document.read(path).data
             except DocumentError:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pilotplant.configuration import Settings
     from pilotplant.resources import Project
     from pilotplant.run.running import Finished, RunRequest
+    from pilotplant.scenario.loading import Setup
+    from pilotplant.target.model import TargetSpec
 
 
 @guarded
@@ -80,7 +82,9 @@ def run(
     return worst(codes)
 
 
-def _request(found: "Project", settings: "Settings", setup, chosen, seed: int, overrides: list[str]) -> "RunRequest":  # type: ignore[no-untyped-def]
+def _request(
+    found: "Project", settings: "Settings", setup: "Setup", chosen: "TargetSpec", seed: int, overrides: list[str]
+) -> "RunRequest":
     from datetime import UTC, datetime
 
     from pilotplant.control.application import Control

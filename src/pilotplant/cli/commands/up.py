@@ -12,6 +12,8 @@ from pilotplant.cli.frame import FormatOption, ProjectOption, guarded, open_proj
 from pilotplant.model.verdict import Exit
 
 if TYPE_CHECKING:
+    from pilotplant.configuration import Settings
+    from pilotplant.resources import Project
     from pilotplant.run.preparation import Prepared
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -70,16 +72,18 @@ def up(
     return Exit.PASS
 
 
-def _prepare(found, settings, estate: str, speed: float, token: str) -> "Prepared":  # type: ignore[no-untyped-def]
+def _prepare(found: "Project", settings: "Settings", estate: str, speed: float, token: str) -> "Prepared":
     from pilotplant.contracts.openapi import documents
     from pilotplant.control.application import Control
     from pilotplant.run.identity import new_directory
+    from pilotplant.run.latest import point_to
     from pilotplant.run.preparation import generate_data, prepare
     from pilotplant.scenario.loading import load_estate
 
     setup = load_estate(found, estate)
     seed = settings.seed or 0
     directory = new_directory(settings.out or found.runs_dir(), f"up-{estate}", datetime.now(UTC))
+    point_to(directory)
     return prepare(
         setup,
         generate_data(setup, seed),

@@ -142,9 +142,8 @@ def _held_posting(erp: Erp, keys: Keys) -> PostStock | None:
     plant, source, movement, item, lot = keys
     lines: list[PostLine] = []
     moment = date.min
-    for number in erp.documents.of_source(plant, source):
-        document = erp.documents.get(number)
-        if document is None or number in erp.documents.reversed:
+    for number, document in erp.documents.of_source(plant, source):
+        if number in erp.documents.reversed:
             continue
         moment = date.fromisoformat(document.posting_date)
         lines += [

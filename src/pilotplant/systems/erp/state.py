@@ -1,11 +1,13 @@
 """What an ERP knows: items, structures and routings per plant with their validity, production versions, orders,
 stock."""
 
+from array import array
 from typing import Any
 
 import msgspec
 
 from pilotplant.dataset.records import BomLine, Dataset, PlantItem, ProductionOrder, RoutingStep
+from pilotplant.model.short_hash import short_hash
 
 
 class ErpItem(msgspec.Struct, frozen=True, gc=False):
@@ -93,24 +95,27 @@ class OrderState(msgspec.Struct):
 
 
 class Documents:
-    """Stock documents, packed: a million of them must fit. The number of a document is its place in the list."""
+    """Stock documents, packed one behind the other: a million of them must fit. Numbers count from 1."""
 
     def __init__(self) -> None:
-        self._packed: list[bytes] = []
-        self._by_source: dict[tuple[str, str], int | list[int]] = {}
+        self._packed = bytearray()
+        self._ends = array("Q", (0,))
+        self._by_source: dict[int, int | list[int]] = {}
+        """By the hash of plant and source document; whoever looks up compares what is found."""
         self.reversed: set[int] = set()
-        self._encode = msgspec.msgpack.Encoder().encode
+        self._encode_into = msgspec.msgpack.Encoder().encode_into
         self._decode = msgspec.msgpack.Decoder(StockDocument).decode
 
     def __len__(self) -> int:
-        return len(self._packed)
+        return len(self._ends) - 1
 
     def add(self, document: StockDocument) -> int:
         """Keep a document and return its number."""
-        self._packed.append(self._encode(document))
-        number = len(self._packed)
+        self._encode_into(document, self._packed, -1)
+        number = len(self._ends)
+        self._ends.append(len(self._packed))
         if document.source_document:
-            key = (document.plant, document.source_document)
+            key = short_hash((document.plant, document.source_document))
             known = self._by_source.get(key)
             if known is None:
                 self._by_source[key] = number
@@ -122,12 +127,19 @@ class Documents:
 
     def get(self, number: int) -> StockDocument | None:
         """The document with this number."""
-        return self._decode(self._packed[number - 1]) if 0 < number <= len(self._packed) else None
+        if not 0 < number < len(self._ends):
+            return None
+        return self._decode(self._packed[self._ends[number - 1] : self._ends[number]])
 
-    def of_source(self, plant: str, source_document: str) -> list[int]:
-        """Numbers of the documents that carry this source document."""
-        known = self._by_source.get((plant, source_document), [])
-        return known if isinstance(known, list) else [known]
+    def of_source(self, plant: str, source_document: str) -> list[tuple[int, StockDocument]]:
+        """The documents that carry this source document, with their numbers."""
+        known = self._by_source.get(short_hash((plant, source_document)), [])
+        found = ((number, self.get(number)) for number in (known if isinstance(known, list) else [known]))
+        return [
+            (number, document)
+            for number, document in found
+            if document is not None and (document.plant, document.source_document) == (plant, source_document)
+        ]
 
 
 class Erp:

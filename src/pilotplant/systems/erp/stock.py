@@ -158,9 +158,7 @@ def find_documents(erp: Erp, query: FindDocuments, now: Instant) -> Outcome:
     """Look up what was booked for a source document. Shown with the read lag of the profile."""
     shown: list[DocumentView] = []
     reveals: list[tuple[str, int]] = []
-    for number in erp.documents.of_source(query.plant, query.source_document):
-        document = erp.documents.get(number)
-        assert document is not None
+    for number, document in erp.documents.of_source(query.plant, query.source_document):
         if document.posted_at + erp.read_lag_s > now.wire:
             continue
         shown.append(_view(erp, number, document, now))

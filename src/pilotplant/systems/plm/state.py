@@ -66,7 +66,7 @@ class Plm:
         return self.released.get(item) or self.dataset.items[item].revision
 
     def revision_at(self, plant: str, item: str) -> str:
-        """The revision of an item that applies at a plant: a change concerns the plants that it names, and no others."""
+        """The revision that applies at a plant: a change concerns the plants that it names, and no others."""
         return self._applies.get((plant, item)) or self.dataset.items[item].revision
 
     def release(self, change: Change) -> None:
