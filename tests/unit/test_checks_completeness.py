@@ -6,6 +6,7 @@ import pytest
 
 from pilotplant.checks.finding import Severity
 from pilotplant.checks.judge import Judgement
+from pilotplant.ledger.records import Crash
 from pilotplant.model.verdict import Verdict
 from tests.unit.histories import (
     CHANGE,
@@ -121,9 +122,29 @@ def test_giving_up_is_told(changes: History) -> None:
     changes.deliver(changes.release("ECO-1", PARENT))
     changes.rest(settled=False)
     judgement = changes.judge(at_rest=False)
-    assert convicting(judgement) == {"completeness": 1}
-    assert "(the run was given up before it came to rest)" in judgement.findings[0].sentence
+    assert judgement.findings == ()
+    assert "may still have been at work on ECO-1@DE01" in judgement.doubts[0].sentence
     assert "did not come to rest: the target was still trying" in judgement.doubts[-1].sentence
+    assert judgement.verdict is Verdict.UNKNOWN
+
+
+def test_a_dead_target_is_not_still_at_work(changes: History) -> None:
+    changes.deliver(changes.release("ECO-1", PARENT))
+    changes.ledger.write(Crash, changes.world.env.now, 0, "it ended by itself")
+    changes.rest(settled=False)
+    judgement = changes.judge(at_rest=False)
+    assert convicting(judgement) == {"completeness": 1}
+    assert "(the target died)" in judgement.findings[0].sentence
+
+
+def test_a_refusal_of_what_was_not_intended_excuses_nothing(changes: History) -> None:
+    """The plant would have taken the right structure; what it refused was the target's own mistake."""
+    changes.deliver(changes.release("ECO-1", PARENT))
+    lines = changes.estate.systems["plm"].state.bom(PARENT, PARENT_1).lines
+    wrong = tuple(type(line)(line.component, line.quantity, "parsec") for line in lines)
+    assert changes.send_bom(DE, PARENT, PARENT_1, wrong).status == 422
+    changes.raise_exception("ECO-1", DE)
+    convicted(changes, "ECO-1@DE01 was never carried out")
 
 
 def test_given_up_with_everything_done_is_unknown(changes: History) -> None:

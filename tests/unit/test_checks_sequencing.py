@@ -157,6 +157,17 @@ def test_older_over_newer(history: History) -> None:
     assert convicting(judgement)["convergence"] == 1
 
 
+def test_going_back_after_a_withdrawal_is_not_stale(history: History) -> None:
+    history.deliver(history.release("ECO-1", PARENT))
+    history.carry_out(THIS)
+    history.wait(1)
+    history.deliver(history.release("ECO-2", PARENT))
+    history.carry_out((DE, PARENT, PARENT_2))
+    history.deliver(history.cancel("ECO-2"))
+    history.publish(*THIS)
+    assert "sequencing" not in convicting(history.judge())
+
+
 def _overtaking(history: History, ending: Ending) -> Judgement:
     first = history.release("ECO-1", PARENT)
     history.wait(1)

@@ -3,11 +3,12 @@
 from collections import defaultdict
 from typing import ClassVar
 
+from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check
 from pilotplant.checks.finding import Finding, Proof, Severity
 from pilotplant.checks.folds.anonymous import Accounting
-from pilotplant.checks.folds.knowledge import EVER
-from pilotplant.checks.folds.promises import Instance, Promise
+from pilotplant.checks.folds.knowledge import EVER, Knowledge
+from pilotplant.checks.folds.promises import Instance, Promise, Promises
 from pilotplant.checks.wording import effect_in_words, holder_of, plant_of
 from pilotplant.ledger.records import Commit, Emit, Reject
 
@@ -17,6 +18,10 @@ class Completeness(Check):
 
     NAME: ClassVar[str] = "completeness"
     ABOUT: ClassVar[str] = "Everything that was promised happened, and nothing that was not."
+
+    def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
+        super().__init__(case, knowledge, promises)
+        self._unfinished: list[str] = []
 
     def applies(self) -> bool:
         return bool(self.case.flows)
@@ -32,6 +37,12 @@ class Completeness(Check):
         accounting = Accounting(self.promises)
         for instance in self.promises.instances.values():
             self._judge(instance, accounting)
+        if self._unfinished:
+            self.doubt(
+                f"When the wait was given up the target may still have been at work on {_listed(self._unfinished)}: "
+                "what is missing there may only be late.",
+                "raise `quiescence.give_up`, or see what keeps the target busy",
+            )
         for effect, record in self.promises.undone.items():
             self._report_undone(effect, record)
         for record in self.promises.unpromised:
@@ -74,7 +85,10 @@ class Completeness(Check):
                     "set `source_document` to the number of the confirmation",
                 )
             blamed = left
-        if blamed:
+        settled = self.promises.settled
+        if blamed and settled is not None and not settled.settled and not self.promises.died:
+            self._unfinished.append(instance.name)
+        elif blamed:
             self._report_missing(instance, blamed)
 
     def _to_blame(self, instance: Instance, missing: list[Promise]) -> list[Promise]:
@@ -116,8 +130,7 @@ class Completeness(Check):
             by_holder[holder_of(promise.effect)].append(words.removesuffix(f" for {instance.subject}"))
         lists = "; ".join(f"{holder}: {_listed(names)}" for holder, names in by_holder.items())
         severity = Severity.FAIL if any(promise.terms.must for promise in missing) else Severity.WARN
-        unsettled = self.promises.settled is not None and not self.promises.settled.settled
-        late = " (the run was given up before it came to rest)" if unsettled else ""
+        late = " (the target died)" if self.promises.died else ""
         never = "was only half carried out" if _begun(instance) else "was never carried out"
         self.findings.append(
             Finding(

@@ -2,8 +2,11 @@
 
 from typing import ClassVar
 
+from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding
+from pilotplant.checks.folds.knowledge import Knowledge
+from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.records import Compare
 
@@ -14,8 +17,8 @@ class Convergence(Check):
     NAME: ClassVar[str] = "convergence"
     ABOUT: ClassVar[str] = "At rest, every system holds what the system of record says."
 
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+    def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
+        super().__init__(case, knowledge, promises)
         self._differing: list[Compare] = []
 
     def applies(self) -> bool:

@@ -84,6 +84,9 @@ def judge(
     counts = figures.counts(seen)
     findings = tuple(sorted((f for check in court for f in check.findings), key=lambda f: _order(f, case)))
     counted = _counted(findings, figures, counts)
+    for metric, name in (("facts.lost", "completeness"), ("facts.doubled", "once")):
+        if any(check.NAME == name and (check.doubts or name in crashed) for check in court) and not counted[metric]:
+            del counted[metric]  # a check that could not decide has not counted nothing
     judged = tuple(thresholds.judge(read(e), figures, counted) for e in expressions)
     judged += _within(case, figures)
     faults.update(figures.bitten)

@@ -3,10 +3,11 @@
 from collections import defaultdict
 from typing import ClassVar, NamedTuple
 
-from pilotplant.checks.case import effects_of
+from pilotplant.checks.case import Case, effects_of
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
-from pilotplant.checks.folds.promises import Instance
+from pilotplant.checks.folds.knowledge import Knowledge
+from pilotplant.checks.folds.promises import Instance, Promises
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.header import Named
 from pilotplant.ledger.records import Commit, Emit, Ending, Obligation, Reject, ResponseEnd
@@ -36,8 +37,8 @@ class Sequencing(Check):
     NAME: ClassVar[str] = "sequencing"
     ABOUT: ClassVar[str] = "Every step waits until what it depends on is confirmed; nothing older overwrites newer."
 
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+    def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
+        super().__init__(case, knowledge, promises)
         self._needs: dict[str, list[_Need]] = defaultdict(list)
         self._effects_of: dict[str, list[str]] = defaultdict(list)
         """By instance: the effects that have to wait for something on its account."""
@@ -156,7 +157,8 @@ class Sequencing(Check):
         for forbidden, need, refusal in self._forbidden:
             self._report_forbidden(forbidden, need, refusal)
         for stale in self._stale.values():
-            self._report_stale(stale)
+            if not self.promises.withdrawn_effect(stale.effect):  # going back is what a withdrawal asks for
+                self._report_stale(stale)
 
     def _report_early(self, record: Commit, need: _Need, unknown: list[tuple[str, str, int]]) -> None:
         where = self.case.system(record.system)

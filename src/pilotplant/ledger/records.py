@@ -83,7 +83,10 @@ class Commit(Record, array_like=True, gc=False, frozen=True, tag=4):
 
 
 class Reject(Record, array_like=True, gc=False, frozen=True, tag=5):
-    """A system refused. `effect` and `version` say what would have been done, where that is known."""
+    """A system refused. `effect` and `version` say what would have been done, where that is known.
+
+    `intended` is false where a correct middleware would have sent something else: such a refusal excuses nothing.
+    """
 
     system: int
     exchange: int
@@ -93,6 +96,7 @@ class Reject(Record, array_like=True, gc=False, frozen=True, tag=5):
     code: str
     status: int
     definite: bool
+    intended: bool = True
 
 
 class Read(Record, array_like=True, gc=False, frozen=True, tag=6):

@@ -226,5 +226,7 @@ class Replica:
     intended: Callable[[Any, tuple[str, ...]], Command | None]
     held: Callable[[Any, tuple[str, ...]], Command | None]
     form: Callable[[Any, Any], msgspec.Struct]
+    part: Callable[[Any, tuple[str, ...]], Any] = lambda command, _keys: command
+    """Of a command with several effects, the part that is about this one."""
     version: Callable[[Any, tuple[str, ...]], int] = lambda _state, _keys: 0
     """The ordinal of the version that is held; 0 for facts and for nothing."""

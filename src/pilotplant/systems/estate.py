@@ -1,6 +1,7 @@
 """The estate: which systems there are, and which of them serves which plant."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -97,7 +98,9 @@ class Estate:
         for name, kind_name, plants in spec.instances():
             kind = kinds()[kind_name]
             state = kind.build(dataset, plants, parameters[kind_name])
-            self.systems[name] = System(kind, name, plants, state, parameters[kind_name], world, ledger)
+            system = System(kind, name, plants, state, parameters[kind_name], world, ledger)
+            system.intends = partial(self._intends, system)
+            self.systems[name] = system
 
     def __iter__(self) -> Iterator[System]:
         return iter(self.systems.values())
@@ -109,6 +112,18 @@ class Estate:
     def serving(self, kind: str, plant: str) -> System | None:
         """The system of a kind that serves a plant."""
         return next((system for system in self.of_kind(kind) if plant in system.plants), None)
+
+    def _intends(self, system: System, effect: str, command: Any) -> bool:
+        """Whether what was sent is what the system of record wants to be sent, line by line where there are lines."""
+        name, *keys = effect.split("|")
+        replica = system.kind.replicas.get(name)
+        if replica is None:
+            return True
+        intended = replica.intended(self, tuple(keys))
+        if intended is None:
+            return False
+        sent = replica.part(command, tuple(keys))
+        return bool(replica.form(system.state, sent) == replica.form(system.state, intended))
 
     def start(self) -> None:
         """Let the behaviours begin."""

@@ -64,6 +64,8 @@ class System:
         """Whether the system does things of its own accord; while a run comes to rest it only finishes and answers."""
         self.jobs_open = 0
         """Work accepted but not finished, in wire time: quiescence waits for it."""
+        self.intends: Callable[[str, Any], bool] = lambda _effect, _command: True
+        """Set by the estate: whether a correct middleware would have sent this command for this effect."""
         self._standing: dict[int, int] = {}
         """Where each fact was committed, by the hash of its identity: the text itself is too much for a long run."""
         self._repeats: Counter[int] = Counter()
@@ -151,7 +153,9 @@ class System:
     def _reject(self, operation: Operation, command: Any, outcome: Refused, exchange: int, t: float) -> None:
         reader = self._reader(operation.name, operation.effect.keys, operation.effect.version, operation.effect.each)
         rejection = outcome.rejection
-        for effect, version in reader.all(command) or [("", 0)]:
+        effects = reader.all(command) or [("", 0)]
+        intended = all(self.intends(effect, command) for effect, _version in effects)
+        for effect, version in effects:
             self.ledger.write(
                 Reject,
                 t,
@@ -163,6 +167,7 @@ class System:
                 rejection.code,
                 rejection.status,
                 rejection.definite,
+                intended,
             )
 
     def _effects_of(self, operation: Operation, command: Any, outcome: Committed) -> list[tuple[str, int]]:

@@ -14,6 +14,7 @@ from pilotplant.checks.wording import plant_of
 from pilotplant.ledger.records import (
     Ack,
     Commit,
+    Crash,
     Deliver,
     Emit,
     Obligation,
@@ -95,6 +96,9 @@ class Promises:
     def __init__(self, case: Case) -> None:
         self.case = case
         self.instances: dict[str, Instance] = {}
+        self._by_subject: dict[str, dict[str, Instance]] = {}
+        self.died = False
+        """Whether the target was seen dead: nothing more could come of it."""
         self.finished: list[Instance] = []
         self.expanded = 0
         self.settled: Quiesce | None = None
@@ -155,6 +159,7 @@ class Promises:
             Ack: (None, self.on_ack),
             ResponseFirst: (None, self.on_response),
             Quiesce: (None, self.on_quiesce),
+            Crash: (None, self.on_crash),
         }
 
     def on_obligation(self, record: Obligation) -> None:
@@ -165,6 +170,7 @@ class Promises:
             instance = self.instances[key] = Instance(
                 record.flow, record.instance, record.subject, record.plant, record.due, record.trigger
             )
+            self._by_subject.setdefault(record.subject, {})[key] = instance
             self._instances_of[record.trigger] += 1
         progress = instance.steps.get(record.step)
         if progress is None:
@@ -260,7 +266,12 @@ class Promises:
     def _finish(self, instance: Instance, t: float) -> None:
         for listener in self.on_finish:
             listener(instance, t)
-        del self.instances[f"{instance.flow}|{instance.name}"]
+        key = f"{instance.flow}|{instance.name}"
+        del self.instances[key]
+        about = self._by_subject[instance.subject]
+        del about[key]
+        if not about:
+            del self._by_subject[instance.subject]
         instance.promises.clear()  # promises refer to their instance: without the circle both are freed at once
         self._instances_of[instance.trigger] -= 1
         if not self._instances_of[instance.trigger]:
@@ -298,11 +309,8 @@ class Promises:
                 instance.due = max(instance.due, record.t)
 
     def _about(self, subject: str, plant: str = "") -> Iterator[Instance]:
-        return (
-            instance
-            for instance in self.instances.values()
-            if instance.subject == subject and (not plant or instance.plant == plant)
-        )
+        about = self._by_subject.get(subject, {}).values()
+        return (instance for instance in list(about) if not plant or instance.plant == plant)
 
     def on_emit(self, record: Emit) -> None:
         """An event keeps a promise, fires a trigger, withdraws an instance or states a refusal."""
@@ -323,7 +331,12 @@ class Promises:
 
     def on_reject(self, record: Reject) -> None:
         """A definite refusal of something promised is remembered with its instance."""
-        if record.definite and record.effect and self._refuse(record.effect, record.version, record):
+        if (
+            record.definite
+            and record.intended
+            and record.effect
+            and self._refuse(record.effect, record.version, record)
+        ):
             self._told[record.exchange] = 0
 
     def _refuse(self, effect: str, version: int, record: Reject | Emit) -> bool:
@@ -352,6 +365,11 @@ class Promises:
         """A trigger was acknowledged; of those whose instances are finished nothing is kept."""
         if record.emit in self.triggers and 200 <= record.status < 300:
             self.acknowledged[record.emit] = record
+
+    def on_crash(self, record: Crash) -> None:
+        """The target died."""
+        del record
+        self.died = True
 
     def on_quiesce(self, record: Quiesce) -> None:
         """The run came to rest, or gave up."""

@@ -154,6 +154,12 @@ def _held_posting(erp: Erp, keys: Keys) -> PostStock | None:
     return PostStock(plant=plant, posting_date=moment, lines=tuple(lines), source_document=source) if lines else None
 
 
+def _lines_of(command: PostStock, keys: Keys) -> PostStock:
+    _plant, _source, movement, item, lot = keys
+    lines = (line for line in command.lines if (line.movement, line.item, line.lot) == (movement, item, lot))
+    return msgspec.structs.replace(command, lines=tuple(lines))
+
+
 def _form_posting(erp: Erp, command: PostStock) -> Booked:
     converted = (erp.in_plant_unit(command.plant, line.item, line.quantity, line.unit) for line in command.lines)
     return Booked(round(sum(quantity or 0.0 for quantity in converted), 4))
@@ -164,20 +170,20 @@ def _revision(held: ReleaseBom | UpsertRouting | ActivateVersion | None) -> int:
 
 
 BOMS = Replica(
-    "erp.bom.release", _intended_bom, _held_bom, _form_bom, lambda erp, keys: _revision(_held_bom(erp, keys))
+    "erp.bom.release", _intended_bom, _held_bom, _form_bom, version=lambda erp, keys: _revision(_held_bom(erp, keys))
 )
 ROUTINGS = Replica(
     "erp.routing.upsert",
     _intended_routing,
     _held_routing,
     _form_routing,
-    lambda erp, keys: _revision(_held_routing(erp, keys)),
+    version=lambda erp, keys: _revision(_held_routing(erp, keys)),
 )
 VERSIONS = Replica(
     "erp.version.activated",
     _intended_version,
     _held_version,
     _form_version,
-    lambda erp, keys: _revision(_held_version(erp, keys)),
+    version=lambda erp, keys: _revision(_held_version(erp, keys)),
 )
-POSTINGS = Replica("erp.stock.post", _intended_posting, _held_posting, _form_posting)
+POSTINGS = Replica("erp.stock.post", _intended_posting, _held_posting, _form_posting, _lines_of)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Executable(msgspec.Struct, frozen=True):
-    """The revision that is executed, and its operations."""
+    """The revision that is executed, and its operations with their times."""
 
     revision: str
-    steps: tuple[tuple[int, str], ...]
+    steps: tuple[tuple[int, str, float, float], ...]
 
 
 def _intended(estate: "Estate", keys: tuple[str, ...]) -> PublishRouting | None:
@@ -35,7 +35,7 @@ def _held(mes: Mes, keys: tuple[str, ...]) -> PublishRouting | None:
 
 def _form(mes: Mes, command: PublishRouting) -> Executable:
     del mes
-    return Executable(command.revision, tuple((step.number, step.work_centre) for step in command.steps))
+    return Executable(command.revision, tuple((s.number, s.work_centre, s.setup_s, s.cycle_s) for s in command.steps))
 
 
 def _version(mes: Mes, keys: tuple[str, ...]) -> int:
@@ -43,4 +43,4 @@ def _version(mes: Mes, keys: tuple[str, ...]) -> int:
     return ordinal(held.revision) if held else 0
 
 
-INSTRUCTIONS = Replica("mes.routing.publish", _intended, _held, _form, _version)
+INSTRUCTIONS = Replica("mes.routing.publish", _intended, _held, _form, version=_version)

@@ -67,7 +67,8 @@ class Plm:
 
     def revision_at(self, plant: str, item: str) -> str:
         """The revision that applies at a plant: a change concerns the plants that it names, and no others."""
-        return self._applies.get((plant, item)) or self.dataset.items[item].revision
+        known = self.dataset.items.get(item)
+        return self._applies.get((plant, item)) or (known.revision if known else "")
 
     def release(self, change: Change) -> None:
         """Let the revisions of a change apply at its plants."""
