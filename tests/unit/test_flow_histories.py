@@ -1,5 +1,5 @@
-"""The eleven histories of the shipped flow for engineering changes and one more: those that are correct in their different
-ways, and two that are not. None of the first is accused; both of the others are convicted."""
+"""The eleven histories of the shipped flow for engineering changes and one more: those that are correct in their ways,
+and two that are not. None of the first is accused; both of the others are convicted."""
 
 from pathlib import Path
 

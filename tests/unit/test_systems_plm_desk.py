@@ -46,9 +46,12 @@ def call(plm: Bench, operation: Any, **fields: Any) -> Any:
     return plm.apply(operation.system, operation, **fields)
 
 
+LINES = [{"component": PART, "quantity": 2.0, "unit": "EA"}]
+STEPS = [{"number": 10, "work_centre": "WC-110", "text": "turn", "setup_s": 60.0, "cycle_s": 5.0}]
+
+
 def revise(plm: Bench, item: str = ITEM) -> str:
-    lines = [{"component": PART, "quantity": 2.0, "unit": "EA"}]
-    revision: str = call(plm, revise_item, item=item, lines=lines, steps=[]).result.revision
+    revision: str = call(plm, revise_item, item=item, lines=LINES, steps=STEPS).result.revision
     return revision
 
 
@@ -94,11 +97,13 @@ ADD = {"change": "ECO-1", "item": ITEM, "plants": ["DE01"]}
         (nothing, list_items, {"limit": 5000}, "bad-cursor"),
         (nothing, get_bom, {"item": ITEM, "revision": "ZZ"}, "unknown-revision"),
         (nothing, get_routing, {"item": ITEM, "revision": "ZZ"}, "unknown-revision"),
-        (nothing, revise_item, {"item": "no", "lines": [], "steps": []}, "unknown-item"),
+        (nothing, revise_item, {"item": "no", "lines": LINES, "steps": STEPS}, "unknown-item"),
+        (nothing, revise_item, {"item": ITEM, "lines": [], "steps": STEPS}, "incomplete-definition"),
+        (nothing, revise_item, {"item": ITEM, "lines": LINES, "steps": []}, "incomplete-definition"),
         (
             nothing,
             revise_item,
-            {"item": ITEM, "lines": [{"component": "no", "quantity": 1.0, "unit": "EA"}], "steps": []},
+            {"item": ITEM, "lines": [{"component": "no", "quantity": 1.0, "unit": "EA"}], "steps": STEPS},
             "unknown-item",
         ),
         (drafted, create_change, {"change": "ECO-1", "title": ""}, "change-exists"),

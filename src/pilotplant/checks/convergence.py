@@ -20,6 +20,8 @@ class Convergence(Check):
     def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
         super().__init__(case, knowledge, promises)
         self._differing: list[Compare] = []
+        self._unsettled: set[str] | None = None
+        """Effects that are judged elsewhere; all promises are known when the first comparison comes."""
 
     def applies(self) -> bool:
         return self.case.compared()
@@ -29,10 +31,13 @@ class Convergence(Check):
 
     def on_compare(self, record: Compare) -> None:
         """A system was compared with what is intended."""
+        if self._unsettled is None:
+            self._unsettled = self.promises.unsettled_effects()
+        if record.effect in self._unsettled or self.promises.withdrawn_effect(record.effect):
+            return
+        self.examined += 1
         if record.difference:
             self._differing.append(record)
-        else:
-            self.examined += 1
 
     def finish(self) -> None:
         if self.promises.settled is None:
@@ -40,11 +45,14 @@ class Convergence(Check):
                 "The run ended before the estate came to rest; nothing was compared.", "let the run end by itself"
             )
             return
-        unsettled = self.promises.unsettled_effects()
+        if self._differing and not self.promises.settled.settled and not self.promises.died:
+            self.doubt(
+                f"When the wait was given up {len(self._differing)} comparison(s) differed; the target may still have "
+                "been at work on them.",
+                "raise `quiescence.give_up`, or see what keeps the target busy",
+            )
+            return
         for record in self._differing:
-            if record.effect in unsettled or self.promises.withdrawn_effect(record.effect):
-                continue
-            self.examined += 1
             where = self.case.system(record.system)
             what = effect_in_words(record.effect)
             proof = self.case.proof(record, where, record.difference)

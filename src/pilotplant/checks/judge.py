@@ -11,6 +11,7 @@ from pilotplant.checks import thresholds
 from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check
 from pilotplant.checks.dispatch import Dispatch
+from pilotplant.checks.evidence import complete
 from pilotplant.checks.finding import CheckResult, Doubt, Finding, Severity
 from pilotplant.checks.folds.figures import Figures
 from pilotplant.checks.folds.knowledge import Knowledge
@@ -82,7 +83,8 @@ def judge(
     for check in court:
         _conclude(check, crashed)
     counts = figures.counts(seen)
-    findings = tuple(sorted((f for check in court for f in check.findings), key=lambda f: _order(f, case)))
+    findings = complete([finding for check in court for finding in check.findings], ledger, case)
+    findings = tuple(sorted(findings, key=lambda finding: _order(finding, case)))
     counted = _counted(findings, figures, counts)
     for metric, name in (("facts.lost", "completeness"), ("facts.doubled", "once")):
         if any(check.NAME == name and (check.doubts or name in crashed) for check in court) and not counted[metric]:
@@ -200,7 +202,7 @@ def _more_doubts(counts: Counts, promises: Promises, faults: Counter[str]) -> li
         doubts.append(Doubt("run", sentence, "give the scenario stimuli that trigger its flows"))
     for fault, times in faults.items():
         if not times:
-            sentence = f"The fault {fault} never bit: nothing matched while it was armed."
+            sentence = f"The fault {fault} never bit: while it was armed nothing matched, or no draw came up."
             doubts.append(Doubt("faults", sentence, "widen its match, probability or window"))
     settled = promises.settled
     if settled is not None and not settled.settled:

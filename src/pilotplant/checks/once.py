@@ -30,10 +30,13 @@ class Once(Check):
         self.examined += 1
 
     def finish(self) -> None:
+        documents: dict[int, list[list[Commit]]] = {}
         for repetitions in self.promises.repeats.values():
             sent = [record for record in repetitions if record.exchange]
             if sent:
-                self._report(sent)
+                documents.setdefault(sent[0].exchange, []).append(sent)
+        for repeated in documents.values():
+            self._report(repeated[0], len(repeated) - 1)
         anonymous = list(self.promises.anonymous.values())
         if anonymous:
             self.doubt(
@@ -44,17 +47,18 @@ class Once(Check):
         for records, asked in surplus(self.promises):
             self._report_surplus(records, asked)
 
-    def _report(self, repetitions: list[Commit]) -> None:
+    def _report(self, repetitions: list[Commit], others: int) -> None:
         first = repetitions[0]
         effect = first.effect
         where = self.case.system(first.system)
         what = effect_in_words(effect)
         proof = [Proof(first.repeat_of, round(first.t, 6), where, f"books {what}")]
+        more = f" and {others} more of the same document" if others else ""
         times = {1: "twice", 2: "three times"}.get(len(repetitions), f"{len(repetitions) + 1} times")
         self.findings.append(
             Finding(
                 self.NAME,
-                f"{where} booked the {what} {times} (#{first.repeat_of}, #{first.seq}).",
+                f"{where} booked the {what}{more} {times} (#{first.repeat_of}, #{first.seq}).",
                 (*proof, *self._bookings(repetitions[:3], " again")),
                 plant=plant_of(effect),
                 step=effect.partition("|")[0],

@@ -38,6 +38,9 @@ from pilotplant.systems.system import System
 _REVEALING = frozenset((409, 412))
 """Refusals that tell the caller something about the state, we cannot say what: they reveal everything."""
 
+_FAILURES_MAX = 10_000
+"""How many failures are remembered, to see how long the target pauses before it tries again."""
+
 
 class Boundary:
     """The door of one system: everything that its profile puts between a caller and the operations."""
@@ -64,7 +67,7 @@ class Boundary:
         self.env = system.world.env
         self.open_exchanges = 0
         self.longest_retry_gap_s = 0.0
-        self._failed: dict[tuple[str, tuple[str, ...]], float] = {}
+        self._failed: dict[tuple[str, str, bytes, int], float] = {}
         self._slow = profile.latency.median_ms > 0
         self._asked: Counter[int] = Counter()
         self._extract: dict[str, Values] = {
@@ -94,8 +97,8 @@ class Boundary:
             self.ledger.body(request.body),
         )
         self.open_exchanges += 1
-        if self._failed and operation is not None:
-            self._note_retry(operation.name, keys, now)
+        if self._failed:
+            self._note_retry(request, fingerprint, now)
         exchange = Exchange(self, seq, operation, command, keys, request, idempotency_key, fingerprint, taken)
         if refusal is not None:
             exchange.refuse(refusal)
@@ -104,12 +107,14 @@ class Boundary:
             exchange.script = self._script(operation, keys, now)
         return exchange
 
-    def note_failure(self, operation: str, keys: tuple[str, ...], now: float) -> None:
-        """Something failed that the caller may try again."""
-        self._failed[operation, keys] = now
+    def note_failure(self, request: WireRequest, fingerprint: int, now: float) -> None:
+        """Something failed in a way that lets a caller try the very same again."""
+        if len(self._failed) >= _FAILURES_MAX:
+            del self._failed[next(iter(self._failed))]
+        self._failed[request.method, request.path, request.query, fingerprint] = now
 
-    def _note_retry(self, operation: str, keys: tuple[str, ...], now: float) -> None:
-        failed_at = self._failed.pop((operation, keys), None)
+    def _note_retry(self, request: WireRequest, fingerprint: int, now: float) -> None:
+        failed_at = self._failed.pop((request.method, request.path, request.query, fingerprint), None)
         if failed_at is not None:
             self.longest_retry_gap_s = max(self.longest_retry_gap_s, now - failed_at)
 
@@ -350,8 +355,8 @@ class Exchange:
         if self._holds_key:  # nothing was carried out
             boundary.keys.release(self._idempotency_key)
         boundary.open_exchanges -= 1
-        if (self.response.status >= 400 or ending is not Ending.SENT) and self.operation is not None:
-            boundary.note_failure(self.operation.name, self.keys, now)
+        if ending is not Ending.SENT or self.response.status == RateLimited.status or self.response.status >= 500:
+            boundary.note_failure(self._request, self._fingerprint, now)
 
 
 def _fingerprint(request: WireRequest) -> int:

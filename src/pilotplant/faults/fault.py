@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pilotplant.model.script import Script
 
@@ -27,7 +27,18 @@ class Window(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     from_s: Annotated[float, Field(ge=0)] = 0.0
-    to_s: Annotated[float, Field(gt=0)] = float("inf")
+    to_s: Annotated[float, Field(gt=0)] | None = None
+    """Without it, to the end of the stimuli."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.to_s is not None and self.to_s <= self.from_s:
+            raise ValueError(f"the window ends at {self.to_s:g} s, before it begins at {self.from_s:g} s")
+        return self
+
+    def open(self, now: float) -> bool:
+        """Whether the fault is armed."""
+        return self.from_s <= now and (self.to_s is None or now < self.to_s)
 
 
 class Fault(BaseModel, ABC):

@@ -54,7 +54,7 @@ class FaultPlan:
             return False
         if match.system and match.system not in (system, system.partition("@")[0]):
             return False
-        return fault.window.from_s <= now < fault.window.to_s
+        return fault.window.open(now)
 
     def _strikes(self, number: int, fault: Fault, identity: str, *, possible: bool) -> bool:
         """Whether it strikes. Where an earlier fault left it nothing to bend it does not, and that uses up no count."""

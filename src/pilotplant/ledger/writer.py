@@ -65,11 +65,11 @@ class LedgerWriter:
     def flush(self) -> None:
         """Write the open block. Bodies go first: a record never points at bytes that are not there."""
         if self._bodies:
-            _write_all(self._pack, self._blotted(self._bodies))
-            self._bodies.clear()
+            bodies, self._bodies = self._blotted(self._bodies), bytearray()
+            _write_all(self._pack, bodies)
         if self._count:
             block = b"\xdc" + self._count.to_bytes(2, "big") + self._blotted(self._records)
-            self._records.clear()
+            self._records = bytearray()
             self._count = 0
             _write_all(self._file, len(block).to_bytes(4, "little") + block)
 
@@ -89,7 +89,13 @@ class LedgerWriter:
 
 
 def _write_all(file: int, content: bytes | bytearray) -> None:
+    """Write everything or nothing: half a block would damage what follows it."""
+    start = os.lseek(file, 0, os.SEEK_CUR)
     view = memoryview(content)
-    while view:
-        view = view[os.write(file, view) :]
-    view.release()
+    try:
+        while view:
+            view = view[os.write(file, view) :]
+    except OSError:
+        os.ftruncate(file, start)
+        os.lseek(file, start, os.SEEK_SET)
+        raise

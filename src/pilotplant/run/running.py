@@ -215,6 +215,7 @@ class _Live:
             if self._died():
                 break
         self._trace.stimuli_digest = stimulation.digest
+        self._trace.notes.extend(stimulation.skipped)
         prepared.estate.stop()
         host.heal()
         request.on_progress(Progress("waiting for rest"))

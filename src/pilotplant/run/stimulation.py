@@ -7,7 +7,6 @@ import msgspec
 
 from pilotplant.kernel.draws import Draws
 from pilotplant.ledger.records import Stimulus as StimulusRecord
-from pilotplant.model.errors import InternalError
 from pilotplant.model.instants import WireSeconds
 from pilotplant.model.outcome import Refused
 from pilotplant.scenario.model import StimulusSpec
@@ -40,6 +39,8 @@ class Stimulation:
         self._estate = estate
         self._digest = blake2b(digest_size=16)
         self.done = 0
+        self.skipped: list[str] = []
+        """What could not happen, because something else (the target, say) had been at the system of record."""
         plan = [
             (moment, number, spec)
             for number, spec in enumerate(specs)
@@ -82,5 +83,6 @@ class Stimulation:
             ledger.write(StimulusRecord, world.env.now, system.number, number_, values, moment)
             outcome = system.apply(operation, command)
             if isinstance(outcome, Refused):
-                why = f"{outcome.rejection.code} {outcome.rejection.detail}"
-                raise InternalError(f"the stimulus {spec.do} was refused by {system.name} ({operation.name}: {why})")
+                why = f"{outcome.rejection.code} {outcome.rejection.detail}".strip()
+                self.skipped.append(f"{spec.do} could not happen: {system.name} refused {operation.name} ({why})")
+                return

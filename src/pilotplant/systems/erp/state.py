@@ -214,7 +214,7 @@ class Erp:
         """The number that the ERP gives to the next structure of an item."""
         held = self.boms.get((plant, item))
         if held:
-            return f"{int(held[-1].version) + 1:04d}"
+            return f"{max(int(bom.version) for bom in held) + 1:04d}"
         generated = self.plant_item(plant, item)
         return f"{int(generated.version) + 1:04d}" if generated else "0001"
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Literal
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -294,7 +295,7 @@ def _completed(mes: Mes, order: ShopOrder, cmd: CompleteOrder, now: Instant) -> 
     for line in mes.components(order.item):
         lots = mes.lots.get(line.component, [""])
         quantity = round(line.quantity * made, 6)
-        lot = lots[mes.confirmations % len(lots)]
+        lot = lots[crc32(f"{order.order}|{line.component}".encode()) % len(lots)]
         if quantity > 0:
             consumption.append(Consumption(line.component, lot, quantity, line.unit))
     zone = ZoneInfo(mes.dataset.plants[mes.plant].time_zone)

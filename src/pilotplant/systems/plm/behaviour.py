@@ -74,8 +74,7 @@ class Behaviour:
     def _release(self, parameters: ReleaseParameters, chance: Random) -> list[Act]:
         """One engineering change, from draft to release."""
         plm: Plm = self._system.state
-        number = f"ECO-{len(self._plan.numbers) + 1:06d}"
-        self._plan.numbers.append(number)
+        number = self._next_number(plm)
         self._plan.released.append(number)
         items = self._choose(plm, parameters, chance)
         self._plan.last_items = items
@@ -106,6 +105,14 @@ class Behaviour:
             return []
         number = self._plan.released.pop()
         return [(cancel_change, CancelChange(change=number, reason="the test result was revised"))]
+
+    def _next_number(self, plm: Plm) -> str:
+        """The next change number that is free: others may open changes too."""
+        while True:
+            number = f"ECO-{len(self._plan.numbers) + 1:06d}"
+            self._plan.numbers.append(number)
+            if number not in plm.changes:
+                return number
 
     def _choose(self, plm: Plm, parameters: ReleaseParameters, chance: Random) -> tuple[str, ...]:
         made = [number for number, item in plm.dataset.items.items() if item.made]

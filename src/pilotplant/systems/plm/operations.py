@@ -27,6 +27,11 @@ class UnknownRevision(Rejection, frozen=True, kw_only=True, gc=False):
     """The item has no definition in this revision."""
 
 
+@problem("incomplete-definition", 422, "A definition needs a structure and a routing")
+class IncompleteDefinition(Rejection, frozen=True, kw_only=True, gc=False):
+    """What is made has components and operations."""
+
+
 @problem("unknown-change", 404, "No such change")
 class UnknownChange(Rejection, frozen=True, kw_only=True, gc=False):
     """No change has this number."""
@@ -195,10 +200,12 @@ def get_routing(plm: Plm, query: Definition, now: Instant) -> Outcome:
     keys=("item",),
     effect=state("item", version="revision"),
     returns=Bom,
-    rejects=(UnknownItem,),
+    rejects=(UnknownItem, IncompleteDefinition),
 )
 def revise_item(plm: Plm, cmd: ReviseItem, now: Instant) -> Outcome:
     """Draft the next revision of an item. It takes effect when a change releases it."""
+    if not cmd.lines or not cmd.steps:
+        return Refused(IncompleteDefinition(detail=f"{cmd.item}: at least one line and one step"))
     unknown = tuple(n for n in (cmd.item, *(line.component for line in cmd.lines)) if plm.item(n) is None)
     if unknown:
         return Refused(UnknownItem(items=unknown))
