@@ -148,7 +148,7 @@ def test_a_fault_that_never_bit_is_unknown(history: History) -> None:
     assert judgement.findings == ()
     assert judgement.verdict is Verdict.UNKNOWN
     assert [doubt.sentence for doubt in judgement.doubts] == [
-        "The fault response-lost never bit: nothing matched while it was armed."
+        "The fault response-lost never bit: while it was armed nothing matched, or no draw came up."
     ]
 
 

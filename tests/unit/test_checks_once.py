@@ -26,17 +26,17 @@ def silent(history: History) -> Judgement:
     return judgement
 
 
-def test_a_confirmation_booked_twice_is_convicted_for_every_line(history: History) -> None:
+def test_a_confirmation_booked_twice_is_one_finding_with_all_its_lines(history: History) -> None:
     event = history.finish_order(DE, scrap=1)
     history.book(event)
     history.post(history.posting(event))
     judgement = history.judge()
     lines = len(history.posting(event).lines)
-    assert convicting(judgement) == {"once": lines}
+    assert convicting(judgement) == {"once": 1}
     assert judgement.verdict is Verdict.FAIL
     finding = judgement.findings[0]
     assert finding.sentence.startswith("ERP booked the receipt of ")
-    assert " twice (#" in finding.sentence
+    assert f" and {lines - 1} more of the same document twice (#" in finding.sentence
     assert [proof.text.partition(" ")[0] for proof in finding.proof] == ["books", "sends", "books"]
 
 

@@ -387,12 +387,22 @@ def test_faults_touch_only_what_was_admitted_and_bite_when_the_step_is_performed
 def test_the_longest_pause_before_a_retry_is_noticed(tmp_path: Path) -> None:
     built = bench(tmp_path)
     boundary = built.boundary("erp")
-    refused = {**posting("CNF-9"), "lines": []}
+    lost = request(body=posting("CNF-9"))
     for pause_s in (1.0, 4.0, 2.0):
-        ask(boundary, body=refused)
+        boundary.open(lost).end(Ending.RESET)
         built.pass_time(pause_s)
-    ask(boundary, body=refused)
+    boundary.open(lost).end(Ending.SENT)
     assert boundary.longest_retry_gap_s == pytest.approx(4.0)
+
+
+def test_what_was_refused_for_good_is_not_waited_for(tmp_path: Path) -> None:
+    """Two callers that ask for the same unknown thing half an hour apart are not one that pauses for half an hour."""
+    built = bench(tmp_path)
+    boundary = built.boundary("erp")
+    for _ in range(2):
+        ask(boundary, body={**posting("CNF-9"), "lines": []})
+        built.pass_time(1800)
+    assert boundary.longest_retry_gap_s == 0
 
 
 def test_a_simulator_that_breaks_ends_the_run_and_not_the_connection(

@@ -28,14 +28,29 @@ def flaws_of(flow: FlowSpec) -> Iterator[Flaw]:
     if flow.cancelled_by:
         yield from _known(("cancelled_by",), flow.cancelled_by, catalog.events(), "event")
     yield from _known(("for_each",), flow.for_each, relations(), "relation")
+    yield from _relation(("for_each",), flow, flow.for_each)
+    known = relations()[flow.for_each].fields if flow.for_each in relations() else flow.scope
+    for position, key in enumerate(flow.scope):
+        yield from _known(("scope", position), key, known, "field in the rows of the relation")
     for name, step in flow.steps.items():
         yield from _step(flow, name, step)
+        fields = (*known, *(relations()[step.for_each].fields if step.for_each in relations() else ()))
+        for fact in step.when:
+            yield from _known(("steps", name, "when", fact), fact, fields, "field in the rows of the relation")
     if flow.on_reject is not None:
         for field in ("of", "forbid"):
             for position, step_name in enumerate(getattr(flow.on_reject, field)):
                 yield from _known(("on_reject", field, position), step_name, flow.steps, "step")
     for step_name in flow.within:
         yield from _known(("within", step_name), step_name, flow.steps, "step")
+
+
+def _relation(place: Path, flow: FlowSpec, name: str) -> Iterator[Flaw]:
+    """A relation is asked about the event that fired; it must know that kind of event."""
+    relation = relations().get(name)
+    if relation is not None and flow.trigger in catalog.events() and flow.trigger not in relation.triggers:
+        asked = ", ".join(f"`{trigger}`" for trigger in sorted(relation.triggers))
+        yield Flaw(place, f"`{name}` can be asked about {asked}, not about `{flow.trigger}`", code="PP-VALUE")
 
 
 def absent_systems(flow: FlowSpec, present: Iterable[str]) -> list[str]:
@@ -63,8 +78,10 @@ def _step(flow: FlowSpec, name: str, step: StepSpec) -> Iterator[Flaw]:
             yield Flaw((*at, "after", position), f"the step `{name}` waits for itself", code="PP-VALUE")
         if needed.over and needed.over != "scope":
             yield from _known((*at, "after", position, "over"), needed.over, relations(), "relation")
+            yield from _relation((*at, "after", position, "over"), flow, needed.over)
     if step.for_each:
         yield from _known((*at, "for_each"), step.for_each, relations(), "relation")
+        yield from _relation((*at, "for_each"), flow, step.for_each)
 
 
 def _effect(

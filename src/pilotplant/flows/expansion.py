@@ -55,7 +55,7 @@ class _Expansion:
         self._estate = estate
         self._ledger = ledger
         self.effects: list[str] = []
-        self._rows = tuple(relations()[flow.for_each](self._trigger, {}, estate))
+        self._rows = tuple(relations()[flow.for_each].rows(self._trigger, {}, estate))
 
     def write(self) -> None:
         for name, step in self._flow.steps.items():
@@ -71,7 +71,7 @@ class _Expansion:
         return tuple(row for row in rows if _applies(step, row))
 
     def _related(self, relation: str, row: Row) -> list[Row]:
-        return [{**row, **more} for more in relations()[relation](self._trigger, row, self._estate)]
+        return [{**row, **more} for more in relations()[relation].rows(self._trigger, row, self._estate)]
 
     def _write_one(self, name: str, step: StepSpec, row: Row) -> None:
         effect, version = _identity(step.effect, row)
@@ -106,7 +106,7 @@ class _Expansion:
         elif needed.over == "scope":
             rows = [other for other in self._rows if tuple(other[key] for key in self._flow.scope) == scope]
         else:
-            rows = list(relations()[needed.over](self._trigger, row, self._estate))
+            rows = list(relations()[needed.over].rows(self._trigger, row, self._estate))
         if step.for_each and needed.over != step.for_each:
             rows = [other for base in rows for other in self._related(step.for_each, base)]
         known: list[tuple[str, str, int]] = []

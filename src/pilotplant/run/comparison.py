@@ -1,4 +1,4 @@
-"""After quiescence: what every system holds against what it is meant to hold, for everything that was promised."""
+"""After quiescence: what every system holds against what it is meant to hold: all that was promised or changed."""
 
 from collections.abc import Iterable
 

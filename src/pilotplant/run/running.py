@@ -67,6 +67,8 @@ class RunRequest:
     """How the user named the scenario: for the command that replays the run. Its own name if empty."""
     target_named: str = ""
     overrides: Sequence[str] = ()
+    port: int = 0
+    """Where the simulators listen; 0 takes a free one."""
     on_progress: Callable[[Progress], None] = _silent
 
 
@@ -164,6 +166,7 @@ class _Live:
             documents=documents(request.setup.setup.profiles),
             flows=request.setup.flows,
             faults=scenario.faults,
+            port=request.port,
         )
         expander = Expander(request.setup.flows, prepared.estate, prepared.ledger)
         for system in prepared.estate:
@@ -236,7 +239,8 @@ class _Live:
             self._trace.notes.append(died)
         host.world.advance()
         host.ledger.write(Quiesce, host.world.env.now, rest.settled, rest.note)
-        compare(prepared.estate, prepared.ledger, expander.effects)
+        unasked = (effect for system in prepared.estate for effect in system.changed())
+        compare(prepared.estate, prepared.ledger, dict.fromkeys((*expander.effects, *unasked)))
 
     def _died(self) -> str:
         if self._process is not None and self._process.exit_code is not None:
@@ -273,7 +277,7 @@ def _info(request: RunRequest, directory: Path, started: datetime, data: Data) -
         "estate": setup.setup.estate.model_dump(mode="json"),
         "profiles": {kind: profile.model_dump(mode="json") for kind, profile in setup.setup.profiles.items()},
         "flows": [flow.model_dump(mode="json") for flow in setup.flows],
-        "target": request.target.model_dump(mode="json"),
+        "target": _without_secrets(request.target),
     }
     return RunInfo(
         run=directory.name,
@@ -290,6 +294,14 @@ def _info(request: RunRequest, directory: Path, started: datetime, data: Data) -
         limits_of_evidence=limits_of_evidence(setup, request.target),
         data_digest=data.digest,
     )
+
+
+def _without_secrets(target: TargetSpec) -> dict[str, Any]:
+    """A target as it may be kept: the values of its own environment may be secrets."""
+    content = target.model_dump(mode="json")
+    if target.start is not None:
+        content["start"]["environment"] = dict.fromkeys(target.start.environment, "***")
+    return content
 
 
 def _repro(request: RunRequest) -> str:

@@ -1,5 +1,7 @@
 """The result of a run from its judgement: verdict, exit code, one sentence, and what the evidence cannot show."""
 
+from collections import Counter
+
 from pilotplant.checks.judge import Judgement
 from pilotplant.checks.result import Result
 from pilotplant.model.verdict import Exit, Verdict, worst
@@ -57,7 +59,10 @@ def summary_of(judgement: Judgement) -> str:
     happened = f"{counts.obligations} promises from {counts.stimuli} stimuli, {counts.exchanges} exchanges"
     match judgement.verdict:
         case Verdict.PASS:
-            return f"{happened}; everything promised happened, once, in order"
+            rows = Counter(row.status for row in judgement.board)
+            apart = [f"{rows[status]} {words}" for status, words in _APART.items() if rows[status]]
+            besides = f" ({', '.join(apart)})" if apart else ""
+            return f"{happened}; everything promised happened, once, in order{besides}"
         case Verdict.FAIL:
             failed = [f"{check.check} {check.findings}" for check in judgement.checks if check.findings]
             missed = sum(threshold.verdict is Verdict.FAIL for threshold in judgement.thresholds)
@@ -66,6 +71,9 @@ def summary_of(judgement: Judgement) -> str:
             return f"{happened}; {', '.join(failed)}"
         case _:
             return f"{happened}; not everything could be decided"
+
+
+_APART = {"excused": "refused and taken to the desk", "withdrawn": "withdrawn", "superseded": "superseded"}
 
 
 def limits_of_evidence(setup: Setup, target: TargetSpec) -> list[str]:

@@ -266,6 +266,11 @@ def _estate_flaws(estate: EstateSpec) -> Iterator[Flaw]:
     for kind in estate.systems:
         if kind not in catalog.kinds():
             yield Flaw(("systems", kind), f"there is no system `{kind}`", kind, tuple(catalog.kinds()))
+        else:
+            serves = catalog.kinds()[kind].serves
+            if serves not in ("either", estate.systems[kind].per):
+                wants = "one for all plants (`per: estate`)" if serves == "estate" else "one per plant (`per: plant`)"
+                yield Flaw(("systems", kind), f"`{kind}` has to be {wants}", code="PP-VALUE")
     if "plm" not in estate.systems:
         yield Flaw(
             ("systems",), "an estate needs a `plm`: it owns what everything else is compared with", code="PP-VALUE"

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pilotplant.dataset.records import Dataset
 from pilotplant.ledger.header import Named
 from pilotplant.model.operation import DECLARED, EventType, Operation, Replica
-from pilotplant.systems.stimuli import Stimulus, stimuli_of
+from pilotplant.systems.stimuli import Serves, Stimulus, stimuli_of
 
 UNROUTED = "unrouted"
 """What the ledger calls a request that no operation takes; number 0 of its table."""
@@ -31,6 +31,7 @@ class SystemKind:
     events: dict[str, EventType]
     replicas: dict[str, Replica]
     parameters: type[BaseModel]
+    serves: Serves
     stimuli: Mapping[str, Stimulus]
     build: Callable[[Dataset, tuple[str, ...], Any], Any]
     behaviour: Callable[[Any], Any]
@@ -82,6 +83,7 @@ def _read(name: str) -> SystemKind:
         events={event.name: event for event in declared if event.system == name},
         replicas={r.effect: r for r in _replicas(name)},
         parameters=behaviour.Parameters,
+        serves=behaviour.Behaviour.SERVES,
         stimuli=stimuli_of(behaviour.Behaviour),
         build=room("state").build,
         behaviour=behaviour.Behaviour,

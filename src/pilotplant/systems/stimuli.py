@@ -1,12 +1,15 @@
-"""What a scenario can make happen in a system: declared at the method of its behaviour that plans one occurrence."""
+"""What behaviours declare: how their system stands in an estate, and what a scenario can make happen in it."""
 
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from pilotplant.model.operation import Command, Operation
+
+Serves = Literal["estate", "plant", "either"]
+"""How a kind of system may stand in an estate: one for all plants, one in each, or as the estate says."""
 
 Act = tuple[Operation, Command]
 """An operation and the command to call it with, by the system itself."""

@@ -113,6 +113,10 @@ class System:
         """The newest version of a state effect that was committed in this run; 0 if none was."""
         return self._newest.get(effect, (0, 0))[0]
 
+    def changed(self) -> tuple[str, ...]:
+        """The state effects that were committed in this run."""
+        return tuple(self._newest)
+
     def _commit(self, operation: Operation, command: Any, outcome: Committed, exchange: int, t: float) -> None:
         number = self.ledger.operations[operation.name]
         facet = getattr(command, operation.facet) if operation.facet else ""

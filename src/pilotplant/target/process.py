@@ -39,6 +39,8 @@ class TargetProcess:
         self._environment = environment
         self._directory = folder / filled(start.directory, placeholders)
         self._log = log
+        told = (value for name, value in environment.items() if name.endswith(("_SECRET", "_API_KEY")))
+        self._secrets = tuple(sorted({*told, *(v for v in start.environment.values() if len(v) > 5)}))
         self._warden: asyncio.subprocess.Process | None = None
         self.process_id = 0
 
@@ -87,6 +89,19 @@ class TargetProcess:
                 process.stdin.close()
                 await process.wait()
         self._warden = None
+        self._blot()
+
+    def _blot(self) -> None:
+        """A target may print what it was told; the log must not keep it."""
+        try:
+            said = self._log.read_bytes()
+            clean = said
+            for secret in self._secrets:
+                clean = clean.replace(secret.encode(), b"***")
+            if clean != said:
+                self._log.write_bytes(clean)
+        except OSError:
+            return
 
     @property
     def exit_code(self) -> int | None:
@@ -122,4 +137,7 @@ class TargetProcess:
             lines = self._log.read_text("utf-8", "replace").strip().splitlines()
         except OSError:
             lines = []
-        return f"it said: {' | '.join(lines[-3:])[:600]}" if lines else "it said nothing"
+        said = " | ".join(lines[-3:])[:600]
+        for secret in self._secrets:
+            said = said.replace(secret, "***")
+        return f"it said: {said}" if lines else "it said nothing"

@@ -102,6 +102,10 @@ def init(
 
     if ci is not None and ci not in _CI:
         raise UsageError(f"--ci {ci} is not one of {', '.join(_CI)}")
+    if ci is not None and (directory / "pilotplant.toml").exists():
+        name, content = _CI[ci]
+        _write(directory, {Path(name): content.encode()})
+        return Exit.PASS
     files: dict[Path, bytes] = {
         Path("pilotplant.toml"): _SETTINGS.encode(),
         Path("targets/mine.yaml"): _TARGET.encode(),

@@ -44,6 +44,10 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where run directories go. [reports/runs]")
     ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", metavar="N", help="Where the simulators listen, for a target that runs already. [free]"),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, start nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
     project: ProjectOption = None,
@@ -60,7 +64,7 @@ def run(
     from pilotplant.scenario.loading import load_run
 
     found = open_project(project)
-    settings = settings_of(found, seed=seed, target=target, reports=report, out=out, format=format_)
+    settings = settings_of(found, seed=seed, target=target, reports=report, out=out, port=port, format=format_)
     check_reports(settings.reports, tuple(reporters()))
     setups, chosen = load_run(found, scenarios, set_ or [], settings.target)
     if dry_run:
@@ -102,6 +106,7 @@ def _request(
         directory=directory,
         argv=sys.argv,
         overrides=overrides,
+        port=settings.port,
     )
 
 
@@ -117,13 +122,14 @@ def _run_one(request: "RunRequest", settings: "Settings", quiet: bool) -> "Finis
     title = f"{request.setup.scenario.scenario} · {request.target.target} · seed {request.seed}"
     directory = request.directory
     assert directory is not None
-    point_to(directory)
     try:
         with Watcher(title, quiet=quiet) as watcher:
             finished = run_live(replace(request, on_progress=watcher))
     except KeyboardInterrupt:
+        point_to(directory)
         print(f"the ledger up to here: pilotplant ledger show {_near(directory)}", file=sys.stderr)
         raise
+    point_to(directory)
     written = {name: reporters()[name](finished.result, finished.directory) for name in settings.reports}
     if settings.format == "github":
         from pilotplant.reporting.github import annotations

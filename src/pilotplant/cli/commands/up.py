@@ -65,8 +65,6 @@ def up(
     prepared = _prepare(found, settings, estate, speed, token or "")
     try:
         run_until_ended(_serve(prepared, settings.format == "json", deliver))
-    except OSError as error:
-        raise UsageError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
     finally:
         prepared.ledger.close()
     return Exit.PASS

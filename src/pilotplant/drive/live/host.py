@@ -20,7 +20,7 @@ from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.pacer import Pacer
 from pilotplant.ledger.records import FaultArmed, Heal
-from pilotplant.model.errors import LedgerError
+from pilotplant.model.errors import LedgerError, UsageError
 from pilotplant.systems.estate import Estate
 from pilotplant.systems.system import Published, System
 
@@ -79,7 +79,11 @@ class Host:
         self._flushing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        await self._server.__aenter__()
+        try:
+            await self._server.__aenter__()
+        except OSError as error:
+            where = f"{self.address}:{self._server.port}"
+            raise UsageError(f"cannot listen on {where}: {error.strerror}", help="Choose another --port.") from None
         self._pacer = Pacer(self.world, self._fail)
         for number in range(len(self.faults.faults)):
             self.ledger.write(FaultArmed, self.world.env.now, self.faults.label(number))

@@ -6,6 +6,8 @@ from pilotplant.flows.relations.relation import Row
 from pilotplant.systems.estate import Estate
 from pilotplant.systems.plm.events import ChangeReleased
 
+FIELDS = ("change", "plant", "item", "revision", "made", "disposition")
+
 
 def affected_items(trigger: ChangeReleased, row: Row, estate: Estate) -> Iterator[Row]:
     """Affected item × plant."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from pilotplant.flows.relations.affected_items import FIELDS as FIELDS
 from pilotplant.flows.relations.affected_items import affected_items
 from pilotplant.flows.relations.relation import Row
 from pilotplant.systems.estate import Estate

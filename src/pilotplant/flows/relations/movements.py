@@ -6,6 +6,8 @@ from pilotplant.flows.relations.relation import Row
 from pilotplant.systems.estate import Estate
 from pilotplant.systems.mes.events import OrderCompleted
 
+FIELDS = ("plant", "confirmation", "source_document", "item", "lot", "movement")
+
 
 def movements(trigger: OrderCompleted, row: Row, estate: Estate) -> Iterator[Row]:
     """Receipt, issues, scrap."""

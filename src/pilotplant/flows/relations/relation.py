@@ -4,14 +4,23 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, get_args, get_type_hints
 
+from pilotplant.model.operation import event_type
 from pilotplant.systems.estate import Estate
 
 Row = Mapping[str, str]
 """Facts about one thing that a step is promised for: plant, item, revision, and what `when` may ask."""
 
-Relation = Callable[[Any, Row, Estate], Iterable[Row]]
+Rows = Callable[[Any, Row, Estate], Iterable[Row]]
+
+
+class Relation(NamedTuple):
+    """A named relation: the events that it can be asked about, the fields of its rows, and the rows."""
+
+    triggers: frozenset[str]
+    fields: tuple[str, ...]
+    rows: Rows
 
 
 @cache
@@ -21,5 +30,8 @@ def relations() -> Mapping[str, Relation]:
     for path in sorted(Path(__file__).parent.glob("*.py")):
         if path.stem not in ("__init__", "relation"):
             module = import_module(f"pilotplant.flows.relations.{path.stem}")
-            found[path.stem.replace("_", "-")] = getattr(module, path.stem)
+            rows: Rows = getattr(module, path.stem)
+            payload = get_type_hints(rows)["trigger"]
+            triggers = frozenset(event_type(each).name for each in get_args(payload) or (payload,))
+            found[path.stem.replace("_", "-")] = Relation(triggers, module.FIELDS, rows)
     return found

@@ -1,12 +1,12 @@
 """What happens at the desk over time: in this estate people resolve exceptions only when a scenario makes them."""
 
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from pilotplant.systems.desk.operations import ResolveException, resolve_exception
-from pilotplant.systems.stimuli import Act, StimulusParameters, stimulus
+from pilotplant.systems.stimuli import Act, Serves, StimulusParameters, stimulus
 
 if TYPE_CHECKING:
     from pilotplant.systems.system import System
@@ -26,6 +26,8 @@ class ResolveParameters(StimulusParameters):
 
 class Behaviour:
     """The people at the desk."""
+
+    SERVES: ClassVar[Serves] = "estate"
 
     def __init__(self, system: "System") -> None:
         self._system = system

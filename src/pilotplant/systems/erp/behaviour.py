@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import simpy
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,7 +12,7 @@ from pilotplant.model.instants import WireSeconds
 from pilotplant.model.revisions import ordinal
 from pilotplant.systems.erp.events import VersionActivated, VersionRejected
 from pilotplant.systems.erp.state import ActivationJob, Erp, ProductionVersion
-from pilotplant.systems.stimuli import Act, StimulusParameters, stimulus
+from pilotplant.systems.stimuli import Act, Serves, StimulusParameters, stimulus
 
 if TYPE_CHECKING:
     from pilotplant.systems.system import System
@@ -35,6 +35,8 @@ class Parameters(BaseModel):
 
 class Behaviour:
     """The job queue and the clerks."""
+
+    SERVES: ClassVar[Serves] = "either"
 
     def __init__(self, system: "System") -> None:
         self._system = system

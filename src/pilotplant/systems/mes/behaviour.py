@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import simpy
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,7 +12,7 @@ from pilotplant.model.instants import BusinessSeconds
 from pilotplant.systems.mes.events import OperationCompleted
 from pilotplant.systems.mes.operations import CompleteOrder, complete_order
 from pilotplant.systems.mes.state import Mes, ShopOrder
-from pilotplant.systems.stimuli import Act, StimulusParameters, stimulus
+from pilotplant.systems.stimuli import Act, Serves, StimulusParameters, stimulus
 
 if TYPE_CHECKING:
     from pilotplant.systems.system import System
@@ -40,6 +40,8 @@ class CompleteParameters(StimulusParameters):
 
 class Behaviour:
     """The shop floor."""
+
+    SERVES: ClassVar[Serves] = "plant"
 
     def __init__(self, system: "System") -> None:
         self._system = system

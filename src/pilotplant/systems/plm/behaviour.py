@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,7 +22,7 @@ from pilotplant.systems.plm.operations import (
     revise_item,
 )
 from pilotplant.systems.plm.state import Plm
-from pilotplant.systems.stimuli import Act, StimulusParameters, stimulus
+from pilotplant.systems.stimuli import Act, Serves, StimulusParameters, stimulus
 
 if TYPE_CHECKING:
     from pilotplant.systems.system import System
@@ -58,6 +58,8 @@ class _Plan:
 
 class Behaviour:
     """The people who use the PLM."""
+
+    SERVES: ClassVar[Serves] = "estate"
 
     def __init__(self, system: "System") -> None:
         self._system = system
