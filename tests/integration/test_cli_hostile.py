@@ -109,14 +109,6 @@ def test_a_place_for_results_that_is_none(project: Project, out: str) -> None:
     assert "PP-FILE" in done.err and out in done.err
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to root")
-def test_a_folder_that_may_not_be_written(project: Project) -> None:
-    folder = project.root / "locked"
-    folder.mkdir(mode=0o500)
-    done = project.call("run", "short", "--out", "locked")
-    assert done.code == 2 and "PP-FILE" in done.err and "Permission denied" in done.err
-
-
 def test_a_run_directory_that_is_deleted_under_way(project: Project) -> None:
     process = project.start("run", "short", "--set", "stimuli.0.over=2s")
     assert process.stderr is not None
