@@ -1,4 +1,4 @@
-"""How fast the data generator is: items per second on one core, against msgspec building the same records from bytes."""
+"""How fast the data generator is: items per second on one core, against msgspec building the same records."""
 
 from collections.abc import Iterable
 from time import perf_counter
