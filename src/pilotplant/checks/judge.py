@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import import_module
-from pathlib import Path
 
 from pilotplant.checks import thresholds
 from pilotplant.checks.case import Case
@@ -20,6 +18,7 @@ from pilotplant.checks.result import BoardRow, Cell, Counts, FaultResult, Figure
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import FaultArmed
+from pilotplant.model.discovery import classes
 from pilotplant.model.threshold import read
 from pilotplant.model.verdict import Verdict
 
@@ -50,13 +49,7 @@ class Judgement:
 @cache
 def checks() -> dict[str, type[Check]]:
     """All checks by name, found by looking at the folder."""
-    found: dict[str, type[Check]] = {}
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        module = import_module(f"pilotplant.checks.{path.stem}") if path.stem != "__init__" else None
-        for value in vars(module).values() if module else ():
-            if isinstance(value, type) and issubclass(value, Check) and value is not Check:
-                found[value.NAME] = value
-    return found
+    return {check.NAME: check for check in classes("pilotplant.checks", Check)}  # type: ignore[type-abstract]
 
 
 def judge(

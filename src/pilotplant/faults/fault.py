@@ -3,12 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
-from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pilotplant.model.discovery import classes
 from pilotplant.model.script import Script
 
 
@@ -64,12 +63,4 @@ class Fault(BaseModel, ABC):
 @cache
 def fault_kinds() -> Mapping[str, type[Fault]]:
     """The kinds of faults, by the name that a scenario uses."""
-    found: dict[str, type[Fault]] = {}
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem in ("__init__", "fault", "plan"):
-            continue
-        module = import_module(f"pilotplant.faults.{path.stem}")
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Fault) and value is not Fault:
-                found[value.KIND] = value
-    return found
+    return {kind.KIND: kind for kind in classes("pilotplant.faults", Fault)}  # type: ignore[type-abstract]

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 
 from pilotplant.checks.result import Result
+from pilotplant.model.discovery import modules
 
 Reporter = Callable[[Result, Path], Path]
 """Writes a result into a directory and answers with the file it wrote."""
@@ -14,11 +14,4 @@ Reporter = Callable[[Result, Path], Path]
 @cache
 def reporters() -> dict[str, Reporter]:
     """The reporters by the name that `--report` takes. A module is a reporter if it has a `NAME`."""
-    found: dict[str, Reporter] = {}
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem in ("__init__", "catalog"):
-            continue
-        module = import_module(f"pilotplant.reporting.{path.stem}")
-        if hasattr(module, "NAME"):
-            found[module.NAME] = module.write
-    return found
+    return {module.NAME: module.write for module in modules("pilotplant.reporting") if hasattr(module, "NAME")}

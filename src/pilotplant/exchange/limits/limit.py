@@ -3,11 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
-from pathlib import Path
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
+
+from pilotplant.model.discovery import classes
 
 
 class LimitSpec(BaseModel, ABC):
@@ -42,12 +42,4 @@ class Limit(ABC):
 @cache
 def limit_kinds() -> Mapping[str, type[LimitSpec]]:
     """The kinds of limits, by the name that a profile uses."""
-    found: dict[str, type[LimitSpec]] = {}
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem in ("__init__", "limit"):
-            continue
-        module = import_module(f"pilotplant.exchange.limits.{path.stem}")
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, LimitSpec) and value is not LimitSpec:
-                found[value.KIND] = value
-    return found
+    return {kind.KIND: kind for kind in classes("pilotplant.exchange.limits", LimitSpec)}  # type: ignore[type-abstract]

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from importlib import import_module
-from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_type_hints
 
+from pilotplant.model.discovery import modules
 from pilotplant.model.operation import event_type
 from pilotplant.systems.estate import Estate
 
@@ -27,11 +26,10 @@ class Relation(NamedTuple):
 def relations() -> Mapping[str, Relation]:
     """All relations by name: the file `affected_items.py` offers `affected-items`."""
     found: dict[str, Relation] = {}
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem not in ("__init__", "relation"):
-            module = import_module(f"pilotplant.flows.relations.{path.stem}")
-            rows: Rows = getattr(module, path.stem)
+    for module in modules("pilotplant.flows.relations"):
+        name = module.__name__.rpartition(".")[2]
+        if rows := getattr(module, name, None):
             payload = get_type_hints(rows)["trigger"]
             triggers = frozenset(event_type(each).name for each in get_args(payload) or (payload,))
-            found[path.stem.replace("_", "-")] = Relation(triggers, module.FIELDS, rows)
+            found[name.replace("_", "-")] = Relation(triggers, module.FIELDS, rows)
     return found
