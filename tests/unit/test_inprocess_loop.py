@@ -43,8 +43,12 @@ def test_a_day_passes_at_once() -> None:
 def test_timers_fire_at_their_own_moment_in_order() -> None:
     async def work() -> list[tuple[str, float]]:
         loop, seen = asyncio.get_running_loop(), list[tuple[str, float]]()
+
+        def note(name: str) -> None:
+            seen.append((name, loop.time()))
+
         for name, delay_s in (("c", 0.3), ("a", 0.1), ("b", 0.2)):
-            loop.call_later(delay_s, lambda name=name: seen.append((name, loop.time())))
+            loop.call_later(delay_s, note, name)
         await asyncio.sleep(1)
         return seen
 
@@ -114,7 +118,10 @@ def test_spinning_without_waiting_is_an_error_and_not_a_hang(monkeypatch: pytest
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
-        (lambda loop: loop.create_connection(asyncio.Protocol, "10.0.0.1", 5432), r"opens a connection \(10.0.0.1:5432\)"),
+        (
+            lambda loop: loop.create_connection(asyncio.Protocol, "10.0.0.1", 5432),
+            r"opens a connection \(10.0.0.1:5432\)",
+        ),
         (lambda loop: loop.create_server(asyncio.Protocol, host="127.0.0.1", port=80), "listens on a socket"),
         (lambda loop: loop.getaddrinfo("db.example", 5432), "looks up a network address"),
         (lambda loop: loop.subprocess_exec(asyncio.SubprocessProtocol, "ls"), "starts a process"),

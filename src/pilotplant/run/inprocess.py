@@ -13,7 +13,7 @@ import respx
 from pilotplant.contracts.openapi import documents
 from pilotplant.drive.inprocess.host import InProcessHost
 from pilotplant.drive.inprocess.life import Factory, Middleware
-from pilotplant.drive.inprocess.loop import LIFE, VirtualLoop
+from pilotplant.drive.inprocess.loop import LIFE, OutsideWorld, VirtualLoop
 from pilotplant.drive.inprocess.outside import Outside as OutsideWatch
 from pilotplant.drive.inprocess.outside import kept_out
 from pilotplant.drive.inprocess.running import run_virtually
@@ -107,6 +107,7 @@ class InProcessStage:
             )
             self._middleware = host.middleware = middleware
             self._outside.on_connect = middleware.connected
+            self._loop.on_spin = self._spins
             await middleware.start()
             self._note_restart()
             self._loop.awaits = 0  # counted from here, so that no await of the start is meant
@@ -124,6 +125,14 @@ class InProcessStage:
         project = request.project
         root = project.root if project.writable else Path.cwd()
         return Factory(spec.factory, root / spec.directory)
+
+    def _spins(self, tasks: list[asyncio.Task[Any]]) -> None:
+        """It keeps the loop busy: no time passes any more, for nobody."""
+        if self._middleware is None or not tasks:
+            raise OutsideWorld("the harness spins: no time passes any more")
+        for task in tasks:
+            self._outside.note_task(task, "spins: it never waits, so no time passes")
+        self._middleware.give_up("the target spun without waiting, and was ended")
 
     def _arm(self) -> None:
         """Prepare the next crash."""
@@ -146,7 +155,9 @@ class InProcessStage:
     async def _begin_again(self, after_s: float) -> None:
         await asyncio.sleep(after_s)
         assert self._middleware is not None
+        counted = self._loop.awaits
         await self._middleware.start()
+        self._loop.awaits = counted
         self._note_restart()
         self._prepared.host.restarting = False
         self._arm()

@@ -75,7 +75,7 @@ def run_scenario(
 def run(request: RunRequest) -> Finished:
     """Run, judge, and write `run.json`. Reports are made from the result by whoever wants them."""
     crash = request.setup.scenario.crash
-    if crash is not None and crash.every is not None:
+    if crash is not None and crash.every is not None and request.mode == "inprocess":
         return at_every_await(request, crash, _run)
     return _run(request)
 

@@ -180,6 +180,11 @@ class Middleware:
         for answer in [answer for answer in self._answers if not answer.done()]:
             answer.set_exception(Dead())
 
+    def give_up(self, why: str) -> None:
+        """Kill it for good."""
+        self.crash()
+        self.ended = why
+
     def bury(self) -> None:
         """After the run, when nothing can come of it any more: let go of the dead, without a word of theirs."""
         before = logging.root.manager.disable

@@ -53,6 +53,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.on_advance: Callable[[float], None] = lambda _now: None
         self.outside: Callable[[str], None] = lambda _what: None
         """Told of everything that wanted the real world."""
+        self.on_spin: Callable[[list[asyncio.Task[Any]]], None] = _give_up
+        """Told which tasks keep the loop busy without ever waiting."""
         self._chance = chance
         self._now = 0.0
         self._spins = 0
@@ -87,7 +89,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         else:
             self._spins += 1
             if self._spins > SPINS_MAX:
-                raise OutsideWorld("the middleware spins: it does not wait, and so no time passes for it")
+                self._spins = 0
+                self.on_spin([handle._callback.__self__ for handle in self._ready if _steps_middleware(handle)])
         if self._ready:
             self._arrange()
         return []
@@ -149,6 +152,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 def _make_task(loop: Any, coro: Any, context: Context | None = None) -> NumberedTask:
     return NumberedTask(coro, loop=loop, context=context)
+
+
+def _give_up(_tasks: list[asyncio.Task[Any]]) -> NoReturn:
+    raise OutsideWorld("the loop spins: nobody waits, and so no time passes")
 
 
 def _steps_middleware(handle: Any) -> bool:

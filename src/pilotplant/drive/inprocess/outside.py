@@ -6,6 +6,7 @@ thread or a process is noted with file and line, and refused (a sleep just retur
 will be unknown.
 """
 
+import asyncio
 import os
 import random
 import socket
@@ -47,6 +48,17 @@ class Outside:
     def note(self, what: str) -> None:
         """Somebody wanted something: once for each place."""
         self.wanted.setdefault(f"{_place(sys._getframe(1))} {what}")
+
+    def note_task(self, task: asyncio.Task[Any], what: str) -> None:
+        """A task did something by not doing anything else: named by the line at which it stands."""
+        coroutine: Any = task.get_coro()
+        place = ""
+        while coroutine is not None and getattr(coroutine, "cr_frame", None) is not None:
+            frame = coroutine.cr_frame
+            if not place or not frame.f_code.co_filename.startswith(_LIBRARY):
+                place = f"{frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})"
+            coroutine = coroutine.cr_await
+        self.wanted.setdefault(f"{place or task.get_name()} {what}")
 
     def refuse(self, what: str) -> OutsideWorld:
         """Note it; the caller raises what is returned."""
