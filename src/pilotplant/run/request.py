@@ -1,4 +1,4 @@
-"""What is to be run, and how far a run is."""
+"""What is to be run, how far a run is, and what it leaves."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from starlette.types import ASGIApp
 
+from pilotplant.checks.result import Result
 from pilotplant.resources import Project
 from pilotplant.run.preparation import Prepared
 from pilotplant.scenario.loading import Setup
@@ -49,3 +50,14 @@ class RunRequest:
     port: int = 0
     """Where the simulators listen; 0 takes a free one."""
     on_progress: Callable[[Progress], None] = _silent
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run left behind."""
+
+    result: Result
+    directory: Path
+    crashed: tuple[str, ...] = ()
+    awaits: int = 0
+    """In-process: how often the middleware waited, and so could have been killed."""

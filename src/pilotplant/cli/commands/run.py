@@ -20,8 +20,7 @@ from pilotplant.model.verdict import Exit, worst
 if TYPE_CHECKING:
     from pilotplant.configuration import Settings
     from pilotplant.resources import Project
-    from pilotplant.run.request import RunRequest
-    from pilotplant.run.running import Finished
+    from pilotplant.run.request import Finished, RunRequest
     from pilotplant.scenario.loading import Setup
     from pilotplant.target.model import TargetSpec
 
