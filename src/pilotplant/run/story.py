@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from pilotplant.drive.inprocess.host import InProcessHost
-from pilotplant.drive.inprocess.transport import Transport, respond
+from pilotplant.drive.inprocess.transport import respond, transport
 from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import AnyRecord, Commit
 from pilotplant.model.errors import UsageError
@@ -65,9 +65,9 @@ class Story:
         await until_quiet(self._now.host, request.setup.scenario.quiescence, request.target.declares, lambda: "")
 
     @property
-    def transport(self) -> httpx.AsyncBaseTransport:
+    def transport(self) -> Any:
         """An httpx transport into the estate, for a client of yours."""
-        return Transport(self._host.network)
+        return transport(self._host.network)
 
     @property
     def respond(self) -> Any:
