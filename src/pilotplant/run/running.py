@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp
@@ -69,6 +69,9 @@ class RunRequest:
     overrides: Sequence[str] = ()
     port: int = 0
     """Where the simulators listen; 0 takes a free one."""
+    mode: Literal["live", "inprocess"] = "live"
+    replayed: str = ""
+    """What `pilotplant replay` was given, where this run replays something."""
     on_progress: Callable[[Progress], None] = _silent
 
 
@@ -306,9 +309,13 @@ def _without_secrets(target: TargetSpec) -> dict[str, Any]:
 
 def _repro(request: RunRequest) -> str:
     """The command that replays this run."""
+    if request.replayed:
+        return legible(shlex.join(["pilotplant", "replay", request.replayed]))
     scenario = request.scenario_named or request.setup.scenario.scenario
     target = request.target_named or request.target.target
     words = ["pilotplant", "run", scenario, "--target", target, "--seed", str(request.seed)]
+    if request.mode != "live":
+        words += ["--mode", request.mode]
     for override in request.overrides:
         words += ["--set", override]
     return legible(shlex.join(words))
