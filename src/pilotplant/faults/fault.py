@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pilotplant.model.discovery import classes
 from pilotplant.model.script import Script
 
-
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]*$")]
 """Names the chance of a stimulus or of a fault, independently of where it stands in its scenario."""
 
@@ -80,7 +79,7 @@ class Fault(BaseModel, ABC):
 
     @classmethod
     def _drawn(cls, chance: Random, scene: Scene, among: Sequence[str], **settings: Any) -> Self:
-        """One with these settings that strikes some of these operations now and then: a repetition has to get through."""
+        """One with these settings that strikes some of these operations now and then: a retry gets through."""
         often: tuple[dict[str, float], ...] = (
             {"probability": round(chance.uniform(0.05, 0.5), 2)},
             {"max_count": chance.randint(1, 3)},
