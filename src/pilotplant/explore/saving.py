@@ -2,6 +2,7 @@
 
 from hashlib import blake2b
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import yaml
@@ -11,6 +12,7 @@ from pilotplant.scenario.model import FoundSpec, ScenarioSpec
 
 _DURATIONS = {"at", "over", "for", "start", "quiet", "give_up"}
 _COMMENT = 110
+_COMMENT_LINES = 6
 
 
 def save(folder: Path, scenario: ScenarioSpec, found: FoundSpec, *, told: list[str]) -> Path:
@@ -28,7 +30,7 @@ def save(folder: Path, scenario: ScenarioSpec, found: FoundSpec, *, told: list[s
 def written(scenario: ScenarioSpec, told: list[str]) -> str:
     """A scenario as YAML: a line for every stimulus and fault, and nothing that goes without saying."""
     content = scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    lines = [f"# {_one_line(sentence)}" for sentence in told]
+    lines = [line for sentence in told for line in _comment(sentence)]
     for field, value in content.items():
         if field in ("stimuli", "faults"):
             lines += [f"{field}:", *(f"  - {_flow(_with_units(entry))}" for entry in value)]
@@ -37,10 +39,10 @@ def written(scenario: ScenarioSpec, told: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _one_line(sentence: str) -> str:
+def _comment(sentence: str) -> list[str]:
     """The sentence as a comment can hold it: what a target sent may stand in it."""
-    line = "".join(character if character.isprintable() else " " for character in legible(sentence))
-    return line if len(line) <= _COMMENT else line[: _COMMENT - 1] + "…"
+    text = "".join(character if character.isprintable() else " " for character in legible(sentence))
+    return [f"# {line}" for line in wrap(text, _COMMENT, max_lines=_COMMENT_LINES, placeholder=" …")]
 
 
 def _flow(value: Any) -> str:

@@ -38,7 +38,7 @@ class Outcome:
     kinds: tuple[Kind, ...] = ()
     """Of failures, the most critical first."""
     doubt: str = ""
-    """The first reason why nothing could be decided."""
+    """The main reason why nothing could be decided."""
     result: Result | None = None
     """Of a run that failed."""
 
@@ -83,5 +83,7 @@ def outcome_of(result: Result) -> Outcome:
     kinds = tuple(dict.fromkeys(kind_of(f) for f in result.findings if f.severity is Severity.FAIL))
     if kinds:
         return Outcome(Verdict.FAIL, kinds, result=result)
-    doubts = [doubt.sentence for doubt in result.doubts if doubt.check != EXPECTED_DOUBT]
-    return Outcome(Verdict.UNKNOWN, doubt=doubts[0]) if doubts else Outcome(Verdict.PASS)
+    doubts = [doubt for doubt in result.doubts if doubt.check != EXPECTED_DOUBT]
+    # That nothing happened, or that it never came to rest, is why checks are in doubt too.
+    doubts.sort(key=lambda doubt: doubt.check != "run")
+    return Outcome(Verdict.UNKNOWN, doubt=doubts[0].sentence) if doubts else Outcome(Verdict.PASS)

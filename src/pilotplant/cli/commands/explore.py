@@ -161,7 +161,7 @@ class _Work:
         elif self.settings.format == "text":
             from pilotplant.reporting import text
 
-            print(text.render(result, report="none is kept"))
+            print(text.render(result, report="replay it to get one"))
             print(f"    saved: {near(path)}\n    replay: {command}\n")
 
     def summary(self, campaign: "Campaign", explored: "Explored", code: Exit) -> dict[str, object]:

@@ -59,7 +59,7 @@ def replay(
     settings = settings_of(found, reports=report, out=out, port=port, format=format_)
     check_reports(settings.reports, tuple(reporters()))
     runs = settings.out or found.runs_dir()
-    chosen = _chosen(found, runs, what, target)
+    chosen = _chosen(found, settings_of(found).out or found.runs_dir(), what, target)
     request = RunRequest(
         found,
         chosen.setup,
