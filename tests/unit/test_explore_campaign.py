@@ -140,7 +140,7 @@ def test_what_is_undecided_is_counted_apart_with_its_reason() -> None:
         return outcome_of(result_with(doubts=(Doubt("run", "Nothing happened."),)))
 
     done = explored(campaign(runs=9), run)
-    assert done.verdicts == {Verdict.UNKNOWN: 9} and done.doubts == {"Nothing happened.": 9} and done.found == []
+    assert done.verdicts == {Verdict.UNKNOWN: 9} and done.doubts == {"run: Nothing happened.": 9} and done.found == []
 
 
 def test_progress_says_how_far_it_is_and_what_it_shrinks() -> None:
@@ -165,7 +165,7 @@ def test_only_violations_fail_a_random_run() -> None:
     assert outcome_of(warned) == Outcome(Verdict.PASS)
     assert outcome_of(result_with(doubts=(never_bit,))) == Outcome(Verdict.PASS)
     restless = outcome_of(result_with(doubts=(never_bit, Doubt("run", "No rest."))))
-    assert restless == Outcome(Verdict.UNKNOWN, doubt="No rest.")
+    assert restless == Outcome(Verdict.UNKNOWN, doubt="run: No rest.")
     failed = outcome_of(result_with(finding("once"), finding("once"), finding("once", "issues"), doubts=(never_bit,)))
     assert failed.verdict is Verdict.FAIL and [str(kind) for kind in failed.kinds] == [
         "once at receipt",

@@ -86,4 +86,4 @@ def outcome_of(result: Result) -> Outcome:
     doubts = [doubt for doubt in result.doubts if doubt.check != EXPECTED_DOUBT]
     # That nothing happened, or that it never came to rest, is why checks are in doubt too.
     doubts.sort(key=lambda doubt: doubt.check != "run")
-    return Outcome(Verdict.UNKNOWN, doubt=doubts[0].sentence) if doubts else Outcome(Verdict.PASS)
+    return Outcome(Verdict.UNKNOWN, doubt=f"{doubts[0].check}: {doubts[0].sentence}") if doubts else Outcome(Verdict.PASS)
