@@ -15,8 +15,9 @@ import pytest
 
 if TYPE_CHECKING:
     from pilotplant.ledger.reader import Ledger
-    from pilotplant.run.request import Finished, Mode, RunRequest
+    from pilotplant.run.request import Finished, RunRequest
     from pilotplant.run.story import Story
+    from pilotplant.scenario.model import Mode
 
 SUFFIX = ".scenario.yaml"
 _FLOWS = ("engineering-change", "production-confirmation")

@@ -29,6 +29,7 @@ ORDER = (
     "contracts",
     "checks",
     "run",
+    "explore",
     "load",
     "sweep",
     "reporting",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from starlette.types import ASGIApp
 
@@ -11,9 +11,8 @@ from pilotplant.checks.result import Result
 from pilotplant.resources import Project
 from pilotplant.run.preparation import Prepared
 from pilotplant.scenario.loading import Setup
+from pilotplant.scenario.model import Mode
 from pilotplant.target.model import TargetSpec
-
-Mode = Literal["live", "inprocess"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,8 @@ class RunRequest:
     overrides: Sequence[str] = ()
     port: int = 0
     """Where the simulators listen; 0 takes a free one."""
+    replayed: str = ""
+    """What `pilotplant replay` was given, where this run replays something."""
     on_progress: Callable[[Progress], None] = _silent
 
 

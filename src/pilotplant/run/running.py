@@ -18,10 +18,11 @@ from pilotplant.run.crashing import at_every_await
 from pilotplant.run.identity import RunInfo, git_revision, legible, new_directory, versions
 from pilotplant.run.live import LiveStage
 from pilotplant.run.preparation import Data, generate_data
-from pilotplant.run.request import Finished, Mode, Progress, RunRequest
+from pilotplant.run.request import Finished, Progress, RunRequest
 from pilotplant.run.stage import Stage
 from pilotplant.run.summary import limits_of_evidence, result_of
 from pilotplant.scenario.loading import load_scenario, load_target
+from pilotplant.scenario.model import Mode
 from pilotplant.target.model import TargetSpec
 
 
@@ -138,6 +139,8 @@ def _without_secrets(target: TargetSpec) -> dict[str, Any]:
 
 def _repro(request: RunRequest) -> str:
     """The command that replays this run."""
+    if request.replayed:
+        return legible(shlex.join(["pilotplant", "replay", request.replayed]))
     scenario = request.scenario_named or request.setup.scenario.scenario
     target = request.target_named or request.target.target
     words = ["pilotplant", "run", scenario, "--target", target, "--seed", str(request.seed)]
