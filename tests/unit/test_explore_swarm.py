@@ -76,3 +76,10 @@ def test_the_scene_is_what_the_flows_name_and_the_estate_has(repository: Path) -
     assert {"erp.stock.post", "erp.bom.release", "mes.routing.publish"} <= set(scene.operations)
     assert {"plm.change.released", "erp.version.activated", "mes.order.completed"} <= set(scene.events)
     assert "" not in scene.operations + scene.events and 4 < scene.length_s <= 5
+
+
+def test_some_runs_kill_the_middleware_where_that_is_asked_for() -> None:
+    crashing = [drawn(SCENARIO, 1, number, SCENE, crashes=True) for number in range(100)]
+    assert 10 < sum(run.scenario.crash is not None for run in crashing) < 45
+    assert crashing == [drawn(SCENARIO, 1, number, SCENE, crashes=True) for number in range(100)]
+    assert all(run.scenario.crash is None for run in RUNS)
