@@ -3,11 +3,11 @@
 Holding confirmations on purpose turns a middleware that does not wait for them from a possible miss into a sure hit.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pilotplant.faults.fault import Fault
+from pilotplant.faults.fault import Fault, Occasion
 from pilotplant.model.script import Hold, Respond, Script, before
 
 
@@ -15,8 +15,10 @@ class AnswerHeld(Fault):
     """`{fault: answer-held, match: {operation: erp.version.activated}, until_s: 6}`"""
 
     KIND: ClassVar[str] = "answer-held"
+    STRIKES: ClassVar[Literal["requests", "deliveries", "both"]] = "both"
 
     until_s: Annotated[float, Field(gt=0)]
+    """The moment at which all is let go, unless the faults are lifted before."""
 
-    def bend(self, script: Script) -> Script:
+    def bend(self, script: Script, occasion: Occasion) -> Script:
         return before(script, Respond, Hold(self.KIND, self.until_s))

@@ -1,23 +1,54 @@
-"""What every fault is: settings, when it strikes, and how it bends the script of an exchange."""
+"""What every fault is: settings, when it strikes, and how it bends the script of an exchange or of a delivery."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pilotplant.model.discovery import classes
 from pilotplant.model.script import Script
+from pilotplant.systems import catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What a fault may strike: an attempt at an operation, or at the delivery of an event. `u` is drawn for it."""
+
+    operation: str
+    system: str
+    keys: tuple[str, ...] = ()
+    now: float = 0.0
+    u: float = 0.5
+    delivery: bool = False
 
 
 class Match(BaseModel):
-    """What a fault may touch: an operation, a system; empty matches all."""
+    """What a fault may touch: an operation or event, a system, business keys; empty matches all."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     operation: str = ""
     system: str = ""
+    keys: dict[str, str] = {}
+    """Such as `{plant: DE01}`: keys of the operation or event, by name."""
+
+    def covers(self, occasion: Occasion) -> bool:
+        """Whether this is what the fault is for. A request for a token is meant only where it is named."""
+        if self.operation != occasion.operation and (self.operation or occasion.operation == catalog.TOKEN):
+            return False
+        if not self.within(occasion.system):
+            return False
+        if not self.keys:
+            return True
+        given = dict(zip(keys_of(occasion.operation), occasion.keys, strict=False))
+        return self.keys.items() <= given.items()
+
+    def within(self, system: str) -> bool:
+        """Whether a system is meant: `mes` means that of every plant."""
+        return self.system in ("", system, system.partition("@")[0])
 
 
 class Window(BaseModel):
@@ -41,23 +72,51 @@ class Window(BaseModel):
 
 
 class Fault(BaseModel, ABC):
-    """Base of the faults. Subclasses stand one per file, set `KIND` and bend scripts."""
+    """Base of the faults. Subclasses stand one per file, set `KIND` and bend scripts; the first line of their docstring
+    is an example."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     KIND: ClassVar[str]
+    STRIKES: ClassVar[Literal["requests", "deliveries", "both"]] = "requests"
 
     fault: str
     match: Match = Match()
+    """What it may touch."""
     probability: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """How often it strikes of the times when it could."""
     nth: Annotated[int, Field(ge=1)] | None = None
     """Strike only the nth matching exchange."""
     max_count: Annotated[int, Field(ge=1)] | None = None
+    """Strike so often at most."""
     window: Window = Window()
+    """From when to when it is armed."""
 
     @abstractmethod
-    def bend(self, script: Script) -> Script:
+    def bend(self, script: Script, occasion: Occasion) -> Script:
         """The script as it is when this fault strikes. Steps that it adds carry `fault=self.KIND`."""
+
+    def concerns(self, occasion: Occasion) -> bool:
+        """Whether it may strike here and now. Asked once for every occasion, so that patterns may count."""
+        return self.strikes(delivery=occasion.delivery) and self.match.covers(occasion) and self._armed(occasion)
+
+    def _armed(self, occasion: Occasion) -> bool:
+        return self.window.open(occasion.now)
+
+    @classmethod
+    def strikes(cls, *, delivery: bool) -> bool:
+        """Whether it is for deliveries, or for requests."""
+        return cls.STRIKES in ("both", "deliveries" if delivery else "requests")
+
+    def objection(self) -> str:
+        """Why it could never strike what it is matched to, in words; empty if it could."""
+        return ""
+
+
+def keys_of(name: str) -> tuple[str, ...]:
+    """The names of the business keys of an operation or event."""
+    declared = catalog.operations().get(name) or catalog.events().get(name)
+    return declared.keys if declared is not None else ()
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from pilotplant.faults.fault import Fault
+from pilotplant.faults.fault import Fault, Occasion
 from pilotplant.model.script import Drop, Script, carries_out
 
 
@@ -11,5 +11,5 @@ class RequestDropped(Fault):
 
     KIND: ClassVar[str] = "request-dropped"
 
-    def bend(self, script: Script) -> Script:
+    def bend(self, script: Script, occasion: Occasion) -> Script:
         return (Drop(self.KIND),) if carries_out(script) else script

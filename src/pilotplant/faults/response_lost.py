@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from pilotplant.faults.fault import Fault
+from pilotplant.faults.fault import Fault, Occasion
 from pilotplant.model.script import Reset, Respond, Script, carries_out, replaced
 
 
@@ -14,6 +14,7 @@ class ResponseLost(Fault):
     KIND: ClassVar[str] = "response-lost"
 
     at_byte: Annotated[int, Field(ge=0)] = 0
+    """How many bytes of the answer, head and body, still come through."""
 
-    def bend(self, script: Script) -> Script:
+    def bend(self, script: Script, occasion: Occasion) -> Script:
         return replaced(script, Respond, Reset(self.KIND, self.at_byte)) if carries_out(script) else script

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from pilotplant.faults.fault import Fault
+from pilotplant.faults.fault import Fault, Occasion
 from pilotplant.model.script import Respond, Script, Trickle, carries_out, replaced
 
 
@@ -14,8 +14,10 @@ class SlowBody(Fault):
     KIND: ClassVar[str] = "slow-body"
 
     bytes_each: Annotated[int, Field(ge=1)] = 16
+    """How many bytes a piece has."""
     pause_s: Annotated[float, Field(gt=0, le=60)] = 0.05
+    """The pause between two pieces."""
 
-    def bend(self, script: Script) -> Script:
+    def bend(self, script: Script, occasion: Occasion) -> Script:
         trickle = Trickle(self.KIND, self.bytes_each, self.pause_s)
         return replaced(script, Respond, trickle) if carries_out(script) else script

@@ -66,10 +66,13 @@ class Application:
             scope["method"], local, scope["query_string"], headers, body, line.connection, self._incarnation()
         )
         self._world.advance()
-        if local in _SPECIAL:
+        if local == TOKEN_PATH and request.method == "POST" and len(body) <= boundary.profile.body_max_bytes:
+            exchange: Exchange = boundary.open_token(_credentials(request), request)
+        elif local in _SPECIAL:
             await _send(send, line, self._special(boundary, local, request))
             return
-        exchange = boundary.open(request)
+        else:
+            exchange = boundary.open(request)
         try:
             ending = await self._perform(exchange, line, send)
         except BaseException:
@@ -83,8 +86,6 @@ class Application:
             return boundary.dialect.refusal(MethodNotAllowed(allowed=(method,)))
         if len(request.body) > boundary.profile.body_max_bytes:
             return boundary.dialect.refusal(BodyTooLarge())
-        if path == TOKEN_PATH:
-            return boundary.issue_token(_credentials(request), request)
         document = self.documents.get(boundary.system.kind.name)
         if document is None:
             return boundary.dialect.refusal(NoSuchOperation(detail=path))

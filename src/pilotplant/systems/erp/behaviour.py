@@ -81,8 +81,9 @@ class Behaviour:
             "change": job.change,
             "job": job.job,
         }
-        if routing is None or idle:
-            job.status, job.reason = "failed", f"work centre {idle[0]} is inactive" if idle else "the routing is gone"
+        reason = "the routing is gone" if routing is None else f"work centre {idle[0]} is inactive" if idle else job.doomed
+        if reason:
+            job.status, job.reason = "failed", reason
             self._system.publish(VersionRejected(**identity, reason=job.reason))
             return
         job.status = "done"
