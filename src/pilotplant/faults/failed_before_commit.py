@@ -33,17 +33,17 @@ class FailedBeforeCommit(Fault):
 
     def bend(self, script: Script, occasion: Occasion) -> Script:
         problem = RequestLimitExceeded() if self.vendor_limit else BEFORE[self.status]
-        refuse = Refuse(self.KIND, problem, lasting=self._lasting, retry_after_s=self.retry_after_s or 0.0)
+        refuse = Refuse(self.KIND, problem, lasting=self.refuses_for_good, retry_after_s=self.retry_after_s or 0.0)
         return before(script, Commit, refuse)
 
     @property
-    def _lasting(self) -> bool:
+    def refuses_for_good(self) -> bool:
         return self.status in LASTING and not self.vendor_limit
 
     def objection(self) -> str:
         """A refusal for good has to have an effect that is refused: only then does the flow say what must follow."""
         operation = catalog.operations().get(self.match.operation)
-        if not self._lasting or (operation is not None and not operation.query):
+        if not self.refuses_for_good or (operation is not None and not operation.query):
             return ""
         named = f"`{self.match.operation}` changes nothing" if self.match.operation else "nothing is named"
         return f"{self.status} refuses for good, so the operation that it refuses has to be named, and {named}"

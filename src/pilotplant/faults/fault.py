@@ -80,6 +80,9 @@ class Fault(BaseModel, ABC):
     KIND: ClassVar[str]
     STRIKES: ClassVar[Literal["requests", "deliveries", "both"]] = "requests"
 
+    TOKENS: ClassVar[bool] = False
+    """Whether it is about tokens, which not every system issues."""
+
     fault: str
     match: Match = Match()
     """What it may touch."""
@@ -107,6 +110,11 @@ class Fault(BaseModel, ABC):
     def strikes(cls, *, delivery: bool) -> bool:
         """Whether it is for deliveries, or for requests."""
         return cls.STRIKES in ("both", "deliveries" if delivery else "requests")
+
+    @property
+    def refuses_for_good(self) -> bool:
+        """Whether what it refuses stays refused, so that a flow has to say what must follow."""
+        return False
 
     def objection(self) -> str:
         """Why it could never strike what it is matched to, in words; empty if it could."""

@@ -35,10 +35,6 @@ class FaultPlan:
         """The labels of the faults that can still strike."""
         return [label for number, label in enumerate(self._labels) if not self.healed and number not in self._lifted]
 
-    def label(self, number: int) -> str:
-        """The name of a fault of the scenario in ledger and reports: `response-lost` or `response-lost#2`."""
-        return self._labels[number]
-
     def arm(self, fault: Fault) -> str:
         """Put a fault in place and return its label. It becomes the plan's own, since some faults count."""
         earlier = sum(other.KIND == fault.KIND for other in self.faults)

@@ -13,6 +13,7 @@ class TokenExpiresEarly(Fault):
     """`{fault: token-expires-early, match: {system: erp}, after_s: 1}`"""
 
     KIND: ClassVar[str] = "token-expires-early"
+    TOKENS: ClassVar[bool] = True
 
     after_s: Annotated[float, Field(gt=0, le=86_400)]
     """How long a token really lives."""

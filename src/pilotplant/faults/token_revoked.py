@@ -11,6 +11,7 @@ class TokenRevoked(Fault):
     """`{fault: token-revoked, match: {system: erp}, nth: 20}`"""
 
     KIND: ClassVar[str] = "token-revoked"
+    TOKENS: ClassVar[bool] = True
 
     def bend(self, script: Script, occasion: Occasion) -> Script:
         return before(script, Commit, Refuse(self.KIND, Unauthorized(detail="the token was revoked"), revoke=True))

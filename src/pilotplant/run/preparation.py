@@ -49,6 +49,7 @@ class Prepared:
     events_secret: str
     credentials: Mapping[str, Credentials]
     profiles: Mapping[str, str]
+    setup: EstateSetup
 
     def addresses(self) -> list[Address]:
         """Where the systems are; asked after the host was entered."""
@@ -114,7 +115,7 @@ def prepare(
         documents=documents,
     )
     profiles = {kind: profile.profile for kind, profile in setup.profiles.items()}
-    prepared = Prepared(host, estate, world, ledger, events_secret, credentials, profiles)
+    prepared = Prepared(host, estate, world, ledger, events_secret, credentials, profiles, setup)
     app.inner = elsewhere(prepared)
     return prepared
 

@@ -17,9 +17,10 @@ from pilotplant.drive.live.wire import Server
 from pilotplant.exchange.authentication import Credentials
 from pilotplant.exchange.exchange import Boundary
 from pilotplant.exchange.profile import ProfileSpec
+from pilotplant.faults.fault import Fault
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.pacer import Pacer
-from pilotplant.ledger.records import FaultArmed, Heal
+from pilotplant.ledger.records import FaultArmed, FaultLifted, Heal
 from pilotplant.model.errors import LedgerError, UsageError
 from pilotplant.systems.estate import Estate
 from pilotplant.systems.system import Published, System
@@ -85,8 +86,8 @@ class Host:
             where = f"{self.address}:{self._server.port}"
             raise UsageError(f"cannot listen on {where}: {error.strerror}", help="Choose another --port.") from None
         self._pacer = Pacer(self.world, self._fail)
-        for number in range(len(self.faults.faults)):
-            self.ledger.write(FaultArmed, self.world.env.now, self.faults.label(number))
+        for label in self.faults.armed:
+            self.ledger.write(FaultArmed, self.world.env.now, label)
         for system in self.estate:
             system.listeners.append(self._route)
         self._pacer.arm()
@@ -154,6 +155,21 @@ class Host:
         self.world.advance()
         self.ledger.write(Heal, self.world.env.now)
         self.healed.set()
+
+    def arm(self, fault: Fault) -> str:
+        """Put one more fault in place, now; returns its label."""
+        self.world.advance()
+        label = self.faults.arm(fault)
+        self.ledger.write(FaultArmed, self.world.env.now, label)
+        return label
+
+    def lift(self, label: str) -> bool:
+        """Lift one fault while the others stay; whether it was armed."""
+        self.world.advance()
+        armed = self.faults.lift(label)
+        if armed:
+            self.ledger.write(FaultLifted, self.world.env.now, label)
+        return armed
 
     @property
     def open_exchanges(self) -> int:
