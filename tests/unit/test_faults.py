@@ -127,7 +127,11 @@ ON_SOME: list[tuple[Fault, str, Script]] = [
     (fault("limit-tightened", requests=1), POST, (TIGHT, Commit(), Respond())),
     (fault("token-expires-early", after_s=2), TOKEN, (Expire("token-expires-early", 2.0), Commit(), Respond())),
     (fault("token-expires-early", after_s=2), POST, NORMAL),
-    (fault("unknown-value"), "plm.change.released", (Alter("unknown-value", Valued("priority", "expedite")), Respond())),
+    (
+        fault("unknown-value"),
+        "plm.change.released",
+        (Alter("unknown-value", Valued("priority", "expedite")), Respond()),
+    ),
     (fault("unknown-value"), "mes.order.completed", DELIVERY),
 ]
 

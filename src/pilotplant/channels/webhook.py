@@ -107,7 +107,7 @@ class Webhook:
 
     async def _attempt(self, journey: Journey, script: Script) -> bool:
         """Whether the event was delivered, and that is known."""
-        delayed_by = ""
+        delayed_by, delivered = "", False
         for step in script:
             match step:
                 case Delay() | Hold():
@@ -119,12 +119,10 @@ class Webhook:
                 case Disregard():
                     if 200 <= await self._send(journey.letter(step.fault)) < 300:
                         self._note_bite(step.fault, journey.event)
-                    return False
                 case _:
-                    if 200 <= await self._send(journey.letter(delayed_by)) < 300:
-                        self.pending -= 1
-                        return True
-        return False
+                    delivered = 200 <= await self._send(journey.letter(delayed_by)) < 300
+        self.pending -= delivered
+        return delivered
 
     async def _wait(self, journey: Journey, step: Delay | Hold) -> str:
         if step.fault:

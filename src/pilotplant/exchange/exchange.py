@@ -7,6 +7,7 @@ driver.
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -39,6 +40,8 @@ from pilotplant.systems.system import System
 _REVEALING = frozenset((409, 412))
 """Refusals that tell the caller something about the state, we cannot say what: they reveal everything."""
 
+_MAY_ASK_TO_WAIT = frozenset((400, 429, 503))
+
 _FAILURES_MAX = 10_000
 """How many failures are remembered, to see how long the target pauses before it tries again."""
 
@@ -68,6 +71,8 @@ class Boundary:
         self.env = system.world.env
         self.open_exchanges = 0
         self.longest_retry_gap_s = 0.0
+        self.told_to_wait_until_s = 0.0
+        """The latest moment until which an answer asked its caller to wait."""
         self.past: dict[tuple[str, bytes], deque[tuple[float, WireResponse]]] = {}
         """What queries were answered of late, for faults that answer with what is old."""
         self._failed: dict[tuple[str, str, bytes, int], float] = {}
@@ -131,6 +136,15 @@ class Boundary:
         seq = ledger.write(Request, now, number, operation, (), "", 0, request.connection, "", request.incarnation, 0)
         self.open_exchanges += 1
         return TokenExchange(self, seq, form, request)
+
+    def note_wait(self, response: WireResponse) -> None:
+        """An answer may ask its caller to come again later; a date counts from the moment that the caller sees it."""
+        told = dict(response.headers).get(b"retry-after", b"").decode("latin-1")
+        if not told:
+            return
+        now = self.env.now
+        wait_s = float(told) if told.isdigit() else parsedate_to_datetime(told).timestamp() - self.system.world.unix()
+        self.told_to_wait_until_s = max(self.told_to_wait_until_s, now + wait_s)
 
     def note_failure(self, request: WireRequest, fingerprint: int, now: float) -> None:
         """Something failed in a way that lets a caller try the very same again."""
@@ -412,6 +426,8 @@ class Exchange:
         boundary = self.boundary
         for fault in self._amended:
             self.bitten(fault)
+        if self.response.status in _MAY_ASK_TO_WAIT:
+            boundary.note_wait(self.response)
         boundary.ledger.write(
             ResponseFirst,
             boundary.env.now,
@@ -446,7 +462,6 @@ class Exchange:
         boundary.open_exchanges -= 1
         if ending is not Ending.SENT or self.response.status == RateLimited.status or self.response.status >= 500:
             boundary.note_failure(self._request, self._fingerprint, now)
-
 
     def _kept_body(self, ending: Ending) -> int:
         return self.boundary.ledger.body(self.response.body) if ending is not Ending.DROPPED else 0

@@ -73,7 +73,11 @@ def _takes(annotation: Any) -> str:
         return _WORDS[annotation]
     if arguments and get_origin(annotation) is list:
         return "list"
-    return _takes(get_args(arguments[0])[0] if hasattr(arguments[0], "__metadata__") else arguments[0]) if arguments else "mapping"
+    return (
+        _takes(get_args(arguments[0])[0] if hasattr(arguments[0], "__metadata__") else arguments[0])
+        if arguments
+        else "mapping"
+    )
 
 
 _WORDS: dict[Any, str] = {float: "number", int: "whole number", str: "text", bool: "true | false"}

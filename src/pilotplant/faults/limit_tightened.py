@@ -9,6 +9,8 @@ from pilotplant.faults.fault import Fault, Occasion
 from pilotplant.model.problem import RateLimited, RequestLimitExceeded
 from pilotplant.model.script import Commit, Refuse, Script, before
 
+_GROWTH_MAX = 5
+
 
 class LimitTightened(Fault):
     """`{fault: limit-tightened, match: {system: erp}, requests: 10, per_s: 1, retry_after: date}`"""
@@ -20,7 +22,7 @@ class LimitTightened(Fault):
     per_s: Annotated[float, Field(gt=0, le=600)] = 1.0
     """The stretch."""
     retry_after: Literal["seconds", "date", "absent", "growing"] = "seconds"
-    """How `Retry-After` says when to come again; growing: longer for every request that comes too early."""
+    """How `Retry-After` says when to come again; growing: longer with every request that comes too early, up to five times."""
     status: Literal[400, 429] = 429
     """400 with a code in the body instead of 429, as some vendors do."""
     _taken: dict[str, deque[float]] = PrivateAttr(default_factory=dict)
@@ -45,7 +47,7 @@ class LimitTightened(Fault):
             taken = self._taken.get(occasion.system)
             wait_s = taken[0] + self.per_s - occasion.now if taken else self.per_s
         if self.retry_after == "growing":
-            wait_s *= self._refused.get(occasion.system, 1)
+            wait_s *= min(self._refused.get(occasion.system, 1), _GROWTH_MAX)
         problem = RateLimited(limit=self.KIND) if self.status == RateLimited.status else RequestLimitExceeded()
         refuse = Refuse(self.KIND, problem, retry_after_s=wait_s, as_date=self.retry_after == "date")
         return before(script, Commit, refuse)

@@ -22,7 +22,9 @@ class TokenExpiresEarly(Fault):
         return occasion.operation == catalog.TOKEN and self.match.within(occasion.system) and self._armed(occasion)
 
     def bend(self, script: Script, occasion: Occasion) -> Script:
-        return before(script, Commit, Expire(self.KIND, self.after_s)) if occasion.operation == catalog.TOKEN else script
+        return (
+            before(script, Commit, Expire(self.KIND, self.after_s)) if occasion.operation == catalog.TOKEN else script
+        )
 
     def objection(self) -> str:
         if self.match.operation in ("", catalog.TOKEN):

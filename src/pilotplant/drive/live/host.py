@@ -186,6 +186,14 @@ class Host:
         """The longest pause that the target made before it tried something again that had failed."""
         return max(boundary.longest_retry_gap_s for boundary in self.boundaries.values())
 
+    @property
+    def told_to_wait_s(self) -> float:
+        """How long the target still has to wait, as some answer asked it to."""
+        until_s = max(boundary.told_to_wait_until_s for boundary in self.boundaries.values())
+        if until_s > self.world.env.now:
+            self.world.advance()
+        return max(0.0, until_s - self.world.env.now)
+
     def _route(self, published: Published) -> None:
         webhooks = [webhook for webhook in self.webhooks if webhook.accepts(published.type.name)]
         if webhooks:
