@@ -1,4 +1,4 @@
-"""What a caller meets at a system's door when a fault strikes, without a socket; what is recorded, and what was done."""
+"""What a caller meets at a system's door when a fault strikes, without a socket; what is recorded, what was done."""
 
 import json
 from email.utils import parsedate_to_datetime
@@ -14,7 +14,7 @@ from pilotplant.ledger.records import Commit, Emit, Ending, FaultBitten, Reject,
 from pilotplant.model.problem import PROBLEMS
 from pilotplant.model.script import Commit as CommitStep
 from pilotplant.systems.erp.operations import post_stock, release_bom, upsert_item, upsert_routing
-from tests.estates import EPOCH, Bench, bench, dataset, made_item
+from tests.estates import EPOCH, Bench, bench, dataset, made_item, posting
 from tests.unit.test_exchange import documents, problem, request
 from tests.unit.test_faults import fault
 

@@ -201,8 +201,8 @@ class Exchange:
         "_amended",
         "_doom",
         "_earlier",
-        "_first",
         "_fingerprint",
+        "_first",
         "_holds_key",
         "_idempotency_key",
         "_request",
@@ -274,7 +274,7 @@ class Exchange:
         """Carry the operation out and prepare the answer. This is the synchronous step that changes state."""
         boundary = self.boundary
         try:
-            if not any([self._forestall(step) for step in self._first]):
+            if not any(self._forestall(step) for step in self._first):
                 self._carry_out()
             for step in self._then:
                 self._amend(step)

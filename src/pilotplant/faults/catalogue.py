@@ -66,18 +66,14 @@ def _field(name: str, info: FieldInfo) -> FieldEntry:
 
 
 def _takes(annotation: Any) -> str:
+    """What a field takes, in words; of what may also be left out, the rest."""
     arguments = [argument for argument in get_args(annotation) if argument is not type(None)]
-    if get_origin(annotation) is Literal:
+    origin = get_origin(annotation)
+    if origin is Literal:
         return " | ".join(map(str, arguments))
-    if annotation in _WORDS:
-        return _WORDS[annotation]
-    if arguments and get_origin(annotation) is list:
-        return "list"
-    return (
-        _takes(get_args(arguments[0])[0] if hasattr(arguments[0], "__metadata__") else arguments[0])
-        if arguments
-        else "mapping"
-    )
+    if annotation in _WORDS or origin is list:
+        return _WORDS.get(annotation, "list")
+    return _takes(arguments[0]) if arguments and origin is not dict else "mapping"
 
 
 _WORDS: dict[Any, str] = {float: "number", int: "whole number", str: "text", bool: "true | false"}

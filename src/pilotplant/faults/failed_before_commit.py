@@ -12,7 +12,7 @@ from pilotplant.systems import catalog
 
 
 class FailedBeforeCommit(Fault):
-    """`{fault: failed-before-commit, match: {operation: erp.bom.release}, status: 503, retry_after_s: 2, max_count: 3}`"""
+    """`{fault: failed-before-commit, match: {operation: erp.bom.release}, status: 503, retry_after_s: 2, nth: 3}`"""
 
     KIND: ClassVar[str] = "failed-before-commit"
 

@@ -22,7 +22,7 @@ class LimitTightened(Fault):
     per_s: Annotated[float, Field(gt=0, le=600)] = 1.0
     """The stretch."""
     retry_after: Literal["seconds", "date", "absent", "growing"] = "seconds"
-    """How `Retry-After` says when to come again; growing: longer with every request that comes too early, up to five times."""
+    """How `Retry-After` says when to come again; growing: longer with every request that comes too early."""
     status: Literal[400, 429] = 429
     """400 with a code in the body instead of 429, as some vendors do."""
     _taken: dict[str, deque[float]] = PrivateAttr(default_factory=dict)

@@ -167,7 +167,7 @@ class BadRequest(Rejection, frozen=True, kw_only=True, gc=False):
 
 @problem("request-limit-exceeded", 400, "The request limit of this account is exceeded")
 class RequestLimitExceeded(Rejection, frozen=True, kw_only=True, gc=False):
-    """Some vendors say "too many requests" with a 400 and a code of their own; nothing was done, and later it will be."""
+    """Some vendors say "too many requests" with a 400 and a code of their own; nothing was done."""
 
 
 @problem("not-found", 404, "Not found")

@@ -78,6 +78,9 @@ class Inner(Step):
     """Base of the steps that an exchange performs around its commit; no driver sees them."""
 
 
+_UNAVAILABLE = Unavailable()
+
+
 @dataclass(frozen=True, slots=True)
 class Refuse(Inner):
     """Before `Commit`: refuse instead of carrying out. After it: carried out, but the answer says this.
@@ -85,7 +88,7 @@ class Refuse(Inner):
     `lasting` tells the judge that the refusal is for good. `revoke` makes the caller's token worthless.
     """
 
-    problem: Rejection = Unavailable()
+    problem: Rejection = _UNAVAILABLE
     lasting: bool = False
     retry_after_s: float = 0.0
     as_date: bool = False

@@ -96,7 +96,7 @@ def _faults(project: "Project") -> dict[str, str]:
     from pilotplant.faults.catalogue import entries
 
     return {
-        entry.kind: f"{_first(entry.about)} [{', '.join(field.name for field in entry.own) or 'no settings of its own'}]"
+        entry.kind: f"{_first(entry.about)} [{', '.join(field.name for field in entry.own) or 'nothing to set'}]"
         for entry in entries()
     }
 

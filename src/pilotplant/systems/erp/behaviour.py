@@ -81,9 +81,9 @@ class Behaviour:
             "change": job.change,
             "job": job.job,
         }
-        reason = (
-            "the routing is gone" if routing is None else f"work centre {idle[0]} is inactive" if idle else job.doomed
-        )
+        reason = f"work centre {idle[0]} is inactive" if idle else job.doomed
+        if routing is None:
+            reason = "the routing is gone"
         if reason:
             job.status, job.reason = "failed", reason
             self._system.publish(VersionRejected(**identity, reason=job.reason))

@@ -51,7 +51,7 @@ class ProductionVersion(msgspec.Struct, frozen=True, gc=False):
 
 
 class ActivationJob(msgspec.Struct):
-    """An activation that was accepted; it ends `done` or `failed`. `doomed` says why it will fail whatever is the case."""
+    """An activation that was accepted; it ends `done` or `failed`. `doomed`: why it will fail in any case."""
 
     job: str
     plant: str
