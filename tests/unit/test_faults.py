@@ -132,6 +132,12 @@ ON_SOME: list[tuple[Fault, str, Script]] = [
         "plm.change.released",
         (Alter("unknown-value", Valued("priority", "expedite")), Respond()),
     ),
+    (fault("poison", how="impossible"), "erp.stock.posted", DELIVERY),
+    (
+        fault("poison", how="impossible"),
+        "mes.order.completed",
+        (Respond(), Copy("poison", Spoilt("impossible"), attempts=4)),
+    ),
     (fault("unknown-value"), "mes.order.completed", DELIVERY),
 ]
 
@@ -160,6 +166,21 @@ def test_what_some_do_only_to_some_operations(given: Fault, operation: str, expe
 
 def test_the_folder_holds_exactly_what_is_tested_above() -> None:
     assert set(fault_kinds()) == {given.KIND for given, *_ in (*BENT, *ON_SOME)}
+
+
+def test_poison_about_items_that_do_not_exist() -> None:
+    data = {
+        "plant": "DE01",
+        "confirmation": "CNF-0000009",
+        "item": "ITM-1",
+        "consumption": [{"item": "ITM-2", "lot": "L"}],
+    }
+    envelope = {"id": "mes@DE01-00000007", "type": "mes.order.completed", "subject": "DE01/CNF-0000009", "data": data}
+    spoilt = Spoilt("impossible").apply(envelope)
+    assert not isinstance(spoilt, bytes)
+    assert spoilt["id"] == "mes@DE01-06000007" and spoilt["subject"] == "DE01/CNF-6000009"
+    assert spoilt["data"]["item"] == spoilt["data"]["consumption"][0]["item"] == "ITM-NOWHERE"
+    assert data["item"] == "ITM-1", "the event itself stays as it is"
 
 
 def test_a_driver_sees_no_inner_step() -> None:

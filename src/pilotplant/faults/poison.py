@@ -4,6 +4,7 @@ It is signed as it should be, so it has to be dealt with: set aside, told to som
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from pydantic import Field
 from pilotplant.faults.envelopes import another
 from pilotplant.faults.fault import Fault, Occasion, keys_of
 from pilotplant.model.script import Change, Copy, Envelope, Respond, Script, after
+from pilotplant.systems import catalog
 
 How = Literal["unreadable", "incomplete", "impossible"]
 _POISON = 6_000_000
@@ -47,7 +49,21 @@ class Poison(Fault):
     """How often it is sent at most until it is acknowledged."""
 
     def bend(self, script: Script, occasion: Occasion) -> Script:
+        if self.how == "impossible" and not _names_items(occasion.operation):
+            return script
         return after(script, Respond, Copy(self.KIND, Spoilt(self.how), attempts=self.attempts))
+
+    def objection(self) -> str:
+        operation = self.match.operation
+        if self.how != "impossible" or not operation or _names_items(operation):
+            return ""
+        return f"`{operation}` names no item, so it cannot be about one that does not exist"
+
+
+@cache
+def _names_items(name: str) -> bool:
+    event = catalog.events().get(name)
+    return event is not None and b'"item":' in msgspec.json.encode(msgspec.json.schema(event.payload))
 
 
 def _about_nothing(data: Any) -> Any:

@@ -26,7 +26,7 @@ def impossible(
         for flaw in _unfit(fault, estate, profiles):
             yield Flaw((*place, *flaw.path), flaw.message, flaw.given, flaw.candidates, code="PP-VALUE")
         judged = [name for flow in flows for name in _may_be_refused(flow)]
-        if fault.refuses_for_good and fault.match.operation not in judged:
+        if fault.refuses_for_good and not fault.objection() and fault.match.operation not in judged:
             message = f"no flow says what must follow when `{fault.match.operation}` is refused for good (`on_reject`)"
             yield Flaw((*place, "match", "operation"), message, candidates=tuple(judged), code="PP-VALUE")
 
