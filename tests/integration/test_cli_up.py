@@ -173,14 +173,14 @@ def test_faults_are_armed_and_lifted_while_it_is_up(project: Project) -> None:
             "armed": ["request-dropped", "outage"], "bitten": {"request-dropped": 0, "outage": 0}
         }  # fmt: skip
         desk = told["systems"]["desk"]
-        asked = {"url": f"{desk['url']}/exceptions", "headers": {"x-api-key": desk["api_key"]}}
+        asked, key = f"{desk['url']}/exceptions", {"x-api-key": desk["api_key"]}
         with pytest.raises(httpx.RemoteProtocolError):
-            http.get(**asked)
+            http.get(asked, headers=key)
         assert http.delete(faults + "/request-dropped").json() == {"lifted": ["request-dropped"]}
-        assert http.get(**asked).status_code == 503
+        assert http.get(asked, headers=key).status_code == 503
         assert http.delete(faults + "/request-dropped").status_code == 404
         assert http.delete(faults).json() == {"lifted": ["outage"]}
-        assert http.get(**asked).status_code == 200
+        assert http.get(asked, headers=key).status_code == 200
         for wrong, message in (
             ({"fault": "outtage"}, "did you mean `outage`?"),
             ({"fault": "outage", "match": {"system": "wms"}}, "the estate has no system `wms`"),

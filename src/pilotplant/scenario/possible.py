@@ -95,8 +95,8 @@ def _keyless(fault: Fault, estate: EstateSpec) -> Iterator[Flaw]:
 
 
 def _all_keys() -> tuple[str, ...]:
-    declared = (*catalog.operations().values(), *catalog.events().values())
-    return tuple(sorted({key for each in declared for key in each.keys}))
+    names = (*catalog.operations(), *catalog.events())
+    return tuple(sorted({key for name in names for key in keys_of(name)}))
 
 
 def _systems(estate: EstateSpec) -> tuple[str, ...]:
