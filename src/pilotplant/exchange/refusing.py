@@ -1,6 +1,7 @@
 """How a refusal that a fault wants is answered: the dialect's problem document, and when to come again."""
 
 from email.utils import formatdate
+from math import ceil
 
 from pilotplant.exchange.wire import Dialect, WireResponse
 from pilotplant.model.script import Refuse
@@ -11,7 +12,7 @@ def refusal(step: Refuse, dialect: Dialect, unix: float) -> WireResponse:
     response = dialect.refusal(step.problem)
     if not step.retry_after_s:
         return response
-    seconds = max(1, int(-(-step.retry_after_s // 1)))
-    # A date has whole seconds: rounded up, so that whoever comes then does not come too early.
-    value = formatdate(int(unix) + 1 + seconds, usegmt=True) if step.as_date else str(seconds)
+    # Both have whole seconds: rounded up, so that whoever comes then does not come too early.
+    moment, seconds = ceil(unix + step.retry_after_s), max(1, ceil(step.retry_after_s))
+    value = formatdate(moment, usegmt=True) if step.as_date else str(seconds)
     return response._replace(headers=(*response.headers, (b"retry-after", value.encode())))
