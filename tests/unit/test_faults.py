@@ -396,3 +396,13 @@ def test_faults_are_armed_and_lifted_one_by_one() -> None:
 def test_settings_of_their_own_that_cannot_be(kind: str, settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         fault(kind, **settings)
+
+
+def test_moments_count_from_when_the_stimuli_began() -> None:
+    window = {"from_s": 1, "to_s": 2}
+    given = plan(fault("request-dropped", window=window), fault("answer-held", until_s=3), fault("burst", every_s=2))
+    given.origin_s = 10.0
+    dropped = [given.bend(NORMAL, POST, "erp", KEYS, now) == (Drop("request-dropped"),) for now in (10.9, 11.5, 12.1)]
+    assert dropped == [False, True, False]
+    assert given.bend(NORMAL, POST, "erp", KEYS, 12.5) == (Commit(), Hold("answer-held", 13.0), Respond())
+    assert Hold("burst", 14.0) in given.bend(DELIVERY, DELIVERED, "erp", KEYS, 13.5)

@@ -75,7 +75,7 @@ def test_when_to_come_again(tmp_path: Path, status: int, code: str) -> None:
     answer = call(boundary)
     assert problem(answer) == (status, code)
     assert dict(answer.headers)[b"retry-after"] == b"3"
-    assert boundary.told_to_wait_until_s == 3.0
+    assert boundary.patience.told_to_wait_until_s == 3.0
 
 
 def test_too_many_requests_said_with_a_400(tmp_path: Path) -> None:
@@ -229,10 +229,10 @@ def test_a_tighter_limit_says_when_to_come_again(tmp_path: Path, how: str, statu
     assert answer.status == status and documents(built) == 1
     told = dict(answer.headers).get(b"retry-after", b"").decode()
     if how == "absent":
-        assert told == "" and b"retry_after" not in answer.body and boundary.told_to_wait_until_s == 0
+        assert told == "" and b"retry_after" not in answer.body and boundary.patience.told_to_wait_until_s == 0
         return
     wait_s = parsedate_to_datetime(told).timestamp() - EPOCH if how == "date" else float(told)
-    assert 1.5 <= wait_s <= 3 and boundary.told_to_wait_until_s == wait_s
+    assert 1.5 <= wait_s <= 3 and boundary.patience.told_to_wait_until_s == wait_s
     built.pass_time(wait_s)
     assert call(boundary).status == 201, "whoever waits as told is taken"
 

@@ -7,7 +7,6 @@ driver.
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -15,6 +14,7 @@ import msgspec
 
 from pilotplant.exchange.authentication import Authenticator, Credentials, Token, TokenCheck, authenticator
 from pilotplant.exchange.idempotency import IdempotencyKeys
+from pilotplant.exchange.patience import MAY_ASK_TO_WAIT, Patience
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.exchange.refusing import refusal as refusal_of
 from pilotplant.exchange.wire import Dialect, Route, WireRequest, WireResponse
@@ -39,11 +39,6 @@ from pilotplant.systems.system import System
 
 _REVEALING = frozenset((409, 412))
 """Refusals that tell the caller something about the state, we cannot say what: they reveal everything."""
-
-_MAY_ASK_TO_WAIT = frozenset((400, 429, 503))
-
-_FAILURES_MAX = 10_000
-"""How many failures are remembered, to see how long the target pauses before it tries again."""
 
 
 class Boundary:
@@ -70,12 +65,9 @@ class Boundary:
         self.ledger = system.ledger
         self.env = system.world.env
         self.open_exchanges = 0
-        self.longest_retry_gap_s = 0.0
-        self.told_to_wait_until_s = 0.0
-        """The latest moment until which an answer asked its caller to wait."""
+        self.patience = Patience()
         self.past: dict[tuple[str, bytes], deque[tuple[float, WireResponse]]] = {}
         """What queries were answered of late, for faults that answer with what is old."""
-        self._failed: dict[tuple[str, str, bytes, int], float] = {}
         self._slow = profile.latency.median_ms > 0
         self._asked: Counter[int] = Counter()
         self._extract: dict[str, Values] = {
@@ -105,8 +97,7 @@ class Boundary:
             self.ledger.body(request.body),
         )
         self.open_exchanges += 1
-        if self._failed:
-            self._note_retry(request, fingerprint, now)
+        self.patience.note_request(request, fingerprint, now)
         exchange = Exchange(self, seq, operation, command, keys, request, idempotency_key, fingerprint, taken)
         if refusal is not None:
             exchange.refuse(refusal)
@@ -136,26 +127,6 @@ class Boundary:
         seq = ledger.write(Request, now, number, operation, (), "", 0, request.connection, "", request.incarnation, 0)
         self.open_exchanges += 1
         return TokenExchange(self, seq, form, request)
-
-    def note_wait(self, response: WireResponse) -> None:
-        """An answer may ask its caller to come again later; a date counts from the moment that the caller sees it."""
-        told = dict(response.headers).get(b"retry-after", b"").decode("latin-1")
-        if not told:
-            return
-        now = self.env.now
-        wait_s = float(told) if told.isdigit() else parsedate_to_datetime(told).timestamp() - self.system.world.unix()
-        self.told_to_wait_until_s = max(self.told_to_wait_until_s, now + wait_s)
-
-    def note_failure(self, request: WireRequest, fingerprint: int, now: float) -> None:
-        """Something failed in a way that lets a caller try the very same again."""
-        if len(self._failed) >= _FAILURES_MAX:
-            del self._failed[next(iter(self._failed))]
-        self._failed[request.method, request.path, request.query, fingerprint] = now
-
-    def _note_retry(self, request: WireRequest, fingerprint: int, now: float) -> None:
-        failed_at = self._failed.pop((request.method, request.path, request.query, fingerprint), None)
-        if failed_at is not None:
-            self.longest_retry_gap_s = max(self.longest_retry_gap_s, now - failed_at)
 
     def _admit(self, request: WireRequest, route: Route | Rejection) -> tuple[Rejection | None, Any, int]:
         """The refusal (if any), the command (if it got that far), and how many limits took the request."""
@@ -426,8 +397,8 @@ class Exchange:
         boundary = self.boundary
         for fault in self._amended:
             self.bitten(fault)
-        if self.response.status in _MAY_ASK_TO_WAIT:
-            boundary.note_wait(self.response)
+        if self.response.status in MAY_ASK_TO_WAIT:
+            boundary.patience.note_answer(self.response, boundary.env.now, boundary.system.world.unix())
         boundary.ledger.write(
             ResponseFirst,
             boundary.env.now,
@@ -461,7 +432,7 @@ class Exchange:
             boundary.keys.release(self._idempotency_key)
         boundary.open_exchanges -= 1
         if ending is not Ending.SENT or self.response.status == RateLimited.status or self.response.status >= 500:
-            boundary.note_failure(self._request, self._fingerprint, now)
+            boundary.patience.note_failure(self._request, self._fingerprint, now)
 
     def _kept_body(self, ending: Ending) -> int:
         return self.boundary.ledger.body(self.response.body) if ending is not Ending.DROPPED else 0

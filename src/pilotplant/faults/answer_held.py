@@ -18,7 +18,7 @@ class AnswerHeld(Fault):
     STRIKES: ClassVar[Literal["requests", "deliveries", "both"]] = "both"
 
     until_s: Annotated[float, Field(gt=0)]
-    """The moment at which all is let go, unless the faults are lifted before."""
+    """The moment, in seconds since the stimuli began, at which all is let go, unless the faults are lifted before."""
 
     def bend(self, script: Script, occasion: Occasion) -> Script:
         return before(script, Respond, Hold(self.KIND, self.until_s))

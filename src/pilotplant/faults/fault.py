@@ -52,7 +52,7 @@ class Match(BaseModel):
 
 
 class Window(BaseModel):
-    """From when to when a fault is armed, in wire seconds since the start of the run."""
+    """From when to when a fault is armed, in wire seconds since the stimuli began."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pilotplant.faults.fault import Fault, Occasion
 from pilotplant.kernel.draws import Draws
-from pilotplant.model.script import Script, carries_out
+from pilotplant.model.script import Hold, Script, Step, carries_out
 
 
 class FaultPlan:
@@ -22,6 +22,8 @@ class FaultPlan:
         self._struck: Counter[int] = Counter()
         self._attempts: Counter[str] = Counter()
         self.healed = False
+        self.origin_s = 0.0
+        """When the stimuli began, and the plants: the windows of faults, and their other moments, count from here."""
         for fault in faults:
             self.arm(fault)
 
@@ -56,7 +58,7 @@ class FaultPlan:
         identity = f"{system}|{operation}|{'|'.join(keys)}"
         self._attempts[identity] += 1
         attempt = f"{identity}|{self._attempts[identity]}"
-        occasion = Occasion(operation, system, keys, now, delivery=not carries_out(script))
+        occasion = Occasion(operation, system, keys, now - self.origin_s, delivery=not carries_out(script))
         unbent = script
         for number, fault in enumerate(self.faults):
             if number in self._lifted or not fault.concerns(occasion):
@@ -67,8 +69,14 @@ class FaultPlan:
             bent = fault.bend(script, drawn)
             if self._strikes(number, fault, attempt, possible=bent != script):
                 label = self._labels[number]
-                script = tuple(replace(step, fault=label) if step.fault == fault.KIND else step for step in bent)
+                script = tuple(self._own(step, label) if step.fault == fault.KIND else step for step in bent)
         return script
+
+    def _own(self, step: Step, label: str) -> Step:
+        """A step that a fault has just added, as a driver performs it: under the fault's label, on the run's clock."""
+        if isinstance(step, Hold):
+            return replace(step, fault=label, until=step.until + self.origin_s)
+        return replace(step, fault=label)
 
     def _strikes(self, number: int, fault: Fault, attempt: str, *, possible: bool) -> bool:
         """Whether it strikes. Where an earlier fault left it nothing to bend it does not, and that uses up no count."""

@@ -147,6 +147,7 @@ class Host:
     def begin(self) -> None:
         """Let the plants work. Only now, so that no event is stated before those whom it concerns are listening."""
         self.world.advance()
+        self.faults.origin_s = self.world.env.now
         self.estate.start()
 
     def heal(self) -> None:
@@ -184,12 +185,12 @@ class Host:
     @property
     def longest_retry_gap_s(self) -> float:
         """The longest pause that the target made before it tried something again that had failed."""
-        return max(boundary.longest_retry_gap_s for boundary in self.boundaries.values())
+        return max(boundary.patience.longest_retry_gap_s for boundary in self.boundaries.values())
 
     @property
     def told_to_wait_s(self) -> float:
         """How long the target still has to wait, as some answer asked it to."""
-        until_s = max(boundary.told_to_wait_until_s for boundary in self.boundaries.values())
+        until_s = max(boundary.patience.told_to_wait_until_s for boundary in self.boundaries.values())
         if until_s > self.world.env.now:
             self.world.advance()
         return max(0.0, until_s - self.world.env.now)
