@@ -188,7 +188,7 @@ class FaultBitten(Record, array_like=True, gc=False, frozen=True, tag=13):
     touched: int
 
 
-class FaultLifted(Record, array_like=True, gc=False, frozen=True, tag=19):
+class FaultLifted(Record, array_like=True, gc=False, frozen=True, tag=21):
     """A fault was lifted while the others stayed."""
 
     fault: str
