@@ -188,7 +188,7 @@ class FaultBitten(Record, array_like=True, gc=False, frozen=True, tag=13):
     touched: int
 
 
-class FaultLifted(Record, array_like=True, gc=False, frozen=True, tag=19):
+class FaultLifted(Record, array_like=True, gc=False, frozen=True, tag=21):
     """A fault was lifted while the others stayed."""
 
     fault: str
@@ -227,7 +227,7 @@ class Compare(Record, array_like=True, gc=False, frozen=True, tag=18):
     difference: str
 
 
-class Outside(Record, array_like=True, gc=False, frozen=True, tag=21):
+class Outside(Record, array_like=True, gc=False, frozen=True, tag=20):
     """Under a virtual clock, the target wanted something from the real world: what it did then proves nothing."""
 
     wanted: str
