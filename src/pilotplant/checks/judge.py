@@ -21,6 +21,7 @@ from pilotplant.ledger.records import FaultArmed
 from pilotplant.model.discovery import classes
 from pilotplant.model.threshold import read
 from pilotplant.model.verdict import Verdict
+from pilotplant.target.model import Declares
 
 BOARD_MAX = 500
 
@@ -58,9 +59,10 @@ def judge(
     *,
     target: str = "",
     expressions: Sequence[str] = (),
+    declares: Declares | None = None,
 ) -> Judgement:
-    """Judge a ledger."""
-    case = Case(ledger.header, flows, target=target)
+    """Judge a ledger. `declares`: what the target says of itself."""
+    case = Case(ledger.header, flows, target=target, declares=declares)
     knowledge, promises = Knowledge(case), Promises(case)
     figures = Figures(case, promises)
     court = [check(case, knowledge, promises) for check in checks().values()]
@@ -75,6 +77,8 @@ def judge(
     crashed = dict(dispatch.crashed)
     for check in court:
         _conclude(check, crashed)
+    silent = [check for check in court if check.idle and not (check.findings or check.doubts)]
+    court = [check for check in court if check not in silent]
     counts = figures.counts(seen)
     findings = complete([finding for check in court for finding in check.findings], ledger, case)
     findings = tuple(sorted(findings, key=lambda finding: _order(finding, case)))
@@ -99,7 +103,10 @@ def judge(
         board=_board(case, promises),
         faults=tuple(FaultResult(name, times) for name, times in faults.items()),
         crashed=tuple(f"{name}: {why}" for name, why in crashed.items()),
-        untested=tuple(f"{check.NAME} (no flow of this run promises anything that it judges)" for check in idle),
+        untested=(
+            *(f"{check.NAME} (no flow of this run promises anything that it judges)" for check in idle),
+            *(f"{check.NAME} ({check.idle})" for check in silent),
+        ),
     )
 
 
@@ -112,7 +119,7 @@ def _conclude(check: Check, crashed: dict[str, str]) -> None:
     except Exception as error:
         crashed[check.NAME] = f"{type(error).__name__}: {error}"
         return
-    if not check.examined and not check.findings and not check.doubts:
+    if not check.examined and not check.findings and not check.doubts and not check.idle:
         check.doubt("Nothing came about that it could judge.", "let the run last until the flows are carried out")
 
 

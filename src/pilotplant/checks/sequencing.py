@@ -12,6 +12,9 @@ from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.header import Named
 from pilotplant.ledger.records import Commit, Emit, Ending, Obligation, Reject, ResponseEnd
 
+_EARLY_S = 1.0
+"""How far the target's calendar may be ahead of ours."""
+
 
 class _Need(NamedTuple):
     """What an effect has to wait for, and for whom."""
@@ -24,6 +27,8 @@ class _Need(NamedTuple):
     executable: bool
     forbidden: bool
     """Whether a refusal forbids it."""
+    due: float
+    """Before which wire moment it must not be done; 0 if at any time."""
 
     @property
     def key(self) -> str:
@@ -50,6 +55,8 @@ class Sequencing(Check):
         self._early: list[tuple[Commit, _Need, list[tuple[str, str, int]]]] = []
         self._forbidden: list[tuple[Commit, _Need, Reject | Emit]] = []
         self._stale: dict[int, Commit] = {}
+        self._ahead: list[tuple[Commit, _Need]] = []
+        self._resurrected: list[tuple[Commit, _Need, int, int]] = []
 
     def applies(self) -> bool:
         flows = self.case.flows
@@ -86,7 +93,10 @@ class Sequencing(Check):
         forbidden = flow.on_reject is not None and record.step in flow.on_reject.forbid
         if step.commit and (record.after or forbidden):
             executable = step.guard == "executable"
-            need = _Need(record.version, record.flow, record.instance, record.step, record.after, executable, forbidden)
+            dated = executable and flow.clock_from == "effective_at" and self.case.header.speed == 1
+            due = record.due if dated else 0.0
+            named = (record.version, record.flow, record.instance, record.step)
+            need = _Need(*named, record.after, executable, forbidden, due)
             effects = (record.effect, *record.accept)
             self._effects_of[need.key].extend(effects)
             for effect in effects:
@@ -110,7 +120,10 @@ class Sequencing(Check):
             return
         held = self.promises.instances.get(need.key)
         if held is not None and held.withdrawn:
+            self._note_resurrected(record, need, held)
             return
+        if record.t < need.due - _EARLY_S:
+            self._ahead.append((record, need))
         unknown = [entry for entry in need.after if not self._known(entry[1], entry[2], record.exchange)]
         if unknown:
             self._early.append((record, need, unknown))
@@ -146,6 +159,14 @@ class Sequencing(Check):
                 self._forbidden.append((record, need, refusal))
                 return
 
+    def _note_resurrected(self, record: Commit, need: _Need, held: Instance) -> None:
+        """Whoever was told first that it is withdrawn, and only then of it, knew all along. Who polls may have heard of
+        it before by itself."""
+        told = self.promises.delivered.get(held.trigger)
+        recalled = self.promises.recalled.get(held.subject, 0)
+        if told is not None and 0 < recalled < told.seq < record.exchange and not self.case.declares.poll_interval:
+            self._resurrected.append((record, need, recalled, told.seq))
+
     def on_end(self, record: ResponseEnd) -> None:
         """Where the caller had left, nobody can say in what order it meant its requests to be carried out."""
         if self._stale and record.ending == Ending.CALLER_GONE:
@@ -159,6 +180,73 @@ class Sequencing(Check):
         for stale in self._stale.values():
             if not self.promises.withdrawn_effect(stale.effect):  # going back is what a withdrawal asks for
                 self._report_stale(stale)
+
+        for ahead, need in self._ahead:
+            self._report_ahead(ahead, need)
+        for record, need, recalled, told_at in self._resurrected:
+            self._report_resurrected(record, need, recalled, told_at)
+        for instance, refused, sent in self.promises.premature:
+            if any(promise.effect == refused.effect for promise in self.promises.missing(instance)):
+                self._report_premature(instance, refused, sent)
+
+    def _report_premature(self, instance: Instance, refusal: Reject, sent: Commit) -> None:
+        where = self.case.system(refusal.system)
+        what = effect_in_words(refusal.effect, refusal.version)
+        item = effect_in_words(sent.effect)
+        self.findings.append(
+            Finding(
+                self.NAME,
+                f"{where} was sent {what} at #{refusal.exchange}, before {item} that it builds on, which came only at "
+                f"#{sent.exchange}; it was refused ({refusal.code}) and never sent again.",
+                (
+                    Proof(refusal.exchange, round(refusal.t, 6), self.case.target, f"sends {what}", where),
+                    self.case.proof(refusal, where, f"refuses {what} ({refusal.code})", self.case.target),
+                    self.case.proof(sent, where, f"{item} is in place"),
+                ),
+                plant=plant_of(refusal.effect),
+                instance=instance.name,
+                step="premature",
+                effect=f"{refusal.effect}|{refusal.version}",
+            )
+        )
+
+    def _report_ahead(self, record: Commit, need: _Need) -> None:
+        where = self.case.system(record.system)
+        what = effect_in_words(record.effect, record.version)
+        self.findings.append(
+            Finding(
+                self.NAME,
+                f"{where} received {what} at #{record.exchange}, {need.due - record.t:.1f} s before it takes effect.",
+                (self._request(record, what), self.case.proof(record, where, f"{what} is in place")),
+                plant=plant_of(record.effect),
+                instance=need.instance,
+                step=need.step,
+                severity=Severity(self.case.step(need.flow, need.step).severity),
+                effect=f"{record.effect}|{record.version}|effectivity",
+            )
+        )
+
+    def _report_resurrected(self, record: Commit, need: _Need, recalled: int, told_at: int) -> None:
+        where = self.case.system(record.system)
+        what = effect_in_words(record.effect, record.version)
+        target = self.case.target
+        self.findings.append(
+            Finding(
+                self.NAME,
+                f"{where} received {what} at #{record.exchange}, although the target had acknowledged (#{recalled}) "
+                f"that it is withdrawn before it was told of it (#{told_at}).",
+                (
+                    Proof(recalled, round(record.t, 6), target, "acknowledges the withdrawal"),
+                    Proof(told_at, round(record.t, 6), "PLM", "what was withdrawn is delivered late", target),
+                    self._request(record, what),
+                    self.case.proof(record, where, f"{what} is in place"),
+                ),
+                plant=plant_of(record.effect),
+                instance=need.instance,
+                step="resurrected",
+                effect=f"{record.effect}|{record.version}",
+            )
+        )
 
     def _report_early(self, record: Commit, need: _Need, unknown: list[tuple[str, str, int]]) -> None:
         where = self.case.system(record.system)

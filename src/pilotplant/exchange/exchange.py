@@ -18,7 +18,7 @@ from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.exchange.wire import Dialect, Route, WireRequest, WireResponse
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.draws import lognormal
-from pilotplant.ledger.records import Ending, FaultBitten, Reject, Request, ResponseEnd, ResponseFirst, Reveals
+from pilotplant.ledger.records import Ending, Exposed, FaultBitten, Reject, Request, ResponseEnd, ResponseFirst, Reveals
 from pilotplant.model.operation import Operation, Values, extractor
 from pilotplant.model.outcome import Found, Outcome, Refused
 from pilotplant.model.problem import (
@@ -97,6 +97,7 @@ class Boundary:
             self.ledger.body(request.body),
         )
         self.open_exchanges += 1
+        self._note_secrets(seq, operation, request, now)
         if self._failed:
             self._note_retry(request, fingerprint, now)
         exchange = Exchange(self, seq, operation, command, keys, request, idempotency_key, fingerprint, taken)
@@ -106,6 +107,14 @@ class Boundary:
             exchange.claim_key(operation, now)
             exchange.script = self._script(operation, keys, now)
         return exchange
+
+    def _note_secrets(self, seq: int, operation: Operation | None, request: WireRequest, now: float) -> None:
+        """Only here is it seen: what is written has its secrets blotted out."""
+        ledger = self.ledger
+        for place, content in (("URL", request.path.encode() + b"?" + request.query), ("body", request.body)):
+            if ledger.betrays(content):
+                number = ledger.operations[operation.name] if operation is not None else 0
+                ledger.write(Exposed, now, self.system.number, seq, number, place)
 
     def note_failure(self, request: WireRequest, fingerprint: int, now: float) -> None:
         """Something failed in a way that lets a caller try the very same again."""
@@ -131,6 +140,7 @@ class Boundary:
         else:
             issued = check.issue(form.get("client_id", ""), form.get("client_secret", ""), now)
             if isinstance(issued, Token):
+                ledger.keep_secret(issued.access_token)
                 headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
                 response = WireResponse(200, headers, msgspec.json.encode(issued))
             else:
@@ -314,6 +324,8 @@ class Exchange:
             rejection.code,
             rejection.status,
             rejection.definite,
+            True,
+            getattr(rejection, "retry_after_s", 0.0),
         )
 
     def _mark_revealing(self, status: int) -> None:
