@@ -4,15 +4,15 @@ Convicts by what the ledger holds: which effects of an instance came about and w
 by whom after which answer, and which version of something had been told to the target before it wrote.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import Instance, Promises
+from pilotplant.checks.folds.recent import Recent
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.header import Named
 from pilotplant.ledger.records import (
@@ -29,10 +29,6 @@ from pilotplant.ledger.records import (
 )
 from pilotplant.systems import catalog
 
-K = TypeVar("K")
-V = TypeVar("V")
-
-_REMEMBERED_MAX = 20_000
 _LOOK_UPS = {"erp.stock.documents": "erp.stock.post"}
 """Queries that are asked before something is done again, and what is decided on their answer."""
 
@@ -63,23 +59,23 @@ class Atomicity(Check):
         self._look_ups = {numbers[query]: write for query, write in _LOOK_UPS.items() if query in numbers}
         self._counted = [case.governed(n) and n.effect == "fact" and not n.event for n in case.header.operations]
         self._guarded = [named.name in self._locked for named in case.header.operations]
-        self._open: dict[int, list[str]] = {}
-        """Facts of exchanges that are not over."""
-        self._unanswered: OrderedDict[str, ResponseEnd] = OrderedDict()
-        """Facts that came about and whose answer was lost."""
-        self._taken_back: OrderedDict[str, list[Commit]] = OrderedDict()
+        self._open: dict[int, Commit] = {}
+        """The last fact of each exchange that is not over."""
+        self._unanswered: Recent[str, ResponseEnd] = Recent()
+        """Documents that were booked and whose answer was lost."""
+        self._taken_back: Recent[str, list[Commit]] = Recent()
         """Facts that the target took back."""
-        self._reversed: OrderedDict[tuple[int, tuple[str, ...]], int] = OrderedDict()
+        self._reversed: Recent[tuple[int, tuple[str, ...]], int] = Recent()
         self._reversing: dict[int, tuple[int, tuple[str, ...]]] = {}
         self._again: list[tuple[int, Reject]] = []
         self._entities: dict[tuple[int, str], _Entity] = {}
         """By system and the last of its keys."""
         self._telling: dict[int, list[tuple[int, str, int]]] = {}
         self._announced: dict[int, tuple[_Entity, int]] = {}
-        self._warned: OrderedDict[tuple[int, int], tuple[Reject, int]] = OrderedDict()
+        self._warned: Recent[tuple[int, int], tuple[Reject, int]] = Recent()
         self._writing: dict[int, Request] = {}
         self._overwritten: list[tuple[Commit, Commit, bool]] = []
-        self._asked: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._asked: Recent[str, tuple[int, int]] = Recent()
         """By what is decided on it, the last look-up: its request and its answer."""
         self._asking: dict[int, str] = {}
         self._blind: list[tuple[Commit, int]] = []
@@ -129,19 +125,15 @@ class Atomicity(Check):
             self._note_change(record)
         elif record.exchange:
             for effect in dict.fromkeys(record.undoes):
-                _remember(self._taken_back, effect, [*self._taken_back.get(effect, ())[-3:], record])
+                self._taken_back[effect] = [*(self._taken_back.get(effect) or ())[-3:], record]
 
     def _note_fact(self, record: Commit) -> None:
         self.examined += 1
         if not record.exchange:
             return
-        effects = self._open.get(record.exchange)
-        if effects is None:
-            self._open[record.exchange] = [record.effect]
-        else:
-            effects.append(record.effect)
-        if record.repeat_of and self._asked:
-            asked = self._asked.get("|".join(record.effect.split("|")[:3]))
+        self._open[record.exchange] = record
+        if record.repeat_of:
+            asked = self._asked.get(_document(record.effect))
             if asked is not None and asked[1] < record.exchange:
                 self._blind.append((record, asked[0]))
 
@@ -153,7 +145,7 @@ class Atomicity(Check):
                 shown = (record.system, effect.rpartition("|")[2], version)
                 self._telling.setdefault(exchange, []).append(shown)
         if exchange in self._asking:  # it showed a booking: nobody decides on its absence
-            self._asked.pop(self._asking.pop(exchange), None)
+            self._asked.pop(self._asking.pop(exchange))
 
     def _note_change(self, record: Commit) -> None:
         """Whether it changes again what somebody else had changed since it was read."""
@@ -170,7 +162,7 @@ class Atomicity(Check):
         theirs = next((other for other in reversed(entity.others) if fields & set(other.facet.split())), None)
         request = self._writing.get(record.exchange)
         if theirs is not None and entity.read < theirs.version:
-            warned = self._warned.pop((record.system, request.fingerprint), None) if request is not None else None
+            warned = self._warned.pop((record.system, request.fingerprint)) if request is not None else None
             if entity.known < theirs.version:
                 self._overwritten.append((theirs, record, False))
             elif warned is not None and 0 < warned[1] < record.exchange:
@@ -182,9 +174,9 @@ class Atomicity(Check):
         """What was refused because somebody else was faster, or because it had been taken back before."""
         if record.code == "precondition-failed" and record.exchange in self._writing:
             request = self._writing[record.exchange]
-            _remember(self._warned, (record.system, request.fingerprint), (record, 0))
+            self._warned[record.system, request.fingerprint] = (record, 0)
         elif record.code == "already-reversed" and record.exchange in self._reversing:
-            told = self._reversed.get(self._reversing[record.exchange], 0)
+            told = self._reversed.get(self._reversing[record.exchange]) or 0
             if 0 < told < record.exchange:
                 self._again.append((told, record))
 
@@ -207,7 +199,7 @@ class Atomicity(Check):
                 self._note_read(self._entities.setdefault((system, key), _Entity()), version)
         if self._asking and record.exchange in self._asking and record.status < 300:
             about = self._asking.pop(record.exchange)
-            _remember(self._asked, about, (record.exchange, record.seq))
+            self._asked[about] = (record.exchange, record.seq)
         request = self._writing.get(record.exchange) if self._writing else None
         if request is not None and record.status == 412:
             self._note_warning(request, record)
@@ -230,14 +222,13 @@ class Atomicity(Check):
     def on_end(self, record: ResponseEnd) -> None:
         """Whether the caller was told what had come about."""
         exchange = record.exchange
-        effects = self._open.pop(exchange, None) if self._open else None
-        if effects is not None and record.ending != Ending.SENT:
-            for effect in effects:
-                _remember(self._unanswered, effect, record)
+        booked = self._open.pop(exchange, None) if self._open else None
+        if booked is not None and record.ending != Ending.SENT:
+            self._unanswered[_document(booked.effect)] = record
         if self._reversing and exchange in self._reversing:
             document = self._reversing.pop(exchange)
             if record.ending == Ending.SENT and document not in self._reversed:
-                _remember(self._reversed, document, record.seq)
+                self._reversed[document] = record.seq
         if self._writing:
             self._writing.pop(exchange, None)
         if self._asking:
@@ -246,7 +237,7 @@ class Atomicity(Check):
     def on_crash(self, record: Crash) -> None:
         """The next life cannot know what this one was told."""
         del record
-        self._reversed.clear()
+        self._reversed = Recent()
 
     # --- what is said ------------------------------------------------------------------------------------------------
 
@@ -255,9 +246,8 @@ class Atomicity(Check):
         if settled is not None and settled.settled:
             for instance in self.promises.instances.values():
                 self._judge(instance)
-            for effect, records in self._taken_back.items():
-                if effect in self.promises.undone:
-                    self._judge_undone(effect, records)
+            for effect in self.promises.undone:
+                self._judge_undone(effect, self._taken_back.get(effect) or [])
         for told, reject in self._again:
             self._report_again(told, reject)
         for theirs, ours, warned in self._overwritten:
@@ -300,7 +290,9 @@ class Atomicity(Check):
         )
 
     def _judge_undone(self, effect: str, records: list[Commit]) -> None:
-        lost = self._unanswered.get(effect)
+        if not records:
+            return  # somebody else did
+        lost = self._unanswered.get(_document(effect))
         last = records[-1]
         where, what = self.case.system(last.system), effect_in_words(effect)
         if len(records) > 1:
@@ -376,9 +368,6 @@ class Atomicity(Check):
         )
 
 
-def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
-    """Keep the most recent; of what is older than that nothing is said."""
-    if len(memory) >= _REMEMBERED_MAX:
-        memory.popitem(last=False)
-    memory[key] = value
-    memory.move_to_end(key)
+def _document(effect: str) -> str:
+    """What the facts of one document have in common: operation, plant, source."""
+    return "|".join(effect.split("|")[:3])

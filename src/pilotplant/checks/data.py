@@ -3,7 +3,7 @@
 That something differs or is missing is said by `convergence` and `completeness`; this check says of what kind it is.
 """
 
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, defaultdict
 from typing import ClassVar
 
 from pilotplant.checks.case import Case
@@ -12,11 +12,12 @@ from pilotplant.checks.finding import Finding, Proof, Severity
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.near import NearMisses
 from pilotplant.checks.folds.promises import Instance, Promise, Promises
+from pilotplant.checks.folds.recent import Recent
 from pilotplant.checks.folds.telling import SCHEMA_BENDS, Kind, likely, telling_text, tellings
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.records import Commit, Compare, Deliver, Reject, Request
 
-_KEYS_MAX = 20_000
+_UNFIT_MAX = 1_000
 _TWINS_MIN = 2
 _UNFIT = frozenset(("invalid-request", "malformed-json", "unsupported-media-type"))
 
@@ -35,9 +36,9 @@ class Data(Check):
         """By event, a delivery whose form a fault had changed."""
         self._unfit: dict[int, list[Reject]] = defaultdict(list)
         """By operation, requests that do not fit its schema."""
-        self._keys: OrderedDict[tuple[int, str], Request] = OrderedDict()
+        self._keys: Recent[tuple[int, str], Request] = Recent()
         self._shared: list[tuple[Request, Request, Reject]] = []
-        self._first: OrderedDict[str, str] = OrderedDict()
+        self._first: Recent[tuple[int, str], str] = Recent()
         """By what something is called, the plant whose one was carried out first."""
         self._kept_later = 0
         """Later twins that were carried out all the same."""
@@ -75,36 +76,35 @@ class Data(Check):
         """Which plant a key was used for."""
         if record.idempotency_key and record.keys:
             key = (record.system, record.idempotency_key)
-            if key not in self._keys:
-                if len(self._keys) >= _KEYS_MAX:
-                    self._keys.popitem(last=False)
+            first = self._keys.get(key)
+            if first is None:
                 self._keys[key] = record
-            elif self._keys[key].keys[0] != record.keys[0]:
+            elif first.keys[0] != record.keys[0]:
                 self._keys[record.system, f"#{record.seq}"] = record  # until it is seen whether it is refused
 
     def on_reject(self, record: Reject) -> None:
         """A request that does not fit the schema, or a key that was used at another plant."""
         if record.code in _UNFIT:
-            if len(self._unfit[record.operation]) < _KEYS_MAX:
+            if len(self._unfit[record.operation]) < _UNFIT_MAX:
                 self._unfit[record.operation].append(record)
         elif record.code == "idempotency-key-reused":
-            request = self._keys.pop((record.system, f"#{record.exchange}"), None)
+            request = self._keys.pop((record.system, f"#{record.exchange}"))
             first = self._keys.get((record.system, request.idempotency_key)) if request is not None else None
             if request is not None and first is not None:
                 self._shared.append((first, request, record))
 
     def _on_finish(self, instance: Instance, t: float) -> None:
         del t
-        if self._twin(instance):
+        key = (instance.flow, instance.subject)
+        first = self._first.get(key)
+        if first is None:
+            self._first[key] = instance.plant
+        elif first != instance.plant:
             self._kept_later += 1
-        elif instance.plant:
-            if len(self._first) >= _KEYS_MAX:
-                self._first.popitem(last=False)
-            self._first[f"{instance.flow}|{instance.subject}"] = instance.plant
 
     def _twin(self, instance: Instance) -> str:
         """The other plant at which one of the same name was carried out before."""
-        first = self._first.get(f"{instance.flow}|{instance.subject}", "")
+        first = self._first.get((instance.flow, instance.subject)) or ""
         return first if first != instance.plant else ""
 
     # --- what is said ------------------------------------------------------------------------------------------------
@@ -174,11 +174,11 @@ class Data(Check):
         for instance in self.promises.instances.values():
             bent = self._bent.get(instance.trigger)
             if bent is not None and instance.name in missing:
-                proof = (self.case.proof(bent, "estate", f"delivers it with {bent.bent}", self.case.target),)
+                told = self.case.proof(bent, "estate", f"delivers it with {bent.bent}", self.case.target)
                 sentence = (
                     f"{Kind.SCHEMA.title}: {instance.name} was delivered with {bent.bent} (#{bent.seq}), and was not "
                 )
-                self._add("schema", instance.promises[0].effect, f"{sentence}carried out.", proof, instance.name)
+                self._add("schema", instance.promises[0].effect, f"{sentence}carried out.", (told,), instance.name)
         for operation, rejects in self._unfit.items():
             what, first = self.case.operation(operation), rejects[0]
             where = self.case.system(first.system)

@@ -157,8 +157,9 @@ class Manners(Check):
                 for _request, crowd in self._crowds:
                     crowd.discard(record.exchange)
         too_long_s = self._timeout_s + max(1.0, 0.5 * self._timeout_s)
-        answered = request is not None and record.ending == Ending.SENT
-        if self._timeout_s and answered and record.t - request.t > too_long_s:
+        if request is None or record.ending != Ending.SENT or not self._timeout_s:
+            return
+        if record.t - request.t > too_long_s:
             self._held.append((request, record))
 
     def _note_again(self, again: Again) -> None:
@@ -171,7 +172,8 @@ class Manners(Check):
             failing.hurried.append(again.request.seq)
             if len(failing.hurried) >= HURRIED_TIMES:
                 self._hurried[failing.first] = failing
-        if HERD_PAUSE_S <= again.pause_s < 3600 and not failing.wait_s and not failing.refused:
+        broken = not failing.status or failing.status >= 500  # all who lack a token may come as soon as there is one
+        if broken and HERD_PAUSE_S <= again.pause_s < 3600 and not failing.wait_s:
             self._note_returning(again.request)
 
     def _note_returning(self, request: Request) -> None:

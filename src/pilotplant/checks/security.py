@@ -1,6 +1,5 @@
 """Nothing is done that only a forged or stale message could have asked for; no secret stands where others read it."""
 
-from collections import OrderedDict
 from typing import ClassVar
 
 from pilotplant.checks.case import Case
@@ -8,11 +7,11 @@ from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import Promise, Promises
+from pilotplant.checks.folds.recent import Recent
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.header import Named
 from pilotplant.ledger.records import UNBELIEVABLE, Commit, Deliver, Emit, Exposed, Read
 
-_REMEMBERED_MAX = 20_000
 _BENT_MAX = 10_000
 _OLD = frozenset(("expired-timestamp", "replayed"))
 
@@ -27,8 +26,8 @@ class Security(Check):
         super().__init__(case, knowledge, promises)
         self._bent: dict[int, Deliver] = {}
         """By event, the first delivery of it that nobody may believe."""
-        self._stated: OrderedDict[int, str] = OrderedDict()
-        """Recent triggers: the keys of what they state."""
+        self._stated: Recent[int, str] = Recent()
+        """Recent triggers: what they state."""
         self._replayed: dict[str, Deliver] = {}
         """By the keys of an old event, its last delivery that carried an old signature."""
         self._delivered: dict[str, int] = {}
@@ -38,7 +37,6 @@ class Security(Check):
         self._exposed: dict[tuple[int, str], list[Exposed]] = {}
         self._believed: list[tuple[Promise, Commit, Deliver]] = []
         self._repeated: list[tuple[Commit, Deliver]] = []
-        promises.on_kept.append(self._on_kept)
 
     def applies(self) -> bool:
         return bool(self.case.flows)
@@ -61,21 +59,23 @@ class Security(Check):
 
     def on_emit(self, record: Emit) -> None:
         """An event that asks for something."""
-        if len(self._stated) >= _REMEMBERED_MAX:
-            self._stated.popitem(last=False)
-        self._stated[record.seq] = record.effect.partition("|")[2]
+        self._stated[record.seq] = record.effect
 
     def on_deliver(self, record: Deliver) -> None:
         """A delivery, perhaps one that must not be believed."""
         self.examined += 1
         if not record.bent:
-            if self._replayed and record.emit in self._stated:
-                self._delivered[self._stated[record.emit]] = record.seq
+            stated = self._stated.get(record.emit) if self._replayed else None
+            if stated is not None:
+                self._delivered[stated.partition("|")[2]] = record.seq
             return
         if record.bent in UNBELIEVABLE and len(self._bent) < _BENT_MAX:
+            if not self._bent:
+                self.promises.on_kept.append(self._on_kept)  # only now is there anything to look for
             self._bent.setdefault(record.emit, record)
-        if record.bent in _OLD and record.emit in self._stated and len(self._replayed) < _BENT_MAX:
-            self._replayed[self._stated[record.emit]] = record
+        stated = self._stated.get(record.emit)
+        if record.bent in _OLD and stated is not None and len(self._replayed) < _BENT_MAX:
+            self._replayed[stated.partition("|")[2]] = record
 
     def on_read(self, record: Read) -> None:
         """Whoever looks for itself need not have believed anybody."""
@@ -83,7 +83,7 @@ class Security(Check):
             self._read.setdefault(record.system, record.seq)
 
     def _on_kept(self, promise: Promise, record: object) -> None:
-        if not self._bent or not isinstance(record, Commit) or not record.exchange:
+        if not isinstance(record, Commit) or not record.exchange:
             return
         trigger = promise.instance.trigger
         bent = self._bent.get(trigger)

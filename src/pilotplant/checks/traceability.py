@@ -1,6 +1,5 @@
 """What happened can be traced back to its cause, and what was given up has an owner and names what it is about."""
 
-from collections import OrderedDict
 from typing import ClassVar
 
 from pilotplant.checks.case import Case
@@ -8,12 +7,12 @@ from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import EXCEPTION, Promise, Promises
+from pilotplant.checks.folds.recent import Recent
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.kernel.draws import Draws
 from pilotplant.ledger.header import Named
-from pilotplant.ledger.records import Commit, Emit, Reject, Request, ResponseEnd
+from pilotplant.ledger.records import Commit, Emit, Reject, Request
 
-_TRACES_MAX = 20_000
 _LOST_MAX = 1_000
 _INCOMPLETE = frozenset(("invalid-request", "malformed-json"))
 
@@ -29,11 +28,11 @@ class Traceability(Check):
     def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
         super().__init__(case, knowledge, promises)
         self._draws = Draws(case.header.seed)
-        self._sent: dict[int, str] = {}
-        """Traces of requests that are not answered yet."""
-        self._traces: OrderedDict[int, str] = OrderedDict()
-        """By trigger, the trace that its event carries."""
-        self._known: set[str] = set()
+        self._sent: Recent[int, str] = Recent()
+        """What requests carried."""
+        self._known: Recent[str, int] = Recent()
+        """Traces of events, and the trigger of each."""
+        self._looked = 0
         self._carried = 0
         self._judged = 0
         """The last exchange that was found to carry its trace."""
@@ -52,7 +51,6 @@ class Traceability(Check):
 
         return {
             Request: (caused, self.on_request),
-            ResponseEnd: (None, self.on_end),
             Commit: (lambda named: named.name == EXCEPTION, self.on_exception),
             Reject: (lambda named: named.name == EXCEPTION, self.on_refused),
         }
@@ -61,12 +59,7 @@ class Traceability(Check):
 
     def on_request(self, record: Request) -> None:
         """A request that may keep a promise."""
-        self._sent[record.seq] = record.traceparent[3:35]
-
-    def on_end(self, record: ResponseEnd) -> None:
-        """It is over."""
-        if self._sent:
-            self._sent.pop(record.exchange, None)
+        self._sent[record.seq] = record.traceparent
 
     def on_exception(self, record: Commit) -> None:
         """An exception was raised. Whether it is about anything known is seen at the end."""
@@ -86,13 +79,13 @@ class Traceability(Check):
         if not exchange or exchange == self._judged:
             return
         self.examined += 1
-        trigger = promise.instance.trigger
-        expected = self._traces.get(trigger) or self._trace(trigger)
-        sent = self._sent.get(exchange, "")
+        expected = self._trace(promise.instance.trigger)
+        sent = (self._sent.get(exchange) or "")[3:35]
         if sent and sent == expected:
             self._carried += 1
             self._judged = exchange
-            self._lost.pop(exchange, None)
+            if self._lost:
+                self._lost.pop(exchange, None)
         elif expected and len(self._lost) < _LOST_MAX and not (sent and self._of_another(sent)):
             assert isinstance(record, Commit)
             self._lost[exchange] = (promise, record, sent)
@@ -102,10 +95,8 @@ class Traceability(Check):
         emit = self.promises.triggers.get(trigger)
         if emit is None:
             return ""
-        trace = self._traces[trigger] = self._draws.token(f"trace|{emit.event_id}")
-        self._known.add(trace)
-        if len(self._traces) > _TRACES_MAX:
-            self._known.discard(self._traces.popitem(last=False)[1])
+        trace = self._draws.token(f"trace|{emit.event_id}")
+        self._known[trace] = trigger
         return trace
 
     def _of_another(self, trace: str) -> bool:
@@ -113,8 +104,9 @@ class Traceability(Check):
         if trace in self._known:
             return True
         for trigger in self.promises.triggers:
-            if trigger not in self._traces:
+            if trigger > self._looked:
                 self._trace(trigger)
+                self._looked = trigger
         return trace in self._known
 
     # --- what is said ------------------------------------------------------------------------------------------------

@@ -3,17 +3,17 @@
 Told apart from honest work by its content: what others caused in between differs from what was written before.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any
 
 from pilotplant.checks.case import Case
+from pilotplant.checks.folds.recent import Recent
 from pilotplant.ledger.header import Named
 from pilotplant.ledger.records import Commit, Deliver, Emit, Request
 
 ROUNDS = 6
 """So often the very same has to be written, each time after its own announcement was delivered."""
-_FOLLOWED_MAX = 20_000
+
+_ANNOUNCED_MAX = 20_000
 
 
 @dataclass(slots=True)
@@ -31,9 +31,9 @@ class Echoes:
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._fingerprints: OrderedDict[int, int] = OrderedDict()
-        self._echoes: OrderedDict[str, Echo] = OrderedDict()
-        self._announced: OrderedDict[int, str] = OrderedDict()
+        self._fingerprints: Recent[int, int] = Recent()
+        self._echoes: Recent[str, Echo] = Recent()
+        self._announced: dict[int, str] = {}
         self._last: Commit | None = None
         self.loops: dict[str, Echo] = {}
 
@@ -43,18 +43,18 @@ class Echoes:
 
     def on_request(self, record: Request) -> None:
         """What is to be written."""
-        _keep(self._fingerprints, record.seq, record.fingerprint)
+        self._fingerprints[record.seq] = record.fingerprint
 
     def on_commit(self, record: Commit) -> None:
         """It is written."""
         self._last = record
-        fingerprint = self._fingerprints.pop(record.exchange, 0)
+        fingerprint = self._fingerprints.pop(record.exchange)
         if not fingerprint:
-            self._echoes.pop(record.effect, None)  # somebody else wrote: there is something to answer to
+            self._echoes.pop(record.effect)  # somebody else wrote: there is something to answer to
             return
         echo = self._echoes.get(record.effect)
         if echo is None or echo.fingerprint != fingerprint or not echo.written[-1].seq < echo.told < record.exchange:
-            _keep(self._echoes, record.effect, Echo(fingerprint, [record]))
+            self._echoes[record.effect] = Echo(fingerprint, [record])
             return
         echo.rounds += 1
         echo.written = [*echo.written[-3:], record]
@@ -64,7 +64,9 @@ class Echoes:
     def on_emit(self, record: Emit) -> None:
         """A system announces what was just written."""
         if self._last is not None and record.cause == self._last.seq and self._last.effect in self._echoes:
-            _keep(self._announced, record.seq, self._last.effect)
+            if len(self._announced) >= _ANNOUNCED_MAX:
+                self._announced.clear()  # they are never delivered
+            self._announced[record.seq] = self._last.effect
 
     def on_deliver(self, record: Deliver) -> None:
         """And tells the target."""
@@ -72,9 +74,3 @@ class Echoes:
             echo = self._echoes.get(self._announced.pop(record.emit))
             if echo is not None:
                 echo.told = record.seq
-
-
-def _keep(memory: OrderedDict[Any, Any], key: object, value: object) -> None:
-    if len(memory) >= _FOLLOWED_MAX:
-        memory.popitem(last=False)
-    memory[key] = value
