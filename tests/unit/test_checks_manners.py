@@ -273,5 +273,5 @@ def test_an_exchange_that_is_open_at_the_end_convicts_of_nothing(guest: Guest) -
 def test_it_says_what_came_and_what_was_asked(guest: Guest) -> None:
     refused_times(guest, 5)
     (finding,) = guest.history.judge().findings
-    assert finding.sentence.startswith("ERP refused the very same erp.stock.post for good 5 times (period-closed, first #")
+    assert finding.sentence.startswith("ERP refused the very same erp.stock.post for good 5 times (period-closed, ")
     assert [proof.towards for proof in finding.proof] == ["ERP"] * 4

@@ -10,7 +10,7 @@ from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import Instance, Promises
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.header import Named
-from pilotplant.ledger.records import Commit, Emit, Ending, Obligation, Reject, ResponseEnd
+from pilotplant.ledger.records import Commit, Deliver, Emit, Ending, Obligation, Reject, ResponseEnd
 
 _EARLY_S = 1.0
 """How far the target's calendar may be ahead of ours."""
@@ -48,6 +48,8 @@ class Sequencing(Check):
         self._effects_of: dict[str, list[str]] = defaultdict(list)
         """By instance: the effects that have to wait for something on its account."""
         self._finished: list[Instance] = []
+        self._told_of: dict[str, Deliver] = {}
+        """When the target was told of those that are finished and were withdrawn."""
         self.promises.on_finish.append(self._on_finish)
         self._governed = [self.case.governed(named) for named in self.case.header.operations]
         self._accepted: dict[str, tuple[str, ...]] = {}
@@ -118,7 +120,7 @@ class Sequencing(Check):
             return
         if need.executable and record.facet == "staged":
             return
-        held = self.promises.instances.get(need.key)
+        held = self.promises.instances.get(need.key) or self._just_finished(need.key)
         if held is not None and held.withdrawn:
             self._note_resurrected(record, need, held)
             return
@@ -134,6 +136,9 @@ class Sequencing(Check):
         del t
         if self._effects_of and f"{instance.flow}|{instance.name}" in self._effects_of:
             self._finished.append(instance)
+            told = self.promises.delivered.get(instance.trigger)
+            if instance.withdrawn and told is not None:
+                self._told_of[f"{instance.flow}|{instance.name}"] = told
 
     def _forget(self) -> None:
         """What a finished instance had to wait for was put to the test; only what is open is kept."""
@@ -146,6 +151,7 @@ class Sequencing(Check):
                 else:
                     self._needs.pop(effect, None)
         self._finished.clear()
+        self._told_of.clear()
 
     def _known(self, effect: str, version: int, request: int) -> bool:
         if self.knowledge.known(effect, version, request):
@@ -159,10 +165,14 @@ class Sequencing(Check):
                 self._forbidden.append((record, need, refusal))
                 return
 
+    def _just_finished(self, key: str) -> Instance | None:
+        """An instance that this very record has finished."""
+        return next((each for each in self._finished if f"{each.flow}|{each.name}" == key), None)
+
     def _note_resurrected(self, record: Commit, need: _Need, held: Instance) -> None:
         """Whoever was told first that it is withdrawn, and only then of it, knew all along. Who polls may have heard of
         it before by itself."""
-        told = self.promises.delivered.get(held.trigger)
+        told = self.promises.delivered.get(held.trigger) or self._told_of.get(need.key)
         recalled = self.promises.recalled.get(held.subject, 0)
         if told is not None and 0 < recalled < told.seq < record.exchange and not self.case.declares.poll_interval:
             self._resurrected.append((record, need, recalled, told.seq))

@@ -116,8 +116,10 @@ def _of_numbers(held: float, intended: float) -> frozenset[Kind]:
         kinds.add(Kind.SEPARATOR)
     if any(_same(ratio, factor) or _same(ratio, 1 / factor) for factor in _FACTORS):
         kinds.add(Kind.UNIT)
-    if Kind.SEPARATOR not in kinds and any(_same(ratio, power) or _same(ratio, 1 / power) for power in _POWERS):
+    if not kinds and any(_same(ratio, power) or _same(ratio, 1 / power) for power in _POWERS):
         kinds.add(Kind.UNIT)
+        if ratio > 1 and (digits or _same(ratio, 10.0)):
+            kinds.add(Kind.SEPARATOR)  # 24.0 may have become 240, and what was converted has other digits than before
     return frozenset(kinds)
 
 
