@@ -8,9 +8,10 @@ from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
 from pilotplant.checks.folds.anonymous import Accounting
+from pilotplant.checks.folds.instance import Instance, Promise
 from pilotplant.checks.folds.knowledge import EVER, Knowledge
 from pilotplant.checks.folds.near import NearMisses
-from pilotplant.checks.folds.promises import Instance, Promise, Promises
+from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.wording import effect_in_words, holder_of, plant_of
 from pilotplant.ledger.records import Commit, Emit, Reject
 

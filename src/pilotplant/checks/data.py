@@ -9,9 +9,10 @@ from typing import ClassVar
 from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
+from pilotplant.checks.folds.instance import Instance, Promise
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.near import NearMisses
-from pilotplant.checks.folds.promises import Instance, Promise, Promises
+from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.folds.recent import Recent
 from pilotplant.checks.folds.telling import SCHEMA_BENDS, Kind, likely, telling_text, tellings
 from pilotplant.checks.wording import effect_in_words, plant_of

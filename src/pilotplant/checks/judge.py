@@ -12,8 +12,9 @@ from pilotplant.checks.dispatch import Dispatch
 from pilotplant.checks.evidence import complete
 from pilotplant.checks.finding import CheckResult, Doubt, Finding, Severity
 from pilotplant.checks.folds.figures import Figures
+from pilotplant.checks.folds.instance import Instance
 from pilotplant.checks.folds.knowledge import Knowledge
-from pilotplant.checks.folds.promises import Instance, Promises
+from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.result import BoardRow, Cell, Counts, FaultResult, Figure, ThresholdResult
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.ledger.reader import Ledger

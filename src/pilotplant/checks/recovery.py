@@ -10,8 +10,9 @@ from typing import ClassVar
 from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof
+from pilotplant.checks.folds.instance import Instance, Promise
 from pilotplant.checks.folds.knowledge import EVER, Knowledge
-from pilotplant.checks.folds.promises import Instance, Promise, Promises
+from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.records import Commit, Crash, FaultBitten, Heal, Request, Restart
 

@@ -6,8 +6,9 @@ from typing import ClassVar, NamedTuple
 from pilotplant.checks.case import Case, effects_of
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
+from pilotplant.checks.folds.instance import Instance
 from pilotplant.checks.folds.knowledge import Knowledge
-from pilotplant.checks.folds.promises import Instance, Promises
+from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.header import Named
 from pilotplant.ledger.records import Commit, Deliver, Emit, Ending, Obligation, Reject, ResponseEnd

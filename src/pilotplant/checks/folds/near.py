@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pilotplant.checks.case import Case
-from pilotplant.checks.folds.promises import Promise, Promises
+from pilotplant.checks.folds.instance import Promise
+from pilotplant.checks.folds.promises import Promises
 from pilotplant.ledger.records import Commit, Emit, Reject
 from pilotplant.model.revisions import letters
 

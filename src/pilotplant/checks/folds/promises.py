@@ -6,10 +6,10 @@ save a bounded number for the flow board.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from pilotplant.checks.case import Case
+from pilotplant.checks.folds.instance import Instance, Progress, Promise, Terms
 from pilotplant.checks.wording import plant_of
 from pilotplant.ledger.records import (
     UNBELIEVABLE,
@@ -29,73 +29,6 @@ EXCEPTION = "desk.exception.raise"
 ITEM = "erp.item.upsert"
 ASTRAY_MAX = 1000
 """How many refused requests for what nobody asked for are kept, to see what they almost were."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a step of a flow says of each of its promises."""
-
-    step: str
-    must: bool
-    exact: bool
-    executable: bool
-    event: bool
-    actor: str
-
-
-@dataclass(slots=True, eq=False)
-class Promise:
-    """One obligation that is not kept yet."""
-
-    effect: str
-    version: int
-    terms: Terms
-    after: tuple[tuple[str, str, int], ...]
-    instance: "Instance"
-    open: bool = True
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far one step of an instance is."""
-
-    promised: int = 0
-    kept: int = 0
-    at: float | None = None
-    seq: int = 0
-    """Of the record that kept a promise of it last."""
-
-
-@dataclass(slots=True, eq=False)
-class Instance:
-    """One flow instance: a change at a plant, a confirmation."""
-
-    flow: int
-    name: str
-    subject: str
-    plant: str
-    due: float
-    trigger: int
-    steps: dict[str, Progress] = field(default_factory=dict)
-    promises: list[Promise] = field(default_factory=list)
-    left: int = 0
-    """How many promises are open."""
-    refusals: dict[str, Reject | Emit] = field(default_factory=dict)
-    """Definite refusals that no later success made good, by effect."""
-    exception: int = 0
-    withdrawn: int = 0
-    seen: Commit | Emit | Reject | None = None
-    """The last that was seen of it."""
-
-    @property
-    def open(self) -> list[Promise]:
-        """The promises that are not kept."""
-        return [promise for promise in self.promises if promise.open]
-
-    @property
-    def excused(self) -> bool:
-        """Whether what is open need not happen any more."""
-        return bool(self.withdrawn or (self.refusals and self.exception))
 
 
 class Promises:
