@@ -27,7 +27,7 @@ from tests.unit.histories import (
     shipped_flow,
 )
 
-PARENT, *_ = family()
+PARENT, COMPONENT, *_ = family()
 THIS = (DE, PARENT, following_revision(PARENT))
 ORDER = next(order.order for order in dataset().production_orders if order.plant == DE)
 
@@ -47,6 +47,13 @@ def confirmations(tmp_path: Path) -> History:
 # --- 4: a parent before its component --------------------------------------------------------------------------------
 
 
+def bring(history: History, item: str) -> None:
+    """The target sends an item to the plant."""
+    held = history.estate.systems["erp"].state.item(DE, item)
+    command = UpsertItem(plant=DE, item=item, description="a component", unit=held.unit, revision=held.revision)
+    assert history.call("erp", upsert_item, command).status == 200
+
+
 def parent_before_component(history: History, *, sends_item: bool, sends_again: bool) -> None:
     """The structure comes while the plant does not know a component yet; a person is told."""
     history.deliver(history.release("ECO-1", PARENT))
@@ -57,9 +64,7 @@ def parent_before_component(history: History, *, sends_item: bool, sends_again: 
     assert history.bom(*THIS).status == 422
     erp.item = known
     if sends_item:
-        held = known(DE, component)
-        item = UpsertItem(plant=DE, item=component, description="a component", unit=held.unit, revision=held.revision)
-        assert history.call("erp", upsert_item, item).status == 200
+        bring(history, component)
     if sends_again:
         history.carry_out(THIS)
     else:
@@ -76,6 +81,19 @@ def test_a_parent_was_sent_before_its_component(changes: History) -> None:
 def test_a_parent_that_was_sent_again_after_its_component(changes: History) -> None:
     """Whoever creates what is missing when it is told so is late, and right in the end."""
     parent_before_component(changes, sends_item=True, sends_again=True)
+    assert changes.judge().findings == ()
+
+
+def test_another_change_brings_the_item(changes: History) -> None:
+    """What a change of its own asks for says nothing of whose task it was before."""
+    changes.deliver(changes.release("ECO-1", PARENT), changes.release("ECO-2", COMPONENT))
+    erp = changes.estate.systems["erp"].state
+    known, erp.item = erp.item, lambda plant, item: None if item == COMPONENT else known(plant, item)
+    assert changes.bom(*THIS).status == 422
+    erp.item = known
+    changes.raise_exception("ECO-1", DE)
+    changes.carry_out((DE, COMPONENT, following_revision(COMPONENT)))
+    bring(changes, COMPONENT)
     assert changes.judge().findings == ()
 
 

@@ -295,6 +295,17 @@ def test_equal_numbers_of_two_plants_are_two_things(tmp_path: Path) -> None:
     assert history.judge().findings == ()
 
 
+def test_a_plant_that_is_out_of_reach_is_no_mix_up(tmp_path: Path) -> None:
+    history = History(tmp_path, shipped_flow(CONFIRMATION))
+    for _number in range(4):
+        for plant in (DE, US):
+            event = history.finish_order(plant)
+            history.deliver(event)
+            if plant != US:
+                history.post(history.posting(event))
+    assert set(convicting(history.judge())) == {"completeness"}
+
+
 def test_what_is_lost_at_random_is_no_mix_up(tmp_path: Path) -> None:
     history = History(tmp_path, shipped_flow(CONFIRMATION))
     for number in range(6):

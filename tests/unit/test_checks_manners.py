@@ -10,6 +10,7 @@ from pilotplant.checks.judge import Judgement
 from pilotplant.ledger.records import (
     Crash,
     Ending,
+    FaultBitten,
     Reject,
     Request,
     ResponseEnd,
@@ -107,6 +108,14 @@ def test_other_content_each_time_is_no_repetition(guest: Guest) -> None:
     assert warned(guest.history.judge()) == set()
 
 
+def test_what_a_fault_answers_is_not_the_word_of_the_system(guest: Guest) -> None:
+    for number in range(20):
+        exchange = guest.send(1.0 + number)
+        guest.history.ledger.write(FaultBitten, 1.0 + number, "refused", guest.history.ledger.systems[ERP], exchange)
+        guest.refuse(1.0 + number, exchange, 404, "no-such-operation")
+    assert warned(guest.history.judge()) == set()
+
+
 def test_what_is_refused_for_another_reason_each_time_is_being_mended(guest: Guest) -> None:
     for number in range(20):
         guest.refuse(1.0 + number, guest.send(1.0 + number), 422, f"reason-{number}")
@@ -166,6 +175,15 @@ def test_all_come_back_at_once(guest: Guest, spread_s: float, kind: set[str]) ->
         t = 5.0 + spread_s * number / 40
         guest.answer(t, guest.send(t, 100 + number))
     assert warned(guest.history.judge()) == kind
+
+
+def test_all_come_when_the_wait_that_was_asked_for_is_over(guest: Guest) -> None:
+    for number in range(40):
+        guest.fail(1.0 + number / 100, 100 + number)
+    guest.refuse(3.0, guest.send(3.0, 999), 429, "rate-limited", wait_s=2.0)
+    for number in range(40):
+        guest.answer(5.01, guest.send(5.01, 100 + number))
+    assert warned(guest.history.judge()) == set()
 
 
 def test_a_few_coming_back_together_are_no_herd(guest: Guest) -> None:

@@ -122,6 +122,19 @@ def test_what_came_after_the_outage_has_nothing_to_recover_from(tmp_path: Path) 
     assert kinds(history.judge(), "recovery") == set()
 
 
+def test_what_a_person_had_to_resolve_waited_for_that(tmp_path: Path) -> None:
+    history = History(tmp_path, flow(IN_TIME))
+    event = history.finish_order(DE)
+    outage(history)
+    history.deliver(event)
+    exception = history.raise_exception("CNF-0000001", DE)
+    history.heal()
+    history.wait(40)
+    history.resolve(exception)
+    history.post(history.posting(event))
+    assert kinds(history.judge(), "recovery") == set()
+
+
 # --- crashes ---------------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,20 @@ from pilotplant.ledger.records import Exposed
 from pilotplant.systems.erp.stock import FindDocuments, find_documents
 from pilotplant.systems.mes.operations import ListShopOrders, list_orders
 from pilotplant.target.model import Declares
-from tests.unit.histories import CONFIRMATION, DE, SECRET, History, convicting, kinds, shipped_flow
+from tests.unit.histories import (
+    CHANGE,
+    CONFIRMATION,
+    DE,
+    SECRET,
+    History,
+    convicting,
+    family,
+    following_revision,
+    kinds,
+    shipped_flow,
+)
+
+PARENT, *_ = family()
 
 
 @pytest.fixture
@@ -50,6 +63,16 @@ def test_what_only_a_forged_delivery_told_is_owed_by_nobody(history: History) ->
     judgement = history.judge()
     assert judgement.findings == ()
     assert any("was never delivered to the target" in doubt.sentence for doubt in judgement.doubts)
+
+
+def test_who_heard_of_the_approval_may_have_begun(tmp_path: Path) -> None:
+    history = History(tmp_path, shipped_flow(CHANGE))
+    history.approve("ECO-1", PARENT)
+    history.deliver(history.last("plm.change.approved"))
+    release = history.release_approved("ECO-1")
+    history.send_event(release, bent="forged-signature")
+    history.carry_out((DE, PARENT, following_revision(PARENT)))
+    assert kinds(history.judge(), "security") == set()
 
 
 def test_forged_copies_of_what_had_come_properly(history: History) -> None:

@@ -91,7 +91,7 @@ class Completeness(Check):
     def _judge(self, instance: Instance, accounting: Accounting) -> None:
         on_reject, settled = self.case.flows[instance.flow].on_reject, self.promises.settled
         refusals = self.promises.standing_refusals(instance)
-        if refusals and settled is not None and settled.settled:
+        if refusals and settled is not None and settled.settled and not instance.withdrawn:
             self._judge_report(instance, refusals)
         if refusals and on_reject is not None and not instance.exception and not instance.withdrawn:
             if on_reject.expect == "exception":

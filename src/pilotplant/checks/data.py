@@ -202,8 +202,10 @@ class Data(Check):
             and instance.trigger in self.promises.delivered
             and self._twin(instance)
         ]
-        if len({instance.subject for instance in lost}) < _TWINS_MIN or self._kept_later or self.promises.anonymous:
+        if self._kept_later or self.promises.anonymous:
             return
+        if min(len({each.subject for each in lost}), len({each.plant for each in lost})) < _TWINS_MIN:
+            return  # one plant alone may be out of reach
         instance = lost[0]
         first = self._twin(instance)
         told = self.promises.delivered[instance.trigger]

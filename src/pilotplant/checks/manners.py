@@ -4,6 +4,7 @@ Nothing here makes data wrong, so it only warns. A write is known by its fingerp
 """
 
 from collections import Counter, defaultdict, deque
+from math import inf
 from typing import ClassVar
 
 from pilotplant.checks.case import Case
@@ -17,6 +18,7 @@ from pilotplant.ledger.records import (
     Commit,
     Crash,
     Ending,
+    FaultBitten,
     Reject,
     Request,
     ResponseEnd,
@@ -34,6 +36,8 @@ IMPATIENT_TIMES = 3
 HERD_WINDOW_S = 0.05
 HERD_PAUSE_S = 0.2
 HERD_SIZE = 20
+ASKED_S = 1.0
+"""So soon after the end of a wait that a system had asked for, all come because they were asked to."""
 HERD_SHARE = 0.6
 STAMPEDE_WINDOW_S = 0.25
 STAMPEDE_SIZE = 5
@@ -61,6 +65,8 @@ class Manners(Check):
         self._herds: list[tuple[Request, ...]] = []
         self._tokens: dict[int, deque[Request]] = {}
         self._stampedes: dict[int, tuple[Request, ...]] = {}
+        self._wait_until: dict[int, float] = {}
+        """By system, until when it asked its callers to wait; afterwards all may come."""
         self._fetching: dict[int, int] = {}
         """Token requests that are not answered yet, and the system of each."""
         self._denied: dict[int, float] = {}
@@ -86,6 +92,7 @@ class Manners(Check):
             Commit: (lambda named: named.name == "desk.exception.resolve", self.on_resolved),
             Restart: (None, self.on_restart),
             Crash: (None, self.on_crash),
+            FaultBitten: (None, self.on_bitten),
         }
 
     # --- what goes by ------------------------------------------------------------------------------------------------
@@ -106,12 +113,19 @@ class Manners(Check):
     def on_reject(self, record: Reject) -> None:
         """A refusal."""
         self._attempts.on_reject(record)
+        if record.wait_s:
+            self._wait_until[record.system] = record.t + record.wait_s
         if record.code != "unauthorized" or record.operation == self._token or record.system not in self._tokens:
             return
         if record.system not in self._fetching.values():
             since = self._denied.setdefault(record.system, record.t)
             if record.t - since > KEPT_TOKEN_S:
                 self._kept[record.system].append(record)
+
+    def on_bitten(self, record: FaultBitten) -> None:
+        """What a fault answers is not the system's own word."""
+        if record.touched in self._attempts.open:
+            self._attempts.bitten.add(record.touched)
 
     def on_first(self, record: ResponseFirst) -> None:
         """An answer began."""
@@ -177,12 +191,14 @@ class Manners(Check):
             self._note_returning(again.request)
 
     def _note_returning(self, request: Request) -> None:
+        if request.t - self._wait_until.get(request.system, -inf) < ASKED_S:
+            return
         returning = self._returning
         returning.append(request)
         while request.t - returning[0].t > HERD_WINDOW_S:
             returning.popleft()
         size = len(returning)
-        if size >= HERD_SIZE and size >= HERD_SHARE * len(self._attempts.failing):
+        if size >= max(HERD_SIZE, 2 * self._limit) and size >= HERD_SHARE * len(self._attempts.failing):
             self._herds.append(tuple(returning))
             returning.clear()
 

@@ -82,8 +82,8 @@ class Recovery(Check):
 
     def _on_finish(self, instance: Instance, t: float) -> None:
         healed, flow = self._healed, self.case.flows[instance.flow]
-        if healed is None or not self._bitten or instance.due > healed.t:
-            return
+        if healed is None or not self._bitten or instance.due > healed.t or instance.exception:
+            return  # what a person had to resolve waited for that
         self.examined += 1
         if flow.recover_within is not None and t - healed.t > flow.recover_within:
             self._slow[instance.flow].append((instance, t))
@@ -141,7 +141,8 @@ class Recovery(Check):
         assert healed is not None
         for instance, _owed in owing:
             limit_s = self.case.flows[instance.flow].recover_within
-            if limit_s is not None and self._bitten and instance.due <= healed.t and until - healed.t > limit_s:
+            held_up = self._bitten and instance.due <= healed.t and not instance.exception
+            if limit_s is not None and held_up and until - healed.t > limit_s:
                 self._slow[instance.flow].append((instance, until))
 
     def _report_slow(self, flow: int, late: list[tuple[Instance, float]]) -> None:

@@ -28,7 +28,9 @@ class Security(Check):
         self._bent: dict[int, Deliver] = {}
         """By event, the first delivery of it that nobody may believe."""
         self._stated: Recent[int, str] = Recent()
-        """Recent triggers: what they state."""
+        """Recent triggers, and other events about the same things: what they state."""
+        self._heard: Recent[str, int] = Recent()
+        """What the target was properly told something of, and when."""
         self._replayed: dict[str, Deliver] = {}
         """By the keys of an old event, its last delivery that carried an old signature."""
         self._delivered: dict[str, int] = {}
@@ -44,12 +46,13 @@ class Security(Check):
 
     def handlers(self) -> Handlers:
         triggers = {flow.trigger for flow in self.case.flows}
+        about = {named.effect_keys for named in self.case.header.operations if named.name in triggers}
 
         def counted(named: Named) -> bool:
             return named.effect == "fact" and not named.event and self.case.governed(named)
 
         return {
-            Emit: (lambda named: named.name in triggers, self.on_emit),
+            Emit: (lambda named: named.event and named.effect_keys in about, self.on_emit),
             Deliver: (None, self.on_deliver),
             Read: (None, self.on_read),
             Commit: (counted, self.on_commit),
@@ -66,9 +69,13 @@ class Security(Check):
         """A delivery, perhaps one that must not be believed."""
         self.examined += 1
         if not record.bent:
-            stated = self._stated.get(record.emit) if self._replayed else None
+            stated = self._stated.get(record.emit)
             if stated is not None:
-                self._delivered[stated.partition("|")[2]] = record.seq
+                keys = stated.partition("|")[2]
+                if keys not in self._heard:
+                    self._heard[keys] = record.seq
+                if self._replayed:
+                    self._delivered[keys] = record.seq
             return
         if record.bent in UNBELIEVABLE and len(self._bent) < _BENT_MAX:
             if not self._bent:
@@ -92,6 +99,9 @@ class Security(Check):
         if bent is None or bent.seq > record.exchange or (proper is not None and proper.seq < record.exchange):
             return
         emit = self.promises.triggers.get(trigger)
+        hint = self._heard.get(emit.effect.partition("|")[2]) if emit is not None else None
+        if hint is not None and hint < record.exchange:
+            return  # an approval, say, that came before the release
         looked = self._read.get(emit.system, 0) if emit is not None else 0
         if not self.case.declares.poll_interval and not 0 < looked < record.exchange:
             self._believed.append((promise, record, bent))

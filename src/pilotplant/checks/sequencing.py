@@ -13,8 +13,8 @@ from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.header import Named
 from pilotplant.ledger.records import Commit, Deliver, Emit, Ending, Obligation, Reject, ResponseEnd
 
-_EARLY_S = 1.0
-"""How far the target's calendar may be ahead of ours."""
+_EARLY_S = 3.0
+"""How far the target's calendar may be ahead of ours, which begins when the port is open."""
 
 
 class _Need(NamedTuple):

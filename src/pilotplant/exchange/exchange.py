@@ -111,9 +111,12 @@ class Boundary:
     def _note_secrets(self, seq: int, operation: Operation | None, request: WireRequest, now: float) -> None:
         """Only here is it seen: what is written has its secrets blotted out."""
         ledger = self.ledger
-        for place, content in (("URL", request.path.encode() + b"?" + request.query), ("body", request.body)):
+        address = request.path.encode() + b"?" + request.query
+        if not ledger.betrays(address + request.body):
+            return
+        number = ledger.operations[operation.name] if operation is not None else 0
+        for place, content in (("URL", address), ("body", request.body)):
             if ledger.betrays(content):
-                number = ledger.operations[operation.name] if operation is not None else 0
                 ledger.write(Exposed, now, self.system.number, seq, number, place)
 
     def note_failure(self, request: WireRequest, fingerprint: int, now: float) -> None:

@@ -57,6 +57,8 @@ class Attempts:
         self.failing: OrderedDict[Identity, Failing] = OrderedDict()
         self._refusals: dict[int, Reject] = {}
         self._bad: dict[int, int] = {}
+        self.bitten: set[int] = set()
+        """Open exchanges that a fault has touched."""
         self.well = False
         """Whether the last exchange that ended was answered, and well."""
 
@@ -94,11 +96,14 @@ class Attempts:
                 self._refusals.pop(record.exchange, None)
             return None
         identity = (request.system, request.operation, request.fingerprint)
-        if self.well:
-            if self.failing:
-                self.failing.pop(identity, None)
-            return None
-        return self._fail(identity, request, record, status)
+        failing = None
+        if not self.well:
+            failing = self._fail(identity, request, record, status)
+        elif self.failing:
+            self.failing.pop(identity, None)
+        if self.bitten:
+            self.bitten.discard(record.exchange)
+        return failing
 
     def _fail(self, identity: Identity, request: Request, record: ResponseEnd, status: int) -> Failing:
         failing = self.failing.get(identity)
@@ -114,7 +119,8 @@ class Attempts:
         failing.ended_at = record.t if record.ending in _SEEN else -inf
         failing.status = status if answered else 0
         failing.wait_s = refusal.wait_s if refusal is not None and answered else 0.0
-        if answered and refusal is not None and refusal.definite and refusal.status in _PERMANENT:
+        own = answered and record.exchange not in self.bitten
+        if own and refusal is not None and refusal.definite and refusal.status in _PERMANENT:
             if refusal.code != failing.code:
                 failing.refused.clear()
                 failing.code = refusal.code

@@ -310,7 +310,10 @@ class Promises:
             self.astray.append(record)
 
     def _note_premature(self, record: Commit) -> None:
-        """The target itself sends an item for want of which something was refused: it only had the order wrong."""
+        """The target itself sends an item for want of which something was refused: it only had the order wrong.
+        Where a change of its own asks for the item, that says nothing."""
+        if f"erp.bom.release|{record.effect.partition('|')[2]}" in self._promised:
+            return
         for instance, refusal in self._wanting.pop(record.effect):
             if instance.refusals.get(refusal.effect) is refusal:
                 del instance.refusals[refusal.effect]
