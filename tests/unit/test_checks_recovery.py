@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from pilotplant.ledger.records import Crash, FaultArmed, FaultBitten, Restart
+from pilotplant.systems.erp.stock import FindDocuments, find_documents
+from pilotplant.target.model import Declares
 from tests.unit.histories import CONFIRMATION, DE, History, convicting, flow, kinds, shipped_flow
 
 IN_TIME = """
@@ -133,6 +135,30 @@ def test_what_a_person_had_to_resolve_waited_for_that(tmp_path: Path) -> None:
     history.resolve(exception)
     history.post(history.posting(event))
     assert kinds(history.judge(), "recovery") == set()
+
+
+@pytest.mark.parametrize(
+    ("budget_s", "outage_s", "tells", "excused"),
+    [(60, 70, True, True), (60, 30, True, False), (60, 70, False, False), (0, 70, True, False)],
+)
+def test_given_up_after_an_outage(history: History, budget_s: int, outage_s: int, tells: bool, excused: bool) -> None:
+    """Who keeps trying as long as it declares may then hand the matter to a person."""
+    event = history.finish_order(DE)
+    history.deliver(event)
+    for _second in range(outage_s):
+        outage(history)
+        history.wait(1)
+    if tells:
+        history.raise_exception("CNF-0000002", DE, reason="no-answer")
+    history.heal()
+    call_again(history)
+    judgement = history.judge(declares=Declares(retry_budget=budget_s))
+    assert set(convicting(judgement)) == (set() if excused else {"completeness"})
+
+
+def call_again(history: History) -> None:
+    """The ERP is alive, and the target sees that."""
+    history.call("erp", find_documents, FindDocuments(plant=DE, source_document="CNF-0000001"))
 
 
 # --- crashes ---------------------------------------------------------------------------------------------------------

@@ -57,6 +57,8 @@ class Instance:
     refusals: dict[str, Reject | Emit] = field(default_factory=dict)
     """Definite refusals that no later success made good, by effect."""
     exception: int = 0
+    outlasted: bool = False
+    """Whether the exception came after an outage that was longer than the target declares to keep trying."""
     withdrawn: int = 0
     seen: Commit | Emit | Reject | None = None
     """The last that was seen of it."""
@@ -69,4 +71,4 @@ class Instance:
     @property
     def excused(self) -> bool:
         """Whether what is open need not happen any more."""
-        return bool(self.withdrawn or (self.refusals and self.exception))
+        return bool(self.withdrawn or (self.exception and (self.refusals or self.outlasted)))

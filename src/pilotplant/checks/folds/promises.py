@@ -18,6 +18,7 @@ from pilotplant.ledger.records import (
     Crash,
     Deliver,
     Emit,
+    FaultBitten,
     Obligation,
     Quiesce,
     Reject,
@@ -70,6 +71,8 @@ class Promises:
         self.recalled: dict[str, int] = {}
         """Subjects whose withdrawal the target has acknowledged, and when."""
         self._recalling: dict[int, str] = {}
+        self._outages: dict[int, tuple[float, float]] = {}
+        """By system, since when faults have been touching it without a long pause, and until when."""
         self._disbelieved: set[tuple[int, int]] = set()
         self.delivered: dict[int, Deliver] = {}
         self.acknowledged: dict[int, Ack] = {}
@@ -117,6 +120,7 @@ class Promises:
             ResponseFirst: (None, self.on_response),
             Quiesce: (None, self.on_quiesce),
             Crash: (None, self.on_crash),
+            FaultBitten: (None, self.on_bitten),
         }
 
     def on_obligation(self, record: Obligation) -> None:
@@ -267,6 +271,20 @@ class Promises:
         plant, subject = record.effect.split("|")[1:3]
         for instance in self._about(subject, plant):
             instance.exception = record.seq
+            instance.outlasted |= self._outlasted(record.t)
+
+    def on_bitten(self, record: FaultBitten) -> None:
+        """A fault touched a system: an outage goes on, or another begins."""
+        since, until = self._outages.get(record.system, (record.t, record.t))
+        pause_s = self.case.declares.retry_budget / 4
+        self._outages[record.system] = (since if record.t - until <= pause_s else record.t, record.t)
+
+    def _outlasted(self, t: float) -> bool:
+        """Whether an outage that is hardly over has lasted longer than the target declares to keep trying."""
+        budget_s = self.case.declares.retry_budget
+        if not budget_s:
+            return False
+        return any(t - since >= 0.9 * budget_s and t - until <= budget_s / 2 for since, until in self._outages.values())
 
     def _note_resolution(self, exception: str, record: Commit) -> None:
         """A person resolved an exception: where a flow says so, its clock begins anew."""
