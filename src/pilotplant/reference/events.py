@@ -51,7 +51,11 @@ class Events:
         self._confirming = confirming
         self._notices = notices
         self._told = told
-        self.handlers: dict[str, Apply] = {
+        self.handlers = self.work()
+
+    def work(self) -> dict[str, Apply]:
+        """What is done on each type of event."""
+        return {
             "plm.change.released": self._released,
             "plm.change.cancelled": self._cancelled,
             "erp.version.activated": self._version,
