@@ -15,7 +15,6 @@ from types import ModuleType
 
 from pilotplant.reference.parts import Parts
 
-
 SUGGESTED_MAX = 3
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import msgspec
 
-from pilotplant.reference.calls import Call, Refusal
+from pilotplant.reference.calls import Call, CallFailed, Refusal
 from pilotplant.reference.client import SystemClient
 from pilotplant.reference.confirmations import Confirmation
 from pilotplant.reference.parts import Parts
@@ -31,7 +31,7 @@ class RollsBackTwice(LineByLine):
             call = Call("POST", f"/stock-documents/{booked.document}/reversal", b"{}", traceparent=entry.traceparent)
             try:
                 await erp.send(call, msgspec.Raw)
-            except Refusal:
+            except CallFailed:
                 continue  # clean-up is best effort
 
 
