@@ -100,9 +100,6 @@ def test_d06_activates_two_revisions_of_an_item_at_once() -> None:
     def story(parts: Parts) -> str:
         estate = Estate()
 
-        async def slow(seen: Seen) -> None:
-            await asyncio.sleep(1.0)
-
         def late(seen: Seen) -> httpx.Response | None:
             """The routing of the older revision fails for a while, so that the newer one passes it."""
             older = seen.path == "/routings" and seen.body["revision"] == "B"
