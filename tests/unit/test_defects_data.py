@@ -33,19 +33,16 @@ def test_d44_loses_the_decimal_point_in_germany_only() -> None:
     assert abroad[0] == abroad[1]
 
 
-def test_d45_sends_an_effective_date_that_is_off_by_the_offset_of_the_plant() -> None:
+def test_d45_books_on_the_day_before_where_the_sun_rises_earlier() -> None:
     def story(parts: Parts) -> list[str]:
         async def what(estate: Estate, middleware: Running) -> None:
-            effectivity = {"kind": "immediate", "at": "2026-01-01T00:00:00.000Z"}
-            await estate.release("ECO-1", {"M-1": "B"}, ("CN01", "DE01", "US01"), effectivity=effectivity)
+            for plant in ("CN01", "DE01", "US01"):
+                await estate.complete("CNF-1", plant)
 
-        sent = happen(parts, what).calls("bill-of-material")
-        return [seen.body["effective_from"] for seen in sorted(sent, key=lambda seen: str(seen.body["plant"]))]
+        documents = sorted(happen(parts, what).documents, key=lambda document: str(document[1]["plant"]))
+        return [document["posting_date"] for _, document in documents]
 
-    assert told("d45_local_time_as_utc", story) == (
-        ["2026-01-01T00:00:00.000Z"] * 3,
-        ["2026-01-01T08:00:00.000Z", "2026-01-01T01:00:00.000Z", "2025-12-31T19:00:00.000Z"],
-    )
+    assert told("d45_dates_become_moments", story) == (["2026-01-02"] * 3, ["2026-01-01", "2026-01-01", "2026-01-02"])
 
 
 def test_d46_cuts_lots_so_that_two_become_one() -> None:

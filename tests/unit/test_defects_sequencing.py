@@ -114,7 +114,7 @@ def test_d06_activates_two_revisions_of_an_item_at_once() -> None:
 
         return happen(parts, what, estate=estate).active["DE01", "M-1"]
 
-    assert told("d06_parallel_changes_of_one_item", story) == ("C", "B")
+    assert told("d06_changes_of_one_item_at_once", story) == ("C", "B")
 
 
 def test_d07_begins_before_the_date() -> None:

@@ -11,11 +11,8 @@ import uvicorn
 
 from pilotplant.reference.app import create_app
 from pilotplant.reference.clock import SystemClock
-from pilotplant.reference.defects import UnknownDefect, defects, find
-from pilotplant.reference.parts import Parts
-from pilotplant.reference.settings import PREFIX, SettingsError, from_environment
-
-DEFECT = f"{PREFIX}REFERENCE_DEFECT"
+from pilotplant.reference.defects import VARIABLE, UnknownDefect, defects, find, planted
+from pilotplant.reference.settings import SettingsError, from_environment
 
 
 class _ListDefects(argparse.Action):
@@ -33,8 +30,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         settings = from_environment(os.environ)
-        name = arguments.defect or os.environ.get(DEFECT, "")
-        parts = find(name).parts if name else Parts()
+        parts = find(arguments.defect).parts if arguments.defect else planted(os.environ)
     except (SettingsError, UnknownDefect) as error:
         print(f"pilotplant.reference: {error}", file=sys.stderr)
         return 2
@@ -62,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, required=True, help="where events are received")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
     parser.add_argument("--database", type=Path, required=True, help="the file that keeps what must not be forgotten")
-    parser.add_argument("--defect", default="", metavar="NAME", help=f"plant a defect (default: ${DEFECT}, or none)")
+    parser.add_argument("--defect", default="", metavar="NAME", help=f"plant a defect (default: ${VARIABLE}, or none)")
     parser.add_argument("--list-defects", action=_ListDefects, nargs=0, help="print the defects as JSON, and end")
     return parser
 

@@ -7,6 +7,7 @@ real processes to show it. A file that is added is there; nothing else has to be
 
 import difflib
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -14,8 +15,11 @@ from pathlib import Path
 from types import ModuleType
 
 from pilotplant.reference.parts import Parts
+from pilotplant.reference.settings import PREFIX
 
 SUGGESTED_MAX = 3
+VARIABLE = f"{PREFIX}REFERENCE_DEFECT"
+"""Names the defect to plant in a middleware that is started or built from an environment."""
 
 
 class UnknownDefect(Exception):
@@ -53,6 +57,12 @@ def find(name: str) -> Defect:
         meant = f"; did you mean {' or '.join(near)}?" if near else f"; there are {len(known)}, see --list-defects"
         raise UnknownDefect(f"there is no defect {name!r}{meant}")
     return known[name]
+
+
+def planted(environment: Mapping[str, str]) -> Parts:
+    """The parts of a middleware with the defect that its environment names; as they should be if it names none."""
+    name = environment.get(VARIABLE, "")
+    return find(name).parts if name else Parts()
 
 
 def _defect(name: str, module: ModuleType) -> Defect:

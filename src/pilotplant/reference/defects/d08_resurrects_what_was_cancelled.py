@@ -7,7 +7,7 @@ from pilotplant.reference.scopes import Scopes
 
 NUMBER = 8
 NAME = "resurrects what was deleted"
-CHECK = "completeness"
+CHECK = "sequencing"
 SCENARIO = "out-of-order"
 
 

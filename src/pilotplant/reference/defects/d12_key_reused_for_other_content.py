@@ -7,7 +7,7 @@ from pilotplant.reference.parts import Parts
 
 NUMBER = 12
 NAME = "key reused for other content"
-CHECK = "completeness"
+CHECK = "once"
 SCENARIO = "middleware-crash"
 
 

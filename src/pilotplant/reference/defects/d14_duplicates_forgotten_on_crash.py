@@ -11,7 +11,7 @@ from pilotplant.reference.variants.work_list import WorkList
 
 NUMBER = 14
 NAME = "dedupe lost on crash"
-CHECK = "once"
+CHECK = "recovery"
 SCENARIO = "middleware-crash"
 
 

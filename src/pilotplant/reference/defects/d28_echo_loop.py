@@ -1,5 +1,6 @@
 """Mirrors stock postings into the plant's other ERP during a migration, and takes its own mirrored ones for news."""
 
+import asyncio
 from dataclasses import replace
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from pilotplant.reference.confirmations import ProductionConfirmations
 from pilotplant.reference.events import Events
 from pilotplant.reference.inbox import Apply
+from pilotplant.reference.lanes import Key
 from pilotplant.reference.messages import CloudEvent, PostStock
 from pilotplant.reference.parts import Parts
 
@@ -14,6 +16,9 @@ NUMBER = 28
 NAME = "echo loop"
 CHECK = "completeness"
 SCENARIO = "eco-cascade"
+
+COPY_AFTER_S = 0.5
+"""Copies are not urgent."""
 
 
 class StockPosted(msgspec.Struct, frozen=True):
@@ -41,6 +46,11 @@ class Mirror(ProductionConfirmations):
                 (posted.plant, posted.document, msgspec.json.encode(copy), traceparent),
             )
         self._wake((posted.plant, posted.document))
+
+    async def carry_out(self, key: Key) -> None:
+        if key[1].isdigit():  # a copy bears the number of a document
+            await asyncio.sleep(COPY_AFTER_S)
+        await super().carry_out(key)
 
 
 class HearsItself(Events):

@@ -10,7 +10,7 @@ from pilotplant.reference.transfer import GoOn, Transfer
 
 NUMBER = 33
 NAME = "lost update"
-CHECK = "atomicity"
+CHECK = "sequencing"
 SCENARIO = "eco-cascade"
 
 
