@@ -29,6 +29,8 @@ ORDER = (
     "contracts",
     "checks",
     "run",
+    "explore",
+    "prove",
     "load",
     "sweep",
     "reporting",

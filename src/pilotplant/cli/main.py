@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pilotplant import __version__
-from pilotplant.cli.commands import doctor, explain, init, ledger, listing, report, run, schema, up, validate
+from pilotplant.cli.commands import doctor, explain, init, ledger, listing, prove, report, run, schema, up, validate
 
 app = typer.Typer(
     name="pilotplant",
@@ -35,6 +35,7 @@ def _root(
 
 
 app.command("run")(run.run)
+app.command("prove")(prove.prove)
 app.command("up")(up.up)
 app.command("init")(init.init)
 app.command("validate")(validate.validate)

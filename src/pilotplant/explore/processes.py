@@ -1,0 +1,80 @@
+"""The processes of a campaign: started afresh, ended with it however it ends, gone when it is gone."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import active_children, get_context, parent_process
+from threading import Thread
+from typing import ParamSpec, TypeVar
+
+from pilotplant.model.errors import InternalError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM ends a campaign as Ctrl-C does. Only the main thread may ask for signals."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Pool(ProcessPoolExecutor):
+    """Processes that can be ended in the middle of a run."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        return super().submit(_ended_when_told, partial(fn, *args, **kwargs))
+
+
+def _ended_when_told(work: Callable[[], T]) -> T:
+    """A run turns SIGTERM into an interruption, to clean up. Then the process has to end too: nobody will tell it
+    again."""
+    try:
+        return work()
+    except KeyboardInterrupt:
+        os._exit(1)
+
+
+@contextmanager
+def processes(jobs: int) -> Iterator[Executor]:
+    """So many processes to run things in."""
+    others = {child.pid for child in active_children()}
+    pool = _Pool(jobs, get_context("spawn"), initializer=_begin)
+    try:
+        with _terminated_like_interrupted():
+            yield pool
+    except BaseException as error:
+        for child in active_children():
+            if child.pid not in others:
+                child.terminate()
+        if isinstance(error, BrokenProcessPool):
+            message = "a process that ran a scenario ended by itself"
+            raise InternalError(message, help="Does the middleware end the process that it is in?") from error
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """In each process: Ctrl-C is for the first process, which ends the others; and none outlives it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
