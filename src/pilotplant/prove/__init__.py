@@ -1,1 +1,1 @@
-"""The harness judged: the reference has to pass, and every planted defect has to be caught by the check that names it."""
+"""The harness judged: the reference has to pass, and each planted defect has to be caught by its own check."""

@@ -77,6 +77,7 @@ def prove(
     proof = _Proof(campaign)
     todo = deque(proof.trials())
     under_way: dict[Future[Seen], _Trial] = {}
+    on_progress(Progress("proving", proof.settled, proof.total))
     try:
         while todo or under_way:
             # No more than there are processes for: what is caught early needs no further seed.
