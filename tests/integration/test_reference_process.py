@@ -73,8 +73,8 @@ class Process:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False)
-        command = (sys.executable, "-m", "pilotplant.reference", "--port", str(port), "--database", str(self._database))
-        command = (*command, *self._words)
+        where = ("--port", str(port), "--database", str(self._database))
+        command = (sys.executable, "-m", "pilotplant.reference", *where, *self._words)
         with self._errors.open("ab") as errors:
             self.process = await asyncio.create_subprocess_exec(*command, env=self._environment, stderr=errors)
         async with asyncio.timeout(20):
