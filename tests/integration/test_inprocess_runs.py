@@ -11,8 +11,8 @@ import pytest
 from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import Commit, Crash, Ending, Reject, ResponseEnd, Restart
 from pilotplant.model.verdict import Verdict
-from pilotplant.run.request import Mode
 from pilotplant.run.running import run_scenario
+from pilotplant.scenario.model import Mode
 from tests.estates import live, posting
 from tests.integration.command_line import Project
 from tests.unit.test_faults import fault

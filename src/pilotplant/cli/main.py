@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from pilotplant import __version__
-from pilotplant.cli.commands import doctor, explain, init, ledger, listing, prove, report, run, schema, up, validate
+from pilotplant.cli.commands import (
+    doctor,
+    explain,
+    explore,
+    init,
+    ledger,
+    listing,
+    prove,
+    replay,
+    report,
+    run,
+    schema,
+    up,
+    validate,
+)
 
 app = typer.Typer(
     name="pilotplant",
@@ -35,6 +49,8 @@ def _root(
 
 
 app.command("run")(run.run)
+app.command("explore")(explore.explore)
+app.command("replay")(replay.replay)
 app.command("prove")(prove.prove)
 app.command("up")(up.up)
 app.command("init")(init.init)

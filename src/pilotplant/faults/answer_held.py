@@ -3,11 +3,12 @@
 Holding confirmations on purpose turns a middleware that does not wait for them from a possible miss into a sure hit.
 """
 
-from typing import Annotated, ClassVar
+from random import Random
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from pilotplant.faults.fault import Fault
+from pilotplant.faults.fault import Fault, Scene
 from pilotplant.model.script import Hold, Respond, Script, before
 
 
@@ -20,3 +21,9 @@ class AnswerHeld(Fault):
 
     def bend(self, script: Script) -> Script:
         return before(script, Respond, Hold(self.KIND, self.until_s))
+
+    @classmethod
+    def sampled(cls, chance: Random, scene: Scene) -> Self:
+        return cls._drawn(
+            chance, scene, scene.operations + scene.events, until_s=round(chance.uniform(0.1, scene.length_s), 1)
+        )

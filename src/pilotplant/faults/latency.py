@@ -1,10 +1,11 @@
 """The system takes longer before it carries out what it was asked, or before it delivers an event."""
 
-from typing import Annotated, ClassVar
+from random import Random
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from pilotplant.faults.fault import Fault
+from pilotplant.faults.fault import Fault, Scene
 from pilotplant.model.script import Commit, Delay, Respond, Script, before, carries_out
 
 
@@ -17,3 +18,7 @@ class Latency(Fault):
 
     def bend(self, script: Script) -> Script:
         return before(script, Commit if carries_out(script) else Respond, Delay(self.KIND, self.delay_s))
+
+    @classmethod
+    def sampled(cls, chance: Random, scene: Scene) -> Self:
+        return cls._drawn(chance, scene, scene.operations + scene.events, delay_s=chance.choice((0.05, 0.5, 2.0, 6.0)))

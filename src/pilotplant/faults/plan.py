@@ -65,7 +65,10 @@ class FaultPlan:
             return False
         if fault.max_count is not None and self._struck[number] >= fault.max_count:
             return False
-        if fault.probability < 1 and self._draws.uniform(f"fault|{number}|{identity}") >= fault.probability:
+        if (
+            fault.probability < 1
+            and self._draws.uniform(f"fault|{fault.key or number}|{identity}") >= fault.probability
+        ):
             return False
         self._struck[number] += 1
         return True

@@ -1,8 +1,9 @@
 """Close the connection before anything was done: the caller sees a broken connection, and nothing happened."""
 
-from typing import ClassVar
+from random import Random
+from typing import ClassVar, Self
 
-from pilotplant.faults.fault import Fault
+from pilotplant.faults.fault import Fault, Scene
 from pilotplant.model.script import Drop, Script, carries_out
 
 
@@ -13,3 +14,7 @@ class RequestDropped(Fault):
 
     def bend(self, script: Script) -> Script:
         return (Drop(self.KIND),) if carries_out(script) else script
+
+    @classmethod
+    def sampled(cls, chance: Random, scene: Scene) -> Self:
+        return cls._drawn(chance, scene, scene.operations)

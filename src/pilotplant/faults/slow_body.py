@@ -1,10 +1,11 @@
 """The answer comes in small pieces with pauses between them."""
 
-from typing import Annotated, ClassVar
+from random import Random
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from pilotplant.faults.fault import Fault
+from pilotplant.faults.fault import Fault, Scene
 from pilotplant.model.script import Respond, Script, Trickle, carries_out, replaced
 
 
@@ -19,3 +20,9 @@ class SlowBody(Fault):
     def bend(self, script: Script) -> Script:
         trickle = Trickle(self.KIND, self.bytes_each, self.pause_s)
         return replaced(script, Respond, trickle) if carries_out(script) else script
+
+    @classmethod
+    def sampled(cls, chance: Random, scene: Scene) -> Self:
+        return cls._drawn(
+            chance, scene, scene.operations, bytes_each=chance.choice((16, 64)), pause_s=chance.choice((0.01, 0.05))
+        )

@@ -21,8 +21,12 @@ class Draws:
     def stream(self, name: str) -> Random:
         """The named stream; it does not depend on which other streams are used."""
         if name not in self._streams:
-            self._streams[name] = Random(self.number(f"stream|{name}"))
+            self._streams[name] = self.fresh(name)
         return self._streams[name]
+
+    def fresh(self, name: str) -> Random:
+        """The named stream from its beginning, not kept: for what is decided once, however much of it there is."""
+        return Random(self.number(f"stream|{name}"))
 
     def number(self, key: str) -> int:
         """A 64-bit number that depends on the seed and the key only."""

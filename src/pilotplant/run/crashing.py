@@ -3,18 +3,14 @@
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from pilotplant.run.request import Progress, RunRequest
+from pilotplant.run.request import Finished, Progress, RunRequest
 from pilotplant.scenario.model import CrashSpec
 
-if TYPE_CHECKING:
-    from pilotplant.run.running import Finished
 
-
-def at_every_await(request: RunRequest, crash: CrashSpec, run: "Callable[[RunRequest], Finished]") -> "Finished":
+def at_every_await(request: RunRequest, crash: CrashSpec, run: Callable[[RunRequest], Finished]) -> Finished:
     """One run without a crash tells how many awaits there are; then one run for each. Returns the worst of them.
 
     Runs that passed leave nothing but a line in the notes.

@@ -1,18 +1,18 @@
-"""What is to be run, and how far a run is."""
+"""What is to be run, how far a run is, and what it leaves."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from starlette.types import ASGIApp
 
+from pilotplant.checks.result import Result
 from pilotplant.resources import Project
 from pilotplant.run.preparation import Prepared
 from pilotplant.scenario.loading import Setup
+from pilotplant.scenario.model import Mode
 from pilotplant.target.model import TargetSpec
-
-Mode = Literal["live", "inprocess"]
 
 
 @dataclass(frozen=True)
@@ -48,4 +48,17 @@ class RunRequest:
     overrides: Sequence[str] = ()
     port: int = 0
     """Where the simulators listen; 0 takes a free one."""
+    replayed: str = ""
+    """What `pilotplant replay` was given, where this run replays something."""
     on_progress: Callable[[Progress], None] = _silent
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run left behind."""
+
+    result: Result
+    directory: Path
+    crashed: tuple[str, ...] = ()
+    awaits: int = 0
+    """In-process: how often the middleware waited, and so could have been killed."""

@@ -1,57 +1,29 @@
 """A scenario against a target, from start to verdict, on whatever stage."""
 
-import asyncio
 import os
 import shlex
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pilotplant.checks.judge import judge
 from pilotplant.checks.result import Result
-from pilotplant.drive.host import Host
-from pilotplant.flows.expansion import Expander
 from pilotplant.ledger.reader import Ledger
-from pilotplant.ledger.records import Crash, Quiesce
-from pilotplant.model.errors import InternalError, PilotplantError, UsageError
+from pilotplant.model.errors import PilotplantError, UsageError
 from pilotplant.resources import find_project
-from pilotplant.run.comparison import compare
+from pilotplant.run.course import Act, Course
 from pilotplant.run.crashing import at_every_await
 from pilotplant.run.identity import RunInfo, git_revision, legible, new_directory, versions
 from pilotplant.run.live import LiveStage
-from pilotplant.run.preparation import Data, Prepared, generate_data
-from pilotplant.run.quiescence import Rest, until_quiet
-from pilotplant.run.request import Mode, Progress, RunRequest
+from pilotplant.run.preparation import Data, generate_data
+from pilotplant.run.request import Finished, Progress, RunRequest
 from pilotplant.run.stage import Stage
-from pilotplant.run.stimulation import Stimulation
 from pilotplant.run.summary import limits_of_evidence, result_of
 from pilotplant.scenario.loading import load_scenario, load_target
+from pilotplant.scenario.model import Mode
 from pilotplant.target.model import TargetSpec
-
-_LOOK_EVERY_S = 0.02
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What a run left behind."""
-
-    result: Result
-    directory: Path
-    crashed: tuple[str, ...] = ()
-    awaits: int = 0
-    """In-process: how often the middleware waited, and so could have been killed."""
-
-
-@dataclass
-class _Trace:
-    """What is learned while the run goes on."""
-
-    stimuli_digest: str = ""
-    rest: Rest | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 def run_scenario(
@@ -72,15 +44,19 @@ def run_scenario(
     return run(request).result
 
 
-def run(request: RunRequest) -> Finished:
-    """Run, judge, and write `run.json`. Reports are made from the result by whoever wants them."""
+def run(request: RunRequest, act: Act | None = None) -> Finished:
+    """Run, judge, and write `run.json`. Reports are made from the result by whoever wants them.
+
+    With `act`, that happens in place of the scenario's stimuli.
+    """
     crash = request.setup.scenario.crash
     if crash is not None and crash.every is not None and request.mode == "inprocess":
         return at_every_await(request, crash, _run)
-    return _run(request)
+    return _run(request, act)
 
 
-def _run(request: RunRequest) -> Finished:
+def _run(request: RunRequest, act: Act | None = None) -> Finished:
+    stage = _stage(request)
     scenario = request.setup.scenario
     started = datetime.now(UTC)
     directory = request.directory or new_directory(request.project.runs_dir(), scenario.scenario, started)
@@ -89,11 +65,11 @@ def _run(request: RunRequest) -> Finished:
     data = generate_data(request.setup.setup, request.seed)
     info = _info(request, directory, started, data)
     info.write(directory)
-    trace = _Trace()
+    course = Course(request, stage, directory, data, act)
+    trace = course.trace
     clock = time.monotonic()
-    stage = _stage(request)
     try:
-        stage.perform(_Course(request, stage, directory, data, trace).run())
+        stage.perform(course.run())
         info.ended = "at rest" if trace.rest and trace.rest.settled else "given up"
     except KeyboardInterrupt:
         info.ended = "interrupted"
@@ -126,78 +102,6 @@ def _stage(request: RunRequest) -> Stage:
     return InProcessStage(request)
 
 
-class _Course:
-    """The course of one run."""
-
-    def __init__(self, request: RunRequest, stage: Stage, directory: Path, data: Data, trace: _Trace) -> None:
-        self._request = request
-        self._stage = stage
-        self._directory = directory
-        self._data = data
-        self._trace = trace
-
-    async def run(self) -> None:
-        stage = self._stage
-        prepared = stage.prepare(self._request, self._data, self._directory)
-        expander = Expander(self._request.setup.flows, prepared.estate, prepared.ledger)
-        for system in prepared.estate:
-            system.listeners.append(expander.on_event)
-        try:
-            async with prepared.host as host:
-                try:
-                    await stage.start_target(prepared)
-                    await self._drive(prepared, expander)
-                finally:
-                    await stage.stop_target()
-                self._raise_failure(host)
-        finally:
-            prepared.ledger.close()
-
-    async def _drive(self, prepared: Prepared, expander: Expander) -> None:
-        request, host = self._request, prepared.host
-        stimulation = Stimulation(request.setup.scenario.stimuli, prepared.estate)
-        host.begin()
-        stimulation.start(host.world.env.now)
-        while not stimulation.finished:
-            request.on_progress(Progress("driving", stimulation.done, len(stimulation.plan)))
-            await asyncio.sleep(_LOOK_EVERY_S)
-            self._raise_failure(host)
-            if self._stage.died():
-                break
-        self._trace.stimuli_digest = stimulation.digest
-        self._trace.notes.extend(stimulation.skipped)
-        prepared.estate.stop()
-        await self._stage.revive_target()
-        host.heal()
-        request.on_progress(Progress("waiting for rest"))
-        waiting = asyncio.create_task(
-            until_quiet(host, request.setup.scenario.quiescence, request.target.declares, self._stage.died)
-        )
-        failing = asyncio.create_task(host.failed.wait())
-        try:
-            await asyncio.wait({waiting, failing}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            failing.cancel()
-            if not waiting.done():
-                waiting.cancel()
-        self._raise_failure(host)
-        rest = self._trace.rest = waiting.result()
-        if died := self._stage.died():
-            host.ledger.write(Crash, host.world.env.now, host.incarnation, died)
-            self._trace.notes.append(died)
-        host.world.advance()
-        host.ledger.write(Quiesce, host.world.env.now, rest.settled, rest.note)
-        unasked = (effect for system in prepared.estate for effect in system.changed())
-        compare(prepared.estate, prepared.ledger, dict.fromkeys((*expander.effects, *unasked)))
-
-    def _raise_failure(self, host: Host) -> None:
-        error = host.failure
-        if isinstance(error, PilotplantError):
-            raise error
-        if error is not None:
-            raise InternalError(f"a simulator failed: {type(error).__name__}: {error}") from error
-
-
 def _info(request: RunRequest, directory: Path, started: datetime, data: Data) -> RunInfo:
     setup, scenario = request.setup, request.setup.scenario
     configuration: Mapping[str, Any] = {
@@ -227,13 +131,16 @@ def _info(request: RunRequest, directory: Path, started: datetime, data: Data) -
 def _without_secrets(target: TargetSpec) -> dict[str, Any]:
     """A target as it may be kept: the values of its own environment may be secrets."""
     content = target.model_dump(mode="json")
-    if target.start is not None:
-        content["start"]["environment"] = dict.fromkeys(target.start.environment, "***")
+    for way in ("start", "inprocess"):
+        if content[way] is not None:
+            content[way]["environment"] = dict.fromkeys(content[way]["environment"], "***")
     return content
 
 
 def _repro(request: RunRequest) -> str:
     """The command that replays this run."""
+    if request.replayed:
+        return legible(shlex.join(["pilotplant", "replay", request.replayed]))
     scenario = request.scenario_named or request.setup.scenario.scenario
     target = request.target_named or request.target.target
     words = ["pilotplant", "run", scenario, "--target", target, "--seed", str(request.seed)]

@@ -1,7 +1,9 @@
 """Makes things happen: plans when each stimulus of a scenario occurs, and lets the systems of record act."""
 
+from collections.abc import Sequence
 from functools import partial
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,9 +17,28 @@ from pilotplant.systems.estate import Estate
 from pilotplant.systems.system import System
 
 
-def moments(spec: StimulusSpec, draws: Draws, number: int) -> list[float]:
-    """When a stimulus occurs, in wire seconds since the start; from a stream of its own."""
-    chance = draws.stream(f"arrivals|{number}|{spec.do}")
+class Occurrence(NamedTuple):
+    """One time that a stimulus occurs: when, in wire seconds since the start; which; and what names its chance."""
+
+    moment: float
+    number: int
+    key: str
+
+
+def occurrences(specs: Sequence[StimulusSpec], draws: Draws) -> list[Occurrence]:
+    """When everything occurs, in order. Each occurrence has chance of its own: one fewer changes no other."""
+    plan = [
+        Occurrence(moment, number, key if spec.at is not None else f"{key}.{position}")
+        for number, spec in enumerate(specs)
+        for key in (spec.key or str(number),)
+        for position, moment in enumerate(_moments(spec, draws, key))
+    ]
+    return sorted(plan, key=lambda occurrence: (occurrence.moment, occurrence.number))
+
+
+def _moments(spec: StimulusSpec, draws: Draws, key: str) -> list[float]:
+    """When a stimulus occurs, from a stream of its own."""
+    chance = draws.fresh(f"arrivals|{key}|{spec.do}")
     if spec.at is not None:
         return [spec.start + spec.at]
     if spec.count is not None and spec.over is not None:
@@ -41,21 +62,16 @@ class Stimulation:
         self.done = 0
         self.skipped: list[str] = []
         """What could not happen, because something else (the target, say) had been at the system of record."""
-        plan = [
-            (moment, number, spec)
-            for number, spec in enumerate(specs)
-            for moment in moments(spec, estate.world.draws, number)
-        ]
-        plan.sort(key=lambda entry: entry[:2])
-        self.plan = plan
+        self._specs = specs
+        self.plan = occurrences(specs, estate.world.draws)
         self.systems = {spec.do: estate.of_kind(spec.do.partition(".")[0]) for spec in specs}
         self.parameters = [catalog.stimuli()[spec.do].parameters.model_validate(spec.with_) for spec in specs]
 
     def start(self, origin: float) -> None:
         """Schedule everything, counted from this wire moment of the run."""
-        for moment, number, spec in self.plan:
-            delay = WireSeconds(origin + moment - self._estate.world.env.now)
-            self._estate.world.later(delay, partial(self._occur, moment, number, spec))
+        for occurrence in self.plan:
+            delay = WireSeconds(origin + occurrence.moment - self._estate.world.env.now)
+            self._estate.world.later(delay, partial(self._occur, occurrence))
 
     @property
     def finished(self) -> bool:
@@ -67,10 +83,11 @@ class Stimulation:
         """A hash of what happened: the same for the same seed, whatever the target does."""
         return self._digest.hexdigest()
 
-    def _occur(self, moment: float, number: int, spec: StimulusSpec) -> None:
+    def _occur(self, occurrence: Occurrence) -> None:
         self.done += 1
-        world = self._estate.world
-        chance = world.draws.stream(f"stimulus|{number}|{spec.do}")
+        moment, number, key = occurrence
+        spec, world = self._specs[number], self._estate.world
+        chance = world.draws.fresh(f"stimulus|{key}|{spec.do}")
         systems = self.systems[spec.do]
         system: System = systems[chance.randrange(len(systems))]
         acts = catalog.stimuli()[spec.do].plan(system.behaviour, self.parameters[number], chance)

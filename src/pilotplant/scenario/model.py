@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
-from pilotplant.faults.fault import Fault, fault_kinds
+from pilotplant.faults.fault import Fault, Key, fault_kinds
 from pilotplant.model.durations import Duration, Rate
 
 OCCURRENCES_MAX = 1_000_000
@@ -13,6 +13,10 @@ LENGTH_MAX_S = 7 * 86_400.0
 
 Stretch = Annotated[Duration, Field(le=LENGTH_MAX_S)]
 """A duration within a run: at most a week."""
+
+
+Mode = Literal["live", "inprocess"]
+"""How a scenario is run: on sockets and the real clock, or in one process on a virtual one."""
 
 
 class StimulusSpec(BaseModel):
@@ -29,6 +33,8 @@ class StimulusSpec(BaseModel):
     for_: Annotated[Stretch | None, Field(alias="for")] = None
     start: Stretch = 0.0
     with_: Annotated[dict[str, Any], Field(alias="with")] = {}
+    key: Key = ""
+    """Names its chance, so that it does the same whatever else the scenario holds; its position if empty."""
 
     @model_validator(mode="after")
     def _one_schedule(self) -> Self:
@@ -83,6 +89,18 @@ class CrashSpec(BaseModel):
         return self
 
 
+class FoundSpec(BaseModel):
+    """What `pilotplant explore` found with this scenario: what `pilotplant replay` needs to find it again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: Annotated[int, Field(ge=0)]
+    mode: Mode
+    target: Annotated[str, Field(min_length=1)]
+    check: str
+    step: str = ""
+
+
 class ScenarioSpec(BaseModel):
     """What happens, to which estate, and what must be true afterwards."""
 
@@ -99,3 +117,4 @@ class ScenarioSpec(BaseModel):
     crash: CrashSpec | None = None
     thresholds: list[str] = []
     quiescence: QuiescenceSpec = QuiescenceSpec()
+    found: FoundSpec | None = None

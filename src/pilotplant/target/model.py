@@ -135,3 +135,8 @@ class TargetSpec(BaseModel):
     inprocess: InProcess | None = None
     deliver: DeliverSpec | None = None
     declares: Declares = Declares()
+
+
+def in_process(name: str) -> TargetSpec:
+    """The target that a factory makes, where there is no document: events go to its `/events`."""
+    return TargetSpec(target=name, deliver=DeliverSpec(url="http://127.0.0.1:{port}/events"))

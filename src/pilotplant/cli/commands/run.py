@@ -20,8 +20,7 @@ from pilotplant.model.verdict import Exit, worst
 if TYPE_CHECKING:
     from pilotplant.configuration import Settings
     from pilotplant.resources import Project
-    from pilotplant.run.request import RunRequest
-    from pilotplant.run.running import Finished
+    from pilotplant.run.request import Finished, RunRequest
     from pilotplant.scenario.loading import Setup
     from pilotplant.target.model import TargetSpec
 
@@ -83,11 +82,11 @@ def run(
         for number in range(first, first + repeat):
             request = _request(found, settings, setup, chosen, number, set_ or [])
             request = replace(request, mode=mode, scenario_named=named, target_named=settings.target)
-            done = _run_one(request, settings, quiet or settings.format == "json")
+            done = run_one(request, settings, quiet or settings.format == "json")
             finished.append(done)
             codes.append(Exit(done.result.exit))
     if settings.format == "json":
-        print_json([{"directory": str(done.directory), **_brief(done)} for done in finished])
+        print_json([{"directory": str(done.directory), **brief(done)} for done in finished])
     return worst(codes)
 
 
@@ -115,7 +114,8 @@ def _request(
     )
 
 
-def _run_one(request: "RunRequest", settings: "Settings", quiet: bool) -> "Finished":
+def run_one(request: "RunRequest", settings: "Settings", quiet: bool) -> "Finished":
+    """Run, report and print."""
     from dataclasses import replace
 
     from pilotplant.cli.progress import Watcher
@@ -132,7 +132,7 @@ def _run_one(request: "RunRequest", settings: "Settings", quiet: bool) -> "Finis
             finished = run_live(replace(request, on_progress=watcher))
     except KeyboardInterrupt:
         point_to(directory)
-        print(f"the ledger up to here: pilotplant ledger show {_near(directory)}", file=sys.stderr)
+        print(f"the ledger up to here: pilotplant ledger show {near(directory)}", file=sys.stderr)
         raise
     point_to(directory)
     written = {name: reporters()[name](finished.result, finished.directory) for name in settings.reports}
@@ -142,11 +142,11 @@ def _run_one(request: "RunRequest", settings: "Settings", quiet: bool) -> "Finis
         print(annotations(finished.result), end="")
     elif settings.format == "text":
         shown = written.get("html") or finished.directory
-        print(text.render(finished.result, report=_near(shown)))
+        print(text.render(finished.result, report=near(shown)))
     return finished
 
 
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
     """A path as the reader would write it from here."""
     try:
         return str(path.relative_to(Path.cwd()))
@@ -154,7 +154,8 @@ def _near(path: Path) -> str:
         return str(path)
 
 
-def _brief(done: "Finished") -> dict[str, object]:
+def brief(done: "Finished") -> dict[str, object]:
+    """A result for programs, in short."""
     result = done.result
     return {
         "scenario": result.scenario,
