@@ -71,16 +71,16 @@ def test_d38_comes_back_all_at_once() -> None:
         estate.bends.append(lambda seen: problem(503, "unavailable") if posting(seen) and seen.at_s < 9.9 else None)
 
         async def what(estate: Estate, middleware: Running) -> None:
-            for number in range(12):
+            for number in range(30):
                 await estate.complete(f"CNF-{number}")
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.1)
 
         came = [seen.at_s for seen in happen(parts, what, estate=estate).calls(POST) if seen.at_s >= 9.9]
         return max(sum(start <= at < start + 0.1 for at in came) for start in came)
 
     reference, defect = told("d38_herd_after_healing", story)
-    assert reference < 6
-    assert defect == 12
+    assert reference <= 12, "no more than it has workers"
+    assert defect == 30
 
 
 def test_d39_waits_for_an_answer_that_never_comes() -> None:

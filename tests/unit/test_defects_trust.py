@@ -59,13 +59,17 @@ def test_d56_sends_its_token_to_the_desk() -> None:
     assert told("d56_tells_secrets", story) == (False, True)
 
 
-def test_d57_tells_the_desk_without_saying_what_it_belongs_to() -> None:
+def test_d57_books_without_saying_what_it_belongs_to() -> None:
     def story(parts: Parts) -> tuple[bool, bool]:
-        estate = refused(parts)
-        traces = [estate.calls(what)[0].headers["traceparent"] for what in ("erp POST /stock", "desk POST")]
-        return f"{1:032x}" in traces[0], f"{1:032x}" in traces[1]
+        async def what(estate: Estate, middleware: Running) -> None:
+            await estate.complete("CNF-1")
+            await estate.release("ECO-1", {"M-1": "B"})
 
-    assert told("d57_loses_the_trace", story) == ((True, True), (True, False))
+        estate = happen(parts, what)
+        traces = [estate.calls(call)[0].headers["traceparent"] for call in ("erp POST /stock", "mes PUT")]
+        return f"{1:032x}" in traces[0], f"{2:032x}" in traces[1]
+
+    assert told("d57_loses_the_trace", story) == ((True, True), (False, True))
 
 
 def test_d58_tells_nobody_that_it_has_given_up() -> None:

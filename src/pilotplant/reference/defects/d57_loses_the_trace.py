@@ -1,23 +1,22 @@
-"""Tells the desk and PLM without the trace of the cause: the context was not carried through the outbox."""
+"""Books confirmations without the trace of their event: the context was not carried through the queue."""
 
 from dataclasses import replace
 
-import msgspec
-
-from pilotplant.reference.notices import Notices
+from pilotplant.reference.confirmations import ProductionConfirmations
+from pilotplant.reference.messages import OrderCompleted
 from pilotplant.reference.parts import Parts
 
 NUMBER = 57
 NAME = "loses the correlation id"
 CHECK = "traceability"
-SCENARIO = "erp-rejects"
+SCENARIO = "eco-cascade"
 
 
-class ForgetsTheTrace(Notices):
-    """Keeps what is to be told, not why."""
+class ForgetsTheTrace(ProductionConfirmations):
+    """Keeps what is to be done, not why."""
 
-    def _note(self, key: str, system: str, path: str, body: msgspec.Struct, traceparent: str) -> None:
-        super()._note(key, system, path, body, "")
+    def take(self, done: OrderCompleted, traceparent: str) -> None:
+        super().take(done, "")
 
 
-PARTS = replace(Parts(), notices=ForgetsTheTrace)
+PARTS = replace(Parts(), confirming=ForgetsTheTrace)
