@@ -66,7 +66,7 @@ def test_d37_comes_back_before_it_was_asked_to(status: int) -> None:
 
 def test_d38_comes_back_all_at_once() -> None:
     def story(parts: Parts) -> int:
-        """The most postings within a tenth of a second, once the outage is over."""
+        """The most postings within two hundredths of a second, once the outage is over."""
         estate = Estate()
         estate.bends.append(lambda seen: problem(503, "unavailable") if posting(seen) and seen.at_s < 9.9 else None)
 
@@ -76,11 +76,10 @@ def test_d38_comes_back_all_at_once() -> None:
                 await asyncio.sleep(0.1)
 
         came = [seen.at_s for seen in happen(parts, what, estate=estate).calls(POST) if seen.at_s >= 9.9]
-        return max(sum(start <= at < start + 0.1 for at in came) for start in came)
+        return max(sum(start <= at < start + 0.02 for at in came) for start in came)
 
     reference, defect = told("d38_herd_after_healing", story)
-    assert reference <= 12, "no more than it has workers"
-    assert defect == 30
+    assert reference <= 12 < defect == 30
 
 
 def test_d39_waits_for_an_answer_that_never_comes() -> None:
@@ -199,6 +198,25 @@ def test_d53_pauses_no_differently_at_first() -> None:
     pauses = waits_s(find("d53_unbounded_recovery").parts, 4)
     assert all(before < after for before, after in pairwise(pauses))
     assert pauses == waits_s(Parts(), 4)
+
+
+def test_d60_lets_a_change_wait_for_a_backlog_of_postings() -> None:
+    def story(parts: Parts) -> bool:
+        """Whether a change is through before the backlog is worked off."""
+
+        async def what(estate: Estate, middleware: Running) -> None:
+            for number in range(1000):
+                await estate.complete(f"CNF-{number}")
+            await estate.release("ECO-1", {"M-1": "B"}, priority="urgent")
+            while not estate.executable:
+                await asyncio.sleep(0.01)
+            backlog.append(1000 - len(estate.documents))
+
+        backlog: list[int] = []
+        happen(parts, what, estate=Estate(activation_s=0.05))
+        return backlog[0] > 100
+
+    assert told("d60_bulk_starves_urgent", story) == (True, False)
 
 
 def test_d60_serves_the_urgent_last_if_it_came_last() -> None:

@@ -11,7 +11,7 @@ from pilotplant.reference.parts import Parts
 NUMBER = 37
 NAME = "ignores Retry-After"
 CHECK = "manners"
-SCENARIO = "erp-outage"
+SCENARIO = "shift-change"
 
 
 class OwnPatience(SystemClient):
