@@ -187,6 +187,12 @@ def test_problems_are_also_told_to_programs(project: Project, form: str) -> None
         pytest.param(["short", "--set", "estate=smal"], "did you mean `small`?", id="set an unknown name"),
         pytest.param(["short", "--set", "stimuli.0.count=" + "9" * 40], "must be 1000000 or less", id="huge count"),
         pytest.param(["short", "--set", "stimuli.0.over=9999999h"], "must be 604800 or less", id="huge duration"),
+        pytest.param(["short", "--set", "faults=[{fault: outtage}]"], "did you mean `outage`?", id="unknown fault"),
+        pytest.param(
+            ["short", "--set", "faults=[{fault: duplicate, match: {operation: erp.stock.post}}]"],
+            "strikes the delivery of events",
+            id="impossible fault",
+        ),
         pytest.param(["short", "--target", "http://u:geheim@127.0.0.1/"], "a password in it", id="password in address"),
         pytest.param(["short", "--target", "http://127.0.0.1:99999/"], "not an address", id="impossible port"),
         pytest.param(["short", "--target", "http://[::1"], "not an address", id="broken address"),

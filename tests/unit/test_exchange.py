@@ -392,7 +392,7 @@ def test_the_longest_pause_before_a_retry_is_noticed(tmp_path: Path) -> None:
         boundary.open(lost).end(Ending.RESET)
         built.pass_time(pause_s)
     boundary.open(lost).end(Ending.SENT)
-    assert boundary.longest_retry_gap_s == pytest.approx(4.0)
+    assert boundary.patience.longest_retry_gap_s == pytest.approx(4.0)
 
 
 def test_what_was_refused_for_good_is_not_waited_for(tmp_path: Path) -> None:
@@ -402,7 +402,7 @@ def test_what_was_refused_for_good_is_not_waited_for(tmp_path: Path) -> None:
     for _ in range(2):
         ask(boundary, body={**posting("CNF-9"), "lines": []})
         built.pass_time(1800)
-    assert boundary.longest_retry_gap_s == 0
+    assert boundary.patience.longest_retry_gap_s == 0
 
 
 def test_a_simulator_that_breaks_ends_the_run_and_not_the_connection(

@@ -140,13 +140,13 @@ def _shares(stimulus: StimulusSpec) -> list[tuple[str, float]]:
 def _faults(given: Sequence[Fault], scene: Scene, chance: Random) -> list[Fault]:
     """None to four: those of the scenario, and any kind that says how it is drawn."""
     left = list(given)
+    drawable = sorted(name for name, kind in fault_kinds().items() if kind.DRAWN is not None)
     chosen: list[Fault] = []
     for number in range(chance.choices(range(len(FAULTS_WEIGHTS)), FAULTS_WEIGHTS)[0]):
         if left and chance.random() < 0.3:
             chosen.append(left.pop(chance.randrange(len(left))))
             continue
-        kinds = fault_kinds()
-        fault = kinds[chance.choice(sorted(kinds))].sampled(chance, scene)
+        fault = fault_kinds()[chance.choice(drawable)].sampled(chance, scene)
         if fault is not None:
             chosen.append(fault.model_copy(update={"key": f"drawn-{number}"}))
     return chosen

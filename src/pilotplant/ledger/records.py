@@ -157,10 +157,12 @@ class Emit(Record, array_like=True, gc=False, frozen=True, tag=9):
 
 
 class Deliver(Record, array_like=True, gc=False, frozen=True, tag=10):
-    """The first byte of a delivery attempt is about to be sent. `emit` is the event's record."""
+    """The first byte of a delivery attempt is about to be sent. `emit` is the event's record; of a copy that a fault
+    sends besides, that of the event which it copies or imitates. `bent` names the kind of fault that bent it."""
 
     emit: int
     attempt: int
+    bent: str = ""
 
 
 class Ack(Record, array_like=True, gc=False, frozen=True, tag=11):
@@ -173,7 +175,7 @@ class Ack(Record, array_like=True, gc=False, frozen=True, tag=11):
 
 
 class FaultArmed(Record, array_like=True, gc=False, frozen=True, tag=12):
-    """A fault of the scenario was put in place."""
+    """A fault was put in place: by the scenario, or through the control API."""
 
     fault: str
 
@@ -184,6 +186,12 @@ class FaultBitten(Record, array_like=True, gc=False, frozen=True, tag=13):
     fault: str
     system: int
     touched: int
+
+
+class FaultLifted(Record, array_like=True, gc=False, frozen=True, tag=19):
+    """A fault was lifted while the others stayed."""
+
+    fault: str
 
 
 class Crash(Record, array_like=True, gc=False, frozen=True, tag=14):
@@ -219,7 +227,7 @@ class Compare(Record, array_like=True, gc=False, frozen=True, tag=18):
     difference: str
 
 
-class Outside(Record, array_like=True, gc=False, frozen=True, tag=19):
+class Outside(Record, array_like=True, gc=False, frozen=True, tag=21):
     """Under a virtual clock, the target wanted something from the real world: what it did then proves nothing."""
 
     wanted: str
@@ -239,6 +247,7 @@ AnyRecord = (
     | Ack
     | FaultArmed
     | FaultBitten
+    | FaultLifted
     | Crash
     | Restart
     | Heal
@@ -261,6 +270,7 @@ KINDS: dict[str, type[Record]] = {
     "ack": Ack,
     "fault-armed": FaultArmed,
     "fault-bitten": FaultBitten,
+    "fault-lifted": FaultLifted,
     "crash": Crash,
     "restart": Restart,
     "heal": Heal,

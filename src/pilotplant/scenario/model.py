@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsA
 
 from pilotplant.faults.fault import Fault, Key, fault_kinds
 from pilotplant.model.durations import Duration, Rate
+from pilotplant.model.suggestions import did_you_mean
 
 OCCURRENCES_MAX = 1_000_000
 """Of one stimulus: all moments are drawn before the run begins."""
@@ -54,7 +55,9 @@ def _fault(entry: Any) -> Any:
     if isinstance(entry, Fault):
         return entry
     if not isinstance(entry, dict) or entry.get("fault") not in fault_kinds():
-        raise ValueError(f"a fault needs `fault`, one of {', '.join(fault_kinds())}")
+        given = entry.get("fault") if isinstance(entry, dict) else None
+        guess = did_you_mean(given, fault_kinds()) if isinstance(given, str) else ""
+        raise ValueError(f"a fault needs `fault`, one of {', '.join(fault_kinds())}{guess}")
     return fault_kinds()[entry["fault"]].model_validate(entry)
 
 

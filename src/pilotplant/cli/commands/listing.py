@@ -93,10 +93,11 @@ def _stimuli(project: "Project") -> dict[str, str]:
 
 
 def _faults(project: "Project") -> dict[str, str]:
-    from pilotplant.faults.fault import fault_kinds
+    from pilotplant.faults.catalogue import entries
 
     return {
-        name: _first(__import__(kind.__module__, fromlist=["_"]).__doc__ or "") for name, kind in fault_kinds().items()
+        entry.kind: f"{_first(entry.about)} [{', '.join(field.name for field in entry.own) or 'nothing to set'}]"
+        for entry in entries()
     }
 
 
