@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @guarded
 def explain(
     code: Annotated[
-        str, typer.Argument(metavar="CODE", help="An error code, a problem, a check, a fault, an operation.")
+        str, typer.Argument(metavar="CODE", help="An error code, a problem, a check, a fault, an operation, a defect.")
     ],
 ) -> int:
     """Say what an error code, a problem of a simulator, a check, a fault or an operation means."""
@@ -24,10 +24,23 @@ def explain(
 
     known = _everything()
     text = known.get(code) or known.get(code.upper())
+    if text is None:  # the defects are those of another program, which takes a moment to ask
+        known |= _defects()
+        text = known.get(code)
     if text is None:
         raise UsageError(f"nothing is called `{code}`{did_you_mean(code, known)}")
     print(text)
     return Exit.PASS
+
+
+def _defects() -> dict[str, str]:
+    from pilotplant.prove.planted import planted
+
+    told = {}
+    for name, defect in planted().items():
+        where = f"Named by the check {defect.check}, in the scenario {defect.scenario}."
+        told[name] = f"defect {name}: {defect.name}\n  {defect.about}\n  {where}"
+    return told
 
 
 def _everything() -> dict[str, str]:

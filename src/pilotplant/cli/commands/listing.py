@@ -19,7 +19,7 @@ def list_(
         str | None,
         typer.Argument(
             metavar="[KIND]",
-            help="scenarios targets flows estates profiles systems operations events stimuli faults checks",
+            help="scenarios targets flows estates profiles systems operations events stimuli faults checks defects",
         ),
     ] = None,
     project: ProjectOption = None,
@@ -107,6 +107,12 @@ def _checks(project: "Project") -> dict[str, str]:
     return {name: check.ABOUT for name, check in checks().items()}
 
 
+def _defects(project: "Project") -> dict[str, str]:
+    from pilotplant.prove.planted import planted
+
+    return {name: f"{defect.name} ({defect.check}, {defect.scenario})" for name, defect in planted().items()}
+
+
 def _first(text: str) -> str:
     return text.strip().split("\n")[0]
 
@@ -123,4 +129,5 @@ _KINDS = {
     "stimuli": _stimuli,
     "faults": _faults,
     "checks": _checks,
+    "defects": _defects,
 }
