@@ -31,7 +31,7 @@ from starlette.routing import Route
 from benchmarks.dataset import PLANTS
 from pilotplant.dataset.generate import generate
 from pilotplant.dataset.plan import DataPlan
-from pilotplant.drive.live.host import Host
+from pilotplant.drive.live.host import LiveHost
 from pilotplant.exchange.authentication import credentials_for
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.faults.plan import FaultPlan
@@ -161,7 +161,7 @@ def _serve_estate(announce: Connection, directory: str) -> None:
         raise AssertionError(scope["path"])
 
     async def main() -> None:
-        host = Host(
+        host = LiveHost(
             estate,
             {"erp": PROFILE},
             credentials,

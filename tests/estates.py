@@ -18,7 +18,7 @@ from pilotplant.dataset.generate import generate
 from pilotplant.dataset.plan import DataPlan
 from pilotplant.dataset.records import Dataset, Item, Plant, PlantItem
 from pilotplant.dialects.rest import Rest
-from pilotplant.drive.live.host import Host
+from pilotplant.drive.live.host import LiveHost
 from pilotplant.exchange.authentication import Credentials, credentials_for
 from pilotplant.exchange.exchange import Boundary
 from pilotplant.exchange.profile import ProfileSpec
@@ -162,7 +162,7 @@ class Live:
     """An estate on a port."""
 
     bench: Bench
-    host: Host
+    host: LiveHost
     http: httpx.AsyncClient
     credentials: Mapping[str, Credentials]
 
@@ -206,7 +206,7 @@ async def live(
     """An estate on a free port; a simulator that fails fails the test."""
     built = bench(directory, speed=speed, seed=1, **changed)
     credentials = _credentials(built.profiles, built.world)
-    host = Host(
+    host = LiveHost(
         built.estate,
         built.profiles,
         credentials,

@@ -15,7 +15,8 @@ from pilotplant.model.errors import InternalError, TargetError, UsageError
 from pilotplant.resources import Project as Folder
 from pilotplant.resources import bundled
 from pilotplant.run.elsewhere import only_null_target
-from pilotplant.run.running import Progress, RunRequest, run
+from pilotplant.run.request import Progress, RunRequest
+from pilotplant.run.running import run
 from pilotplant.scenario.loading import load_run
 from pilotplant.systems import catalog
 from pilotplant.systems.mes.behaviour import Behaviour

@@ -13,7 +13,7 @@ from pilotplant.explore.trial import Kind, Outcome, outcome_of
 from pilotplant.faults.fault import Scene
 from pilotplant.model.errors import InternalError
 from pilotplant.model.verdict import Verdict
-from pilotplant.run.running import Progress
+from pilotplant.run.request import Progress
 from pilotplant.scenario.model import ScenarioSpec
 from tests.unit.explored import SCENARIO, finding, result_with
 

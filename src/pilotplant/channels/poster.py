@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, cast
+from typing import Literal, Protocol, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -44,6 +44,27 @@ class Answer:
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
+
+
+class Posts(Protocol):
+    """Whatever carries a request to the target and its answer back."""
+
+    async def post(
+        self,
+        url: str,
+        headers: Headers,
+        body: bytes,
+        *,
+        timeout_s: float,
+        before_first_byte: Callable[[], None] | None = None,
+        cut_at: int | None = None,
+    ) -> Answer:
+        """Send one request, once, and return its answer; raises `NoAnswer`."""
+        ...
+
+    async def close(self) -> None:
+        """End what is under way with `NoAnswer("closed")`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 
 from pilotplant.channels.cloudevents import CONTENT_TYPE, SIGNATURE, Outgoing, signature
-from pilotplant.channels.poster import NoAnswer, Poster
+from pilotplant.channels.poster import NoAnswer, Posts
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ack, Deliver, FaultBitten
@@ -15,6 +15,7 @@ from pilotplant.model.script import DELIVERY, Delay, Hold
 FIRST_RETRY_S = 0.25
 RETRY_CAP_S = 5.0
 TIMEOUT_S = 10.0
+CONNECTIONS_MAX = 32
 
 
 class Webhook:
@@ -25,12 +26,12 @@ class Webhook:
         url: str,
         secret: str,
         *,
+        poster: Posts,
         world: World,
         ledger: LedgerWriter,
         faults: FaultPlan,
         hold: Callable[[float], Awaitable[None]],
         accepts: Callable[[str], bool] = lambda _type: True,
-        connections_max: int = 32,
     ) -> None:
         self.url = url
         self.pending = 0
@@ -43,17 +44,16 @@ class Webhook:
         self._ledger = ledger
         self._faults = faults
         self._hold = hold
-        self._poster = Poster(connections_max=connections_max)
+        self._poster = poster
         self._waiting: deque[Outgoing] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers = 0
-        self._workers_max = connections_max
 
     def send(self, event: Outgoing) -> None:
         """Take charge of an event."""
         self.pending += 1
         self._waiting.append(event)
-        if self._workers < self._workers_max:
+        if self._workers < CONNECTIONS_MAX:
             self._workers += 1
             self._start(self._work())
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+from msgspec.structs import replace
+
 from pilotplant.checks import thresholds
 from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check
@@ -17,7 +19,7 @@ from pilotplant.checks.folds.promises import Instance, Promises
 from pilotplant.checks.result import BoardRow, Cell, Counts, FaultResult, Figure, ThresholdResult
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.ledger.reader import Ledger
-from pilotplant.ledger.records import FaultArmed
+from pilotplant.ledger.records import FaultArmed, Outside
 from pilotplant.model.discovery import classes
 from pilotplant.model.threshold import read
 from pilotplant.model.verdict import Verdict
@@ -70,11 +72,15 @@ def judge(
     dispatch = Dispatch(ledger.header)
     for handlers in (knowledge.handlers(), promises.handlers(), figures.handlers(), *(c.handlers() for c in court)):
         dispatch.add(handlers)
+    wanted: list[str] = []
     dispatch.add({FaultArmed: (None, lambda record: faults.update({record.fault: 0}))})
+    dispatch.add({Outside: (None, lambda record: wanted.append(record.wanted))})
     seen = dispatch.run(ledger)
     crashed = dict(dispatch.crashed)
     for check in court:
         _conclude(check, crashed)
+        if wanted:
+            _only_warn(check)
     counts = figures.counts(seen)
     findings = complete([finding for check in court for finding in check.findings], ledger, case)
     findings = tuple(sorted(findings, key=lambda finding: _order(finding, case)))
@@ -84,9 +90,11 @@ def judge(
             del counted[metric]  # a check that could not decide has not counted nothing
     judged = tuple(thresholds.judge(read(e), figures, counted) for e in expressions)
     judged += _within(case, figures)
+    if wanted:
+        judged = tuple(replace(each, verdict=Verdict.UNKNOWN) for each in judged)
     faults.update(figures.bitten)
     doubts = [doubt for check in court for doubt in check.doubts]
-    doubts += _more_doubts(counts, promises, faults)
+    doubts += _more_doubts(counts, promises, faults, wanted)
     return Judgement(
         verdict=_verdict(findings, doubts, judged, crashed),
         missed=any(threshold.verdict is Verdict.FAIL for threshold in judged),
@@ -114,6 +122,11 @@ def _conclude(check: Check, crashed: dict[str, str]) -> None:
         return
     if not check.examined and not check.findings and not check.doubts:
         check.doubt("Nothing came about that it could judge.", "let the run last until the flows are carried out")
+
+
+def _only_warn(check: Check) -> None:
+    """What the target did after the real world was refused to it, it might not have done otherwise."""
+    check.findings = [replace(finding, severity=Severity.WARN) for finding in check.findings]
 
 
 def _order(finding: Finding, case: Case) -> tuple[bool, int, int]:
@@ -188,7 +201,7 @@ def _within(case: Case, figures: Figures) -> tuple[ThresholdResult, ...]:
     return tuple(results)
 
 
-def _more_doubts(counts: Counts, promises: Promises, faults: Counter[str]) -> list[Doubt]:
+def _more_doubts(counts: Counts, promises: Promises, faults: Counter[str], wanted: Sequence[str]) -> list[Doubt]:
     doubts: list[Doubt] = []
     if not counts.obligations:
         sentence = "Nothing happened that a flow promises anything for: the run proves nothing."
@@ -197,6 +210,9 @@ def _more_doubts(counts: Counts, promises: Promises, faults: Counter[str]) -> li
         if not times:
             sentence = f"The fault {fault} never bit: while it was armed nothing matched, or no draw came up."
             doubts.append(Doubt("faults", sentence, "widen its match, probability or window"))
+    for place in wanted:
+        sentence = f"The target went around the virtual clock: {place}."
+        doubts.append(Doubt("run", sentence, "let it wait and talk through asyncio, or run it live"))
     settled = promises.settled
     if settled is not None and not settled.settled:
         sentence = f"The estate did not come to rest: {settled.note}."

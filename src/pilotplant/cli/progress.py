@@ -4,7 +4,7 @@ import sys
 from types import TracebackType
 from typing import Any, Self
 
-from pilotplant.run.running import Progress
+from pilotplant.run.request import Progress
 
 
 class Watcher:

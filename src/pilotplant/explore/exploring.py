@@ -12,7 +12,7 @@ from pilotplant.explore.trial import Kind, Outcome, kind_of, outcome_of
 from pilotplant.faults.fault import Scene
 from pilotplant.model.errors import InternalError
 from pilotplant.model.verdict import Verdict
-from pilotplant.run.running import Progress
+from pilotplant.run.request import Progress
 from pilotplant.scenario.model import ScenarioSpec
 
 AHEAD = 3

@@ -1,4 +1,4 @@
-"""Makes a failing scenario as small as it can be while it still fails: fewer stimuli, fewer faults, plainer numbers.
+"""Makes a failing scenario as small as it can be while it fails: fewer stimuli, faults and flows, plainer numbers.
 
 It knows nothing of runs: whoever asks says what failing means. The same answers lead to the same result.
 """
@@ -69,6 +69,8 @@ class _Shrinker:
             before = self.best
             fewest(self.best.stimuli, lambda stimuli: self.smaller(self.best, stimuli=list(stimuli)))
             fewest(self.best.faults, lambda faults: self.smaller(self.best, faults=list(faults)))
+            # A flow for which nothing happens any more would leave its checks in doubt once the failure is mended.
+            fewest(self.best.flows, lambda flows: bool(flows) and self.smaller(self.best, flows=list(flows)))
             self._plainer_faults()
             self._plainer_moments()
 

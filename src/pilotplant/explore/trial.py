@@ -11,7 +11,8 @@ from pilotplant.model.errors import InternalError
 from pilotplant.model.verdict import Verdict
 from pilotplant.resources import Project
 from pilotplant.run.elsewhere import only_null_target
-from pilotplant.run.running import RunRequest, run
+from pilotplant.run.request import RunRequest
+from pilotplant.run.running import run
 from pilotplant.scenario.loading import Setup
 from pilotplant.scenario.model import Mode, ScenarioSpec
 from pilotplant.target.model import TargetSpec
@@ -56,11 +57,13 @@ class Trial:
 
     def __call__(self, scenario: ScenarioSpec, seed: int) -> Outcome:
         """Run it once."""
+        known = dict(zip(self.setup.scenario.flows, self.setup.flows, strict=True))
+        setup = replace(self.setup, scenario=scenario, flows=[known[name] for name in scenario.flows])
         with TemporaryDirectory(dir=self.folder) as directory:
             finished = run(
                 RunRequest(
                     self.project,
-                    replace(self.setup, scenario=scenario),
+                    setup,
                     self.target,
                     seed,
                     only_null_target,
@@ -86,4 +89,6 @@ def outcome_of(result: Result) -> Outcome:
     doubts = [doubt for doubt in result.doubts if doubt.check != EXPECTED_DOUBT]
     # That nothing happened, or that it never came to rest, is why checks are in doubt too.
     doubts.sort(key=lambda doubt: doubt.check != "run")
-    return Outcome(Verdict.UNKNOWN, doubt=f"{doubts[0].check}: {doubts[0].sentence}") if doubts else Outcome(Verdict.PASS)
+    return (
+        Outcome(Verdict.UNKNOWN, doubt=f"{doubts[0].check}: {doubts[0].sentence}") if doubts else Outcome(Verdict.PASS)
+    )

@@ -219,6 +219,12 @@ class Compare(Record, array_like=True, gc=False, frozen=True, tag=18):
     difference: str
 
 
+class Outside(Record, array_like=True, gc=False, frozen=True, tag=19):
+    """Under a virtual clock, the target wanted something from the real world: what it did then proves nothing."""
+
+    wanted: str
+
+
 AnyRecord = (
     Stimulus
     | Obligation
@@ -238,6 +244,7 @@ AnyRecord = (
     | Heal
     | Quiesce
     | Compare
+    | Outside
 )
 
 KINDS: dict[str, type[Record]] = {
@@ -259,5 +266,6 @@ KINDS: dict[str, type[Record]] = {
     "heal": Heal,
     "quiesce": Quiesce,
     "compare": Compare,
+    "outside": Outside,
 }
 NAMES: dict[type[Record], str] = {kind: name for name, kind in KINDS.items()}

@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ def new_directory(runs: Path, scenario: str, moment: datetime) -> Path:
     raise AssertionError(f"ten thousand runs within a second in {runs}")
 
 
+@cache
 def versions() -> dict[str, str]:
     """What this run was made with."""
     found = {"pilotplant": __version__, "python": platform.python_version(), "platform": sys.platform}
@@ -75,6 +77,7 @@ def versions() -> dict[str, str]:
     return found
 
 
+@cache
 def git_revision(directory: Path) -> str:
     """The revision of the project that the run belongs to; empty outside of git."""
     try:

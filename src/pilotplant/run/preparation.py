@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pilotplant.dataset.digest import digest
 from pilotplant.dataset.generate import generate
 from pilotplant.dataset.records import Dataset
-from pilotplant.drive.live.host import Host
+from pilotplant.drive.host import Host
+from pilotplant.drive.live.host import LiveHost
 from pilotplant.exchange.authentication import Credentials, credentials_for
+from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.faults.fault import Fault
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.flows.grammar import FlowSpec
@@ -66,23 +70,39 @@ class Prepared:
         ]
 
 
+class HostBuilder(Protocol):
+    """Makes a driver's host of an estate."""
+
+    def __call__(
+        self,
+        estate: Estate,
+        profiles: Mapping[str, ProfileSpec],
+        credentials: Mapping[str, Credentials],
+        faults: FaultPlan,
+        *,
+        events_secret: str,
+        documents: Mapping[str, bytes],
+    ) -> Host:
+        """Build it; nothing is begun yet."""
+        ...
+
+
 def prepare(
     setup: EstateSetup,
     data: Data,
     *,
+    mode: str,
     run: str,
     seed: int,
     epoch: float,
     speed: float,
     directory: Path,
-    elsewhere: Callable[["Prepared"], ASGIApp],
+    build: HostBuilder,
     documents: Mapping[str, bytes],
     flows: Sequence[FlowSpec] = (),
     faults: Sequence[Fault] = (),
-    address: str = "127.0.0.1",
-    port: int = 0,
 ) -> Prepared:
-    """Build everything that a live estate needs; nothing listens yet."""
+    """Build everything that a running estate needs; nothing listens yet."""
     world = World(seed=seed, epoch=epoch, speed=speed)
     instances = setup.estate.instances()
     credentials = {name: credentials_for(name, setup.profiles[kind], world.draws) for name, kind, _ in instances}
@@ -92,7 +112,7 @@ def prepare(
         seed=seed,
         epoch=epoch,
         speed=speed,
-        mode="live",
+        mode=mode,
         systems=tuple(name for name, _kind, _plants in instances),
         operations=ledger_table(),
         flows=tuple(flow.flow for flow in flows),
@@ -101,20 +121,44 @@ def prepare(
     ledger = LedgerWriter(directory, header, secrets=secrets)
     parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
     estate = Estate(setup.estate, data.dataset, parameters, world, ledger)
-    app = _Late()
-    host = Host(
-        estate,
-        setup.profiles,
-        credentials,
-        FaultPlan(faults, world.draws),
-        events_secret=events_secret,
-        address=address,
-        port=port,
-        elsewhere=app,
-        documents=documents,
-    )
+    plan = FaultPlan(faults, world.draws)
+    host = build(estate, setup.profiles, credentials, plan, events_secret=events_secret, documents=documents)
     profiles = {kind: profile.profile for kind, profile in setup.profiles.items()}
-    prepared = Prepared(host, estate, world, ledger, events_secret, credentials, profiles)
+    return Prepared(host, estate, world, ledger, events_secret, credentials, profiles)
+
+
+def prepare_live(
+    setup: EstateSetup,
+    data: Data,
+    *,
+    elsewhere: Callable[[Prepared], ASGIApp],
+    run: str,
+    seed: int,
+    epoch: float,
+    speed: float,
+    directory: Path,
+    documents: Mapping[str, bytes],
+    flows: Sequence[FlowSpec] = (),
+    faults: Sequence[Fault] = (),
+    address: str = "127.0.0.1",
+    port: int = 0,
+) -> Prepared:
+    """Build an estate that will listen on a port."""
+    app = _Late()
+    prepared = prepare(
+        setup,
+        data,
+        mode="live",
+        run=run,
+        seed=seed,
+        epoch=epoch,
+        speed=speed,
+        directory=directory,
+        build=partial(LiveHost, elsewhere=app, address=address, port=port),
+        documents=documents,
+        flows=flows,
+        faults=faults,
+    )
     app.inner = elsewhere(prepared)
     return prepared
 

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pilotplant.drive.live.host import Host
+from pilotplant.drive.host import Host
 from pilotplant.scenario.model import QuiescenceSpec
 from pilotplant.target.model import Declares
 
@@ -45,6 +45,8 @@ async def until_quiet(host: Host, spec: QuiescenceSpec, declares: Declares, targ
 def moving_now(host: Host) -> str:
     """What is moving, in words; empty where nothing is."""
     parts: list[str] = []
+    if host.restarting:
+        parts.append("the target is being restarted")
     if host.open_exchanges:
         parts.append(f"{host.open_exchanges} exchange(s) are open")
     if host.undelivered:

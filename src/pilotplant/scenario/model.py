@@ -79,6 +79,28 @@ class FoundSpec(BaseModel):
     step: str = ""
 
 
+class CrashSpec(BaseModel):
+    """Kill the middleware where it waits, and build it again: at certain awaits, or one run for `every` one of them.
+
+    Only in-process. `at_most` spreads so many runs evenly over all awaits.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at: list[Annotated[int, Field(ge=1)]] = []
+    every: Literal["await"] | None = None
+    at_most: Annotated[int, Field(ge=1)] | None = None
+    restart_after: Stretch = 0.5
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.at) == (self.every is not None):
+            raise ValueError("a crash has either `at` (a list of awaits) or `every: await`")
+        if self.at_most is not None and self.every is None:
+            raise ValueError("`at_most` goes with `every`")
+        return self
+
+
 class ScenarioSpec(BaseModel):
     """What happens, to which estate, and what must be true afterwards."""
 
@@ -92,6 +114,7 @@ class ScenarioSpec(BaseModel):
     stimuli: list[StimulusSpec] = []
     faults: list[Annotated[SerializeAsAny[Fault], BeforeValidator(_fault)]] = []
     flows: Annotated[list[str], Field(min_length=1)]
+    crash: CrashSpec | None = None
     thresholds: list[str] = []
     quiescence: QuiescenceSpec = QuiescenceSpec()
     found: FoundSpec | None = None

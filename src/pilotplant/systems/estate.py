@@ -135,6 +135,11 @@ class Estate:
         for system in self:
             system.working = False
 
+    def changed(self) -> Iterator[str]:
+        """The state effects that were committed in this run, over all systems."""
+        for system in self:
+            yield from system.changed()
+
     @property
     def jobs_open(self) -> int:
         """Accepted work that is not finished, over all systems."""

@@ -88,6 +88,20 @@ class Start(BaseModel):
     stop: Stop = Stop()
 
 
+class InProcess(BaseModel):
+    """How to build the target within this process: a function, or an ASGI application, as `package.module:name`.
+
+    The function is given what it has parameters for: `environment`, `work`, `transport`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    factory: Annotated[Word, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]
+    directory: Word = ""
+    """From where its modules are imported; relative to the project."""
+    environment: dict[Annotated[Word, Field(pattern="^[^=]+$")], Word] = {}
+
+
 class DeliverSpec(BaseModel):
     """Where events go, and which; an empty list means all."""
 
@@ -95,6 +109,10 @@ class DeliverSpec(BaseModel):
 
     url: Url
     events: list[str] = []
+
+    def wants(self, event: str) -> bool:
+        """Whether an event of this type is to be delivered."""
+        return not self.events or event in self.events
 
 
 class Declares(BaseModel):
@@ -114,5 +132,6 @@ class TargetSpec(BaseModel):
     target: str
     about: str = ""
     start: Start | None = None
+    inprocess: InProcess | None = None
     deliver: DeliverSpec | None = None
     declares: Declares = Declares()

@@ -3,11 +3,10 @@
 import os
 import shlex
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -28,13 +27,6 @@ LIVE_TRIES = 2
 """Runs on the real clock differ: a smaller scenario has passed only if it passed so often."""
 
 
-class ModeName(StrEnum):
-    """How the runs are made."""
-
-    live = "live"
-    inprocess = "inprocess"
-
-
 @guarded
 def explore(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="Name of a scenario, or a YAML file.")],
@@ -44,7 +36,10 @@ def explore(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Explore the same runs again. [0]")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", metavar="N", min=1, help="Processes. [one per core]")] = None,
-    mode: Annotated[ModeName, typer.Option("--mode", help="How the runs are made.")] = ModeName.inprocess,
+    mode: Annotated[
+        Literal["live", "inprocess"],
+        typer.Option("--mode", help="Over sockets, or Python middleware in these processes on a virtual clock."),
+    ] = "inprocess",
     faults: Annotated[bool, typer.Option("--faults/--no-faults", help="Whether faults strike.")] = True,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Make all runs, even if some fail; find every kind of failure.")
@@ -69,13 +64,13 @@ def explore(
     found = open_project(project)
     settings = settings_of(found, seed=seed, target=target, format=format_)
     (setup,), chosen = load_run(found, [scenario], [], settings.target)
-    _startable(chosen)
+    _startable(chosen, mode)
     campaign = Campaign(
         setup.scenario, settings.seed or 0, runs, scene_of(setup) if faults else None, keep_going=keep_going
     )
-    if mode is ModeName.live:
+    if mode == "live":
         campaign = replace(campaign, budget=LIVE_BUDGET, tries=LIVE_TRIES)
-    work = _Work(found, settings, setup, chosen, mode.value, out or explored_folder(found))
+    work = _Work(found, settings, setup, chosen, mode, out or explored_folder(found))
     explored = work.run(campaign, jobs or os.cpu_count() or 1, quiet=quiet or settings.format == "json")
     code = Exit.VIOLATION if explored.found else Exit.PASS if explored.verdicts[Verdict.PASS] else Exit.UNKNOWN
     if settings.format == "json":
@@ -90,14 +85,15 @@ def explored_folder(project: "Project") -> Path:
     return project.runs_dir().parent / "explored"
 
 
-def _startable(target: "TargetSpec") -> None:
+def _startable(target: "TargetSpec", mode: "Mode") -> None:
     """Every run has systems of its own, which a target that runs already cannot know."""
     from pilotplant.model.errors import UsageError
 
-    if target.start is None and (target.deliver is None or "{estate}" not in target.deliver.url):
+    begins = target.start if mode == "live" else target.inprocess or target.start  # the run says what is missing
+    if begins is None and (target.deliver is None or "{estate}" not in target.deliver.url):
         raise UsageError(
             f"{target.target} runs already; to explore, each run has to start it anew",
-            help="Name a target with `start`; see docs/connect.md.",
+            help="Name a target with `start` or `inprocess`; see docs/connect.md.",
         )
 
 

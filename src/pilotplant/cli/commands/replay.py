@@ -53,7 +53,7 @@ def replay(
     from pilotplant.control.application import Control
     from pilotplant.reporting.catalog import reporters
     from pilotplant.run.identity import new_directory
-    from pilotplant.run.running import RunRequest
+    from pilotplant.run.request import RunRequest
 
     found = open_project(project)
     settings = settings_of(found, reports=report, out=out, port=port, format=format_)

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,7 +20,7 @@ from pilotplant.model.verdict import Exit, worst
 if TYPE_CHECKING:
     from pilotplant.configuration import Settings
     from pilotplant.resources import Project
-    from pilotplant.run.running import Finished, RunRequest
+    from pilotplant.run.request import Finished, RunRequest
     from pilotplant.scenario.loading import Setup
     from pilotplant.target.model import TargetSpec
 
@@ -32,6 +32,10 @@ def run(
         str | None, typer.Option("--target", metavar="NAME|FILE|URL", help="The middleware under test. [reference]")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Replay this seed. [0]")] = None,
+    mode: Annotated[
+        Literal["live", "inprocess"],
+        typer.Option("--mode", help="Over sockets, or Python middleware in this process on a virtual clock."),
+    ] = "live",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="A.B=C", help="Override a field of the scenario.")
     ] = None,
@@ -77,7 +81,7 @@ def run(
     for named, setup in zip(scenarios, setups, strict=True):
         for number in range(first, first + repeat):
             request = _request(found, settings, setup, chosen, number, set_ or [])
-            request = replace(request, scenario_named=named, target_named=settings.target)
+            request = replace(request, mode=mode, scenario_named=named, target_named=settings.target)
             done = run_one(request, settings, quiet or settings.format == "json")
             finished.append(done)
             codes.append(Exit(done.result.exit))
@@ -93,7 +97,7 @@ def _request(
 
     from pilotplant.control.application import Control
     from pilotplant.run.identity import new_directory
-    from pilotplant.run.running import RunRequest
+    from pilotplant.run.request import RunRequest
 
     runs = settings.out or found.runs_dir()
     directory = new_directory(runs, setup.scenario.scenario, datetime.now(UTC))

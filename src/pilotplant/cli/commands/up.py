@@ -75,14 +75,14 @@ def _prepare(found: "Project", settings: "Settings", estate: str, speed: float, 
     from pilotplant.control.application import Control
     from pilotplant.run.identity import new_directory
     from pilotplant.run.latest import point_to
-    from pilotplant.run.preparation import generate_data, prepare
+    from pilotplant.run.preparation import generate_data, prepare_live
     from pilotplant.scenario.loading import load_estate
 
     setup = load_estate(found, estate)
     seed = settings.seed or 0
     directory = new_directory(settings.out or found.runs_dir(), f"up-{estate}", datetime.now(UTC))
     point_to(directory)
-    return prepare(
+    return prepare_live(
         setup,
         generate_data(setup, seed),
         run=directory.name,

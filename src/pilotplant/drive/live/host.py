@@ -2,33 +2,28 @@
 
 import asyncio
 import gc
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 from starlette.types import ASGIApp
 
-from pilotplant.channels.cloudevents import outgoing
-from pilotplant.channels.webhook import Webhook
-from pilotplant.dialects.rest import Rest
-from pilotplant.drive.live.application import TOKEN_PATH, Application
+from pilotplant.channels.poster import Poster
+from pilotplant.channels.webhook import CONNECTIONS_MAX
+from pilotplant.drive.host import Host
+from pilotplant.drive.live.application import Application
 from pilotplant.drive.live.wire import Server
 from pilotplant.exchange.authentication import Credentials
-from pilotplant.exchange.exchange import Boundary
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.faults.plan import FaultPlan
-from pilotplant.kernel.pacer import Pacer
-from pilotplant.ledger.records import FaultArmed, Heal
 from pilotplant.model.errors import LedgerError, UsageError
 from pilotplant.systems.estate import Estate
-from pilotplant.systems.system import Published, System
 
 FLUSH_S = 0.1
 
 
-class Host:
-    """`async with Host(...) as host:` the estate is up; afterwards no port, task or file is left open."""
+class LiveHost(Host):
+    """Listens on a port of its own or on one that was chosen."""
 
     def __init__(
         self,
@@ -38,44 +33,15 @@ class Host:
         faults: FaultPlan,
         *,
         events_secret: str,
+        documents: Mapping[str, bytes],
+        elsewhere: ASGIApp,
         address: str = "127.0.0.1",
         port: int = 0,
-        elsewhere: ASGIApp,
-        documents: Mapping[str, bytes],
     ) -> None:
-        self.estate = estate
-        self.world = estate.world
-        self.ledger = next(iter(estate)).ledger
-        self.faults = faults
-        self.credentials = credentials
-        self.events_secret = events_secret
-        self.webhooks: list[Webhook] = []
-        self.failure: BaseException | None = None
-        self.failed = asyncio.Event()
-        self.healed = asyncio.Event()
-        self.incarnation = 0
-        self.boundaries = {
-            system.name: Boundary(
-                system,
-                profiles[system.kind.name],
-                credentials[system.name],
-                Rest(system.kind.operations),
-                faults,
-                self._fail,
-            )
-            for system in estate
-        }
-        application = Application(
-            self.boundaries,
-            world=self.world,
-            hold=self._hold,
-            elsewhere=elsewhere,
-            incarnation=lambda: self.incarnation,
-        )
-        application.documents.update(documents)
+        super().__init__(estate, profiles, credentials, faults, events_secret=events_secret, documents=documents)
+        application = Application(self.front, elsewhere=elsewhere, incarnation=lambda: self.incarnation)
         self.address = address
         self._server = Server(application, address, port)
-        self._pacer: Pacer | None = None
         self._flushing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -84,12 +50,7 @@ class Host:
         except OSError as error:
             where = f"{self.address}:{self._server.port}"
             raise UsageError(f"cannot listen on {where}: {error.strerror}", help="Choose another --port.") from None
-        self._pacer = Pacer(self.world, self._fail)
-        for number in range(len(self.faults.faults)):
-            self.ledger.write(FaultArmed, self.world.env.now, self.faults.label(number))
-        for system in self.estate:
-            system.listeners.append(self._route)
-        self._pacer.arm()
+        await super().__aenter__()
         self._flushing = asyncio.create_task(self._flush())
         self._gc_threshold = gc.get_threshold()
         gc.collect()
@@ -105,9 +66,7 @@ class Host:
         for webhook in self.webhooks:
             await webhook.close()
         await self._server.__aexit__(kind, error, trace)
-        if self._pacer is not None:
-            self._pacer.stop()
-        self.ledger.close()
+        await super().__aexit__(kind, error, trace)
         gc.unfreeze()
         gc.set_threshold(*self._gc_threshold)
 
@@ -118,70 +77,11 @@ class Host:
 
     @property
     def url(self) -> str:
-        """The base address of the estate."""
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"http://{host}:{self.port}"
 
-    def system_url(self, system: System) -> str:
-        """The base address of a system."""
-        return f"{self.url}/{system.name.replace('@', '/')}"
-
-    def token_url(self, system: System) -> str:
-        """Where tokens of a system are issued."""
-        return self.system_url(system) + TOKEN_PATH
-
-    def subscribe(self, url: str, accepts: Callable[[str], bool]) -> None:
-        """Deliver events to this URL from now on."""
-        webhook = Webhook(
-            url,
-            self.events_secret,
-            world=self.world,
-            ledger=self.ledger,
-            faults=self.faults,
-            hold=self._hold,
-            accepts=accepts,
-        )
-        self.webhooks.append(webhook)
-
-    def begin(self) -> None:
-        """Let the plants work. Only now, so that no event is stated before those whom it concerns are listening."""
-        self.world.advance()
-        self.estate.start()
-
-    def heal(self) -> None:
-        """Lift all faults: nothing strikes any more, and what was held is let go."""
-        self.faults.healed = True
-        self.world.advance()
-        self.ledger.write(Heal, self.world.env.now)
-        self.healed.set()
-
-    @property
-    def open_exchanges(self) -> int:
-        """Requests that are being answered."""
-        return sum(boundary.open_exchanges for boundary in self.boundaries.values())
-
-    @property
-    def undelivered(self) -> int:
-        """Events that were stated and not acknowledged by everyone."""
-        return sum(webhook.pending for webhook in self.webhooks)
-
-    @property
-    def longest_retry_gap_s(self) -> float:
-        """The longest pause that the target made before it tried something again that had failed."""
-        return max(boundary.longest_retry_gap_s for boundary in self.boundaries.values())
-
-    def _route(self, published: Published) -> None:
-        webhooks = [webhook for webhook in self.webhooks if webhook.accepts(published.type.name)]
-        if webhooks:
-            sent = outgoing(published, self.world)
-            for webhook in webhooks:
-                webhook.send(sent)
-
-    async def _hold(self, until: float) -> None:
-        """Wait until a wire moment of the run, or until all is healed."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, until - self.world.env.now)):
-                await self.healed.wait()
+    def _poster(self) -> Poster:
+        return Poster(connections_max=CONNECTIONS_MAX)
 
     async def _flush(self) -> None:
         try:
@@ -190,8 +90,3 @@ class Host:
                 self.ledger.flush()
         except OSError as error:  # the disk is full: without a ledger there is no verdict
             self._fail(LedgerError(f"the ledger cannot be written: {error.strerror}"))
-
-    def _fail(self, error: BaseException) -> None:
-        if self.failure is None:
-            self.failure = error
-            self.failed.set()

@@ -1,0 +1,157 @@
+"""An estate that can be reached: its doors, its clock, its channels. A driver says by what way."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from pilotplant.channels.cloudevents import outgoing
+from pilotplant.channels.poster import Posts
+from pilotplant.channels.webhook import Webhook
+from pilotplant.dialects.rest import Rest
+from pilotplant.drive.front import TOKEN_PATH, Front
+from pilotplant.exchange.authentication import Credentials
+from pilotplant.exchange.exchange import Boundary
+from pilotplant.exchange.profile import ProfileSpec
+from pilotplant.faults.plan import FaultPlan
+from pilotplant.kernel.pacer import Pacer
+from pilotplant.ledger.records import FaultArmed, Heal
+from pilotplant.systems.estate import Estate
+from pilotplant.systems.system import Published, System
+
+
+class Host(ABC):
+    """`async with host:` the estate is up; afterwards no port, task or file is left open."""
+
+    def __init__(
+        self,
+        estate: Estate,
+        profiles: Mapping[str, ProfileSpec],
+        credentials: Mapping[str, Credentials],
+        faults: FaultPlan,
+        *,
+        events_secret: str,
+        documents: Mapping[str, bytes],
+    ) -> None:
+        self.estate = estate
+        self.world = estate.world
+        self.ledger = next(iter(estate)).ledger
+        self.faults = faults
+        self.credentials = credentials
+        self.events_secret = events_secret
+        self.webhooks: list[Webhook] = []
+        self.failure: BaseException | None = None
+        self.failed = asyncio.Event()
+        self.healed = asyncio.Event()
+        self.incarnation = 0
+        self.restarting = False
+        """Whether the target was killed and is not back yet."""
+        self.boundaries = {
+            system.name: Boundary(
+                system,
+                profiles[system.kind.name],
+                credentials[system.name],
+                Rest(system.kind.operations),
+                faults,
+                self._fail,
+            )
+            for system in estate
+        }
+        self.front = Front(self.boundaries, world=self.world, hold=self._hold, documents=documents)
+        self._pacer: Pacer | None = None
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """The base address of the estate."""
+
+    @abstractmethod
+    def _poster(self) -> Posts:
+        """What posts events to the target."""
+
+    async def __aenter__(self) -> Self:
+        self._pacer = Pacer(self.world, self._fail)
+        for number in range(len(self.faults.faults)):
+            self.ledger.write(FaultArmed, self.world.env.now, self.faults.label(number))
+        for system in self.estate:
+            system.listeners.append(self._route)
+        self._pacer.arm()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for webhook in self.webhooks:
+            await webhook.close()
+        if self._pacer is not None:
+            self._pacer.stop()
+        self.ledger.close()
+
+    def system_url(self, system: System) -> str:
+        """The base address of a system."""
+        return f"{self.url}/{system.name.replace('@', '/')}"
+
+    def token_url(self, system: System) -> str:
+        """Where tokens of a system are issued."""
+        return self.system_url(system) + TOKEN_PATH
+
+    def subscribe(self, url: str, accepts: Callable[[str], bool]) -> None:
+        """Deliver events to this URL from now on."""
+        webhook = Webhook(
+            url,
+            self.events_secret,
+            poster=self._poster(),
+            world=self.world,
+            ledger=self.ledger,
+            faults=self.faults,
+            hold=self._hold,
+            accepts=accepts,
+        )
+        self.webhooks.append(webhook)
+
+    def begin(self) -> None:
+        """Let the plants work. Only now, so that no event is stated before those whom it concerns are listening."""
+        self.world.advance()
+        self.estate.start()
+
+    def heal(self) -> None:
+        """Lift all faults: nothing strikes any more, and what was held is let go."""
+        self.faults.healed = True
+        self.world.advance()
+        self.ledger.write(Heal, self.world.env.now)
+        self.healed.set()
+
+    @property
+    def open_exchanges(self) -> int:
+        """Requests that are being answered."""
+        return sum(boundary.open_exchanges for boundary in self.boundaries.values())
+
+    @property
+    def undelivered(self) -> int:
+        """Events that were stated and not acknowledged by everyone."""
+        return sum(webhook.pending for webhook in self.webhooks)
+
+    @property
+    def longest_retry_gap_s(self) -> float:
+        """The longest pause that the target made before it tried something again that had failed."""
+        return max(boundary.longest_retry_gap_s for boundary in self.boundaries.values())
+
+    def _route(self, published: Published) -> None:
+        webhooks = [webhook for webhook in self.webhooks if webhook.accepts(published.type.name)]
+        if webhooks:
+            sent = outgoing(published, self.world)
+            for webhook in webhooks:
+                webhook.send(sent)
+
+    async def _hold(self, until: float) -> None:
+        """Wait until a wire moment of the run, or until all is healed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, until - self.world.env.now)):
+                await self.healed.wait()
+
+    def _fail(self, error: BaseException) -> None:
+        if self.failure is None:
+            self.failure = error
+            self.failed.set()

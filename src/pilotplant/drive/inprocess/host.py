@@ -1,0 +1,50 @@
+"""An estate in this process."""
+
+from collections.abc import Mapping
+from random import Random
+from types import TracebackType
+
+from pilotplant.drive.host import Host
+from pilotplant.drive.inprocess.life import Middleware
+from pilotplant.drive.inprocess.network import ESTATE, Network
+from pilotplant.drive.inprocess.outside import Outside
+from pilotplant.drive.inprocess.poster import InProcessPoster
+from pilotplant.exchange.authentication import Credentials
+from pilotplant.exchange.profile import ProfileSpec
+from pilotplant.faults.plan import FaultPlan
+from pilotplant.systems.estate import Estate
+
+
+class InProcessHost(Host):
+    """Reached by function calls; `network` carries them."""
+
+    def __init__(
+        self,
+        estate: Estate,
+        profiles: Mapping[str, ProfileSpec],
+        credentials: Mapping[str, Credentials],
+        faults: FaultPlan,
+        *,
+        events_secret: str,
+        documents: Mapping[str, bytes],
+        chance: Random,
+        outside: Outside,
+    ) -> None:
+        super().__init__(estate, profiles, credentials, faults, events_secret=events_secret, documents=documents)
+        self.network = Network(self.front, chance=chance, outside=outside.note)
+        self.middleware: Middleware | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{ESTATE}"
+
+    def _poster(self) -> InProcessPoster:
+        return InProcessPoster(self.network, self.middleware)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for webhook in self.webhooks:
+            await webhook.close()
+        await self.network.close()
+        await super().__aexit__(kind, error, trace)

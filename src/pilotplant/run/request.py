@@ -1,0 +1,64 @@
+"""What is to be run, how far a run is, and what it leaves."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from pilotplant.checks.result import Result
+from pilotplant.resources import Project
+from pilotplant.run.preparation import Prepared
+from pilotplant.scenario.loading import Setup
+from pilotplant.scenario.model import Mode
+from pilotplant.target.model import TargetSpec
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, for whoever watches."""
+
+    phase: str
+    done: int = 0
+    total: int = 0
+
+
+def _silent(progress: Progress) -> None:
+    del progress
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What is to be run."""
+
+    project: Project
+    setup: Setup
+    target: TargetSpec
+    seed: int
+    elsewhere: Callable[[Prepared], ASGIApp]
+    mode: Mode = "live"
+    factory: str | Callable[..., Any] | None = None
+    """Builds the target within this process, whatever its document says."""
+    directory: Path | None = None
+    argv: Sequence[str] = ()
+    scenario_named: str = ""
+    """How the user named the scenario: for the command that replays the run. Its own name if empty."""
+    target_named: str = ""
+    overrides: Sequence[str] = ()
+    port: int = 0
+    """Where the simulators listen; 0 takes a free one."""
+    replayed: str = ""
+    """What `pilotplant replay` was given, where this run replays something."""
+    on_progress: Callable[[Progress], None] = _silent
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run left behind."""
+
+    result: Result
+    directory: Path
+    crashed: tuple[str, ...] = ()
+    awaits: int = 0
+    """In-process: how often the middleware waited, and so could have been killed."""

@@ -1,0 +1,41 @@
+"""Where a run takes place, live or within this process: its clock, its host, and how the target is handled."""
+
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Protocol
+
+from pilotplant.run.preparation import Data, Prepared
+from pilotplant.run.request import RunRequest
+
+
+class Stage(Protocol):
+    """One run's surroundings."""
+
+    @property
+    def awaits(self) -> int:
+        """How often the middleware has waited since it was started; 0 where that is not known."""
+        ...
+
+    def perform(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run the work to its end, on the clock of this stage."""
+        ...
+
+    def prepare(self, request: RunRequest, data: Data, directory: Path) -> Prepared:
+        """The estate, ready to be entered."""
+        ...
+
+    async def start_target(self, prepared: Prepared) -> None:
+        """Start the middleware and subscribe it to events."""
+        ...
+
+    async def revive_target(self) -> None:
+        """The end of the stimuli: whatever was killed must be there again, and is killed no more."""
+        ...
+
+    async def stop_target(self) -> None:
+        """End the middleware and everything that belongs to it."""
+        ...
+
+    def died(self) -> str:
+        """Why the middleware ended by itself; empty while it lives."""
+        ...
