@@ -97,6 +97,11 @@ def _startable(target: "TargetSpec", mode: "Mode") -> None:
         )
 
 
+def _workplace() -> "TemporaryDirectory[str]":
+    """Where runs take place. A target that is being ended may still write there while it is removed."""
+    return TemporaryDirectory(prefix="pilotplant-", ignore_cleanup_errors=True)
+
+
 @dataclass
 class _Work:
     """A campaign of the command line: saved and told as it goes."""
@@ -117,7 +122,7 @@ class _Work:
         from pilotplant.explore.trial import Trial
 
         title = f"{self.setup.scenario.scenario} · {self.target.target} · seed {campaign.seed}"
-        with TemporaryDirectory(prefix="pilotplant-") as folder, processes(jobs) as pool:
+        with _workplace() as folder, processes(jobs) as pool:
             trial = Trial(self.project, self.setup, self.target, self.mode, Path(folder))
             with Watcher(title, quiet=quiet) as watcher:
                 on_found = partial(self._save, campaign)
