@@ -121,22 +121,21 @@ class Atomicity(Check):
     def on_commit(self, record: Commit) -> None:
         """Something came about or was taken back."""
         if self._counted[record.operation]:
-            self._note_fact(record)
+            self.examined += 1
+            if record.exchange:
+                self._open[record.exchange] = record
+                if record.repeat_of:
+                    self._note_repeated(record)
         elif self._guarded[record.operation]:
             self._note_change(record)
         elif record.exchange:
             for effect in dict.fromkeys(record.undoes):
                 self._taken_back[effect] = [*(self._taken_back.get(effect) or ())[-3:], record]
 
-    def _note_fact(self, record: Commit) -> None:
-        self.examined += 1
-        if not record.exchange:
-            return
-        self._open[record.exchange] = record
-        if record.repeat_of:
-            asked = self._asked.get(_document(record.effect))
-            if asked is not None and asked[1] < record.exchange:
-                self._blind.append((record, asked[0]))
+    def _note_repeated(self, record: Commit) -> None:
+        asked = self._asked.get(_document(record.effect))
+        if asked is not None and asked[1] < record.exchange:
+            self._blind.append((record, asked[0]))
 
     def on_read(self, record: Read) -> None:
         """A query shows something."""

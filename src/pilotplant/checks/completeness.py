@@ -19,6 +19,7 @@ POISON_TIMES = 8
 """So often the same has to be refused for good before it is said to block others."""
 
 _REPORT = "plm.change.report_result"
+_REFUSED_MAX = 10_000
 
 
 class Completeness(Check):
@@ -35,6 +36,7 @@ class Completeness(Check):
         self._reports: dict[tuple[str, str], Commit] = {}
         """By change and plant, the last report to the PLM that all went well."""
         self._near: NearMisses | None = None
+        promises.on_finish.append(self._on_finish)
 
     def handlers(self) -> Handlers:
         return {
@@ -44,7 +46,7 @@ class Completeness(Check):
 
     def on_reject(self, record: Reject) -> None:
         """Whoever sends the same refused request for ever does not get to anything else."""
-        if record.definite and record.effect:
+        if record.definite and record.effect and len(self._poison) < _REFUSED_MAX:
             times = self._poison.setdefault((record.effect, record.version, record.code), [])
             times.append(record)
             del times[:-POISON_TIMES]
@@ -53,10 +55,15 @@ class Completeness(Check):
         """The PLM is told what came of a change."""
         change, plant, system = record.effect.split("|")[1:4]
         if record.exchange and system == "erp":
-            if record.facet == "accepted":
+            if record.facet == "accepted" and self.promises.concerned(change):
                 self._reports[change, plant] = record
             else:
                 self._reports.pop((change, plant), None)
+
+    def _on_finish(self, instance: Instance, t: float) -> None:
+        del t
+        if self._reports:
+            self._reports.pop((instance.subject, instance.plant), None)
 
     def applies(self) -> bool:
         return bool(self.case.flows)

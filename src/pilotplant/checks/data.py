@@ -39,8 +39,8 @@ class Data(Check):
         """By operation, requests that do not fit its schema."""
         self._keys: Recent[tuple[int, str], Request] = Recent()
         self._shared: list[tuple[Request, Request, Reject]] = []
-        self._first: Recent[tuple[int, str], str] = Recent()
-        """By what something is called, the plant whose one was carried out first."""
+        self._first: list[Recent[str, str]] = [Recent() for _flow in case.flows]
+        """By flow and what something is called, the plant whose one was carried out first."""
         self._kept_later = 0
         """Later twins that were carried out all the same."""
         promises.on_finish.append(self._on_finish)
@@ -96,16 +96,16 @@ class Data(Check):
 
     def _on_finish(self, instance: Instance, t: float) -> None:
         del t
-        key = (instance.flow, instance.subject)
-        first = self._first.get(key)
+        known = self._first[instance.flow]
+        first = known.get(instance.subject)
         if first is None:
-            self._first[key] = instance.plant
+            known[instance.subject] = instance.plant
         elif first != instance.plant:
             self._kept_later += 1
 
     def _twin(self, instance: Instance) -> str:
         """The other plant at which one of the same name was carried out before."""
-        first = self._first.get((instance.flow, instance.subject)) or ""
+        first = self._first[instance.flow].get(instance.subject) or ""
         return first if first != instance.plant else ""
 
     # --- what is said ------------------------------------------------------------------------------------------------

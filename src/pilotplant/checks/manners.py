@@ -248,6 +248,8 @@ class Manners(Check):
         self._report_given_up()
         self._report_held()
         self._report_crowd()
+        if not self.examined:
+            self.idle = "the target sent no request"
 
     def _report_stubborn(self, failing: Failing) -> None:
         system, operation, _fingerprint = failing.identity

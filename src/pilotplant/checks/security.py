@@ -27,8 +27,11 @@ class Security(Check):
         super().__init__(case, knowledge, promises)
         self._bent: dict[int, Deliver] = {}
         """By event, the first delivery of it that nobody may believe."""
+        self._triggers = {flow.trigger for flow in case.flows}
         self._stated: Recent[int, str] = Recent()
-        """Recent triggers, and other events about the same things: what they state."""
+        """Recent triggers: what they state."""
+        self._hints: dict[int, str] = {}
+        """Other events about the same things that are not delivered yet."""
         self._heard: Recent[str, int] = Recent()
         """What the target was properly told something of, and when."""
         self._replayed: dict[str, Deliver] = {}
@@ -45,8 +48,7 @@ class Security(Check):
         return bool(self.case.flows)
 
     def handlers(self) -> Handlers:
-        triggers = {flow.trigger for flow in self.case.flows}
-        about = {named.effect_keys for named in self.case.header.operations if named.name in triggers}
+        about = {named.effect_keys for named in self.case.header.operations if named.name in self._triggers}
 
         def counted(named: Named) -> bool:
             return named.effect == "fact" and not named.event and self.case.governed(named)
@@ -63,19 +65,22 @@ class Security(Check):
 
     def on_emit(self, record: Emit) -> None:
         """An event that asks for something."""
-        self._stated[record.seq] = record.effect
+        if record.effect.partition("|")[0] in self._triggers:
+            self._stated[record.seq] = record.effect
+        else:
+            if len(self._hints) >= _BENT_MAX:
+                self._hints.clear()  # nobody is told of them
+            self._hints[record.seq] = record.effect.partition("|")[2]
 
     def on_deliver(self, record: Deliver) -> None:
         """A delivery, perhaps one that must not be believed."""
         self.examined += 1
         if not record.bent:
-            stated = self._stated.get(record.emit)
+            if self._hints and record.emit in self._hints:
+                self._heard[self._hints.pop(record.emit)] = record.seq
+            stated = self._stated.get(record.emit) if self._replayed else None
             if stated is not None:
-                keys = stated.partition("|")[2]
-                if keys not in self._heard:
-                    self._heard[keys] = record.seq
-                if self._replayed:
-                    self._delivered[keys] = record.seq
+                self._delivered[stated.partition("|")[2]] = record.seq
             return
         if record.bent in UNBELIEVABLE and len(self._bent) < _BENT_MAX:
             if not self._bent:

@@ -14,7 +14,8 @@ from pilotplant.kernel.draws import Draws
 from pilotplant.ledger.header import Named
 from pilotplant.ledger.records import Commit, Emit, Reject, Request
 
-_LOST_MAX = 1_000
+_LOST_MAX = 200
+_OPEN_MAX = 5_000
 _INCOMPLETE = frozenset(("invalid-request", "malformed-json"))
 
 
@@ -29,11 +30,13 @@ class Traceability(Check):
     def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
         super().__init__(case, knowledge, promises)
         self._draws = Draws(case.header.seed)
-        self._sent: Recent[int, str] = Recent()
+        self._sent: Recent[int, str] = Recent(_OPEN_MAX)
         """What requests carried."""
         self._known: Recent[str, int] = Recent()
         """Traces of events, and the trigger of each."""
         self._looked = 0
+        self._expected = (0, "")
+        """The trigger that was asked about last, and the trace that its event carries."""
         self._carried = 0
         self._judged = 0
         """The last exchange that was found to carry its trace."""
@@ -80,7 +83,12 @@ class Traceability(Check):
         if not exchange or exchange == self._judged:
             return
         self.examined += 1
-        expected = self._trace(promise.instance.trigger)
+        if len(self._lost) >= _LOST_MAX and not self._carried:
+            return  # it begins traces of its own
+        trigger = promise.instance.trigger
+        if trigger != self._expected[0]:
+            self._expected = (trigger, self._trace(trigger))
+        expected = self._expected[1]
         sent = (self._sent.get(exchange) or "")[3:35]
         if sent and sent == expected:
             self._carried += 1

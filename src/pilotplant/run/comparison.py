@@ -76,9 +76,9 @@ def _single(name: str, value: object) -> dict[str, str]:
         return {name: str(value)}
     found: dict[str, str] = {}
     for place, row in enumerate(value):
-        cells = row if isinstance(row, tuple) else (place, row)
-        for column, cell in enumerate(cells[1:]):
-            what = f"{name} {cells[0]}" + (f" {column + 1}" if len(cells) > 2 else "")
+        key, *cells = row if isinstance(row, tuple) and row else (place, row)
+        for column, cell in enumerate(cells):
+            what = f"{name} {key}" + (f" {column + 1}" if len(cells) > 1 else "")
             found[what if what not in found else f"{what} #{place}"] = str(cell)
     return found
 
