@@ -12,7 +12,7 @@ from pilotplant.drive.inprocess.host import InProcessHost
 from pilotplant.drive.inprocess.loop import VirtualLoop
 from pilotplant.drive.inprocess.outside import Outside, kept_out
 from pilotplant.drive.inprocess.running import run_virtually
-from pilotplant.drive.inprocess.transport import Transport
+from pilotplant.drive.inprocess.transport import transport
 from pilotplant.exchange.authentication import credentials_for
 from pilotplant.faults.fault import Fault
 from pilotplant.faults.plan import FaultPlan
@@ -31,8 +31,8 @@ class Virtual:
 
     def client(self, timeout: httpx.Timeout | float | None = 5, **settings: Any) -> httpx.AsyncClient:
         """A client whose calls reach the estate."""
-        transport = Transport(self.host.network, **settings)
-        return httpx.AsyncClient(transport=transport, base_url=self.host.url, timeout=timeout)
+        into = transport(self.host.network, **settings)
+        return httpx.AsyncClient(transport=into, base_url=self.host.url, timeout=timeout)
 
     def records(self, kind: type[R]) -> list[R]:
         """What was recorded so far, of one kind."""

@@ -97,12 +97,14 @@ def test_list_names_everything_a_scenario_can_name(project: Project) -> None:
     told = done.json()
     assert set(told) == {
         "scenarios", "targets", "flows", "estates", "profiles", "systems", "operations", "events", "stimuli", "faults",
-        "checks",
+        "checks", "defects",
     }  # fmt: skip
     assert {"short", "eco-cascade"} <= set(told["scenarios"]) and {"quick", "null", "reference"} <= set(told["targets"])
     assert {"once", "sequencing", "convergence", "completeness"} <= set(told["checks"])
     assert all(
-        about for kind in ("operations", "events", "stimuli", "faults", "checks") for about in told[kind].values()
+        about
+        for kind in ("operations", "events", "stimuli", "faults", "checks", "defects")
+        for about in told[kind].values()
     )
     text = project.call("list", "estates")
     assert text.out.splitlines()[:2] == ["estates:", "  small"]
@@ -110,7 +112,14 @@ def test_list_names_everything_a_scenario_can_name(project: Project) -> None:
 
 def test_explain_knows_every_name_that_list_and_errors_print(project: Project) -> None:
     told = project.call("list", "--format", "json").json()
-    for name in ("PP-TARGET", "pp-file", "period-closed", *told["faults"], *told["checks"]):
+    for name in (
+        "PP-TARGET",
+        "pp-file",
+        "period-closed",
+        *told["faults"],
+        *told["checks"],
+        "d10_repeats_after_timeout",
+    ):
         done = project.call("explain", name)
         assert done.code == 0 and name.lower() in done.out.lower(), done.said
     stimulus = project.call("explain", "plm.change.release")
@@ -210,6 +219,8 @@ def test_init_writes_a_pipeline(project: Project, ci: str) -> None:
         (["ledger", "show", "nowhere"], "there is no run `nowhere`"),
         (["ledger", "export", "scenarios"], "cannot read scenarios/ledger.msgpack"),
         (["doctor", "--project", "nowhere"], "--project names `nowhere`, which is not a folder"),
+        (["prove", "--defect", "d10_repeat_after_timeout"], "did you mean `d10_repeats_after_timeout`?"),
+        (["prove", "--live"], "no defect needs real processes"),
         (["rum"], "No such command 'rum'"),
     ],
 )
@@ -222,6 +233,18 @@ def test_bad_arguments_exit_2_with_the_reason(project: Project, words: list[str]
 def test_version_and_help(project: Project) -> None:
     version = project.call("--version")
     assert version.code == 0 and version.out.startswith("pilotplant 0.")
-    for command in ("run", "up", "init", "validate", "list", "explain", "schema", "report", "doctor", "ledger"):
+    for command in (
+        "run",
+        "prove",
+        "up",
+        "init",
+        "validate",
+        "list",
+        "explain",
+        "schema",
+        "report",
+        "doctor",
+        "ledger",
+    ):
         done = project.call(command, "--help")
         assert done.code == 0 and "Usage:" in done.out

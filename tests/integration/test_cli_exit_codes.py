@@ -159,6 +159,28 @@ def test_all_problems_of_all_documents_come_at_once(project: Project) -> None:
     assert not project.runs.exists(), "nothing was started"
 
 
+def test_a_fault_that_cannot_be_is_refused_with_line_and_help(project: Project) -> None:
+    project.write(
+        "scenarios/broken.yaml",
+        "scenario: broken\nestate: small\nstimuli:\n  - {do: mes.order.complete, at: 1s}\nfaults:\n"
+        "  - {fault: request-dropped, match: {operation: erp.stock.pst}}\n"
+        "  - {fault: request-dropped, probability: -1}\n"
+        "flows: [production-confirmation]\n",
+    )
+    done = project.call("run", "broken")
+    assert done.code == 2, done.said
+    assert "scenarios/broken.yaml:6:" in done.err and "did you mean `erp.stock.post`?" in done.err
+    assert "scenarios/broken.yaml:7:43: PP-VALUE must be more than 0, got -1" in done.err and "  help: " in done.err
+    late = "faults:\n  - fault: request-dropped\n    window: {from_s: 2}\n"
+    project.write(
+        "scenarios/late.yaml",
+        f"scenario: late\nestate: small\nstimuli:\n  - {{do: mes.order.complete, at: 1s}}\n{late}"
+        "flows: [production-confirmation]\n",
+    )
+    done = project.call("validate")
+    assert done.code == 2 and "scenarios/late.yaml:7:22: PP-VALUE the stimuli are over after 1 s" in done.err
+
+
 @pytest.mark.parametrize("form", ["json", "github"])
 def test_problems_are_also_told_to_programs(project: Project, form: str) -> None:
     project.write("scenarios/broken.yaml", "scenario: broken\nestate: smal\nflows: [production-confirmation]\n")
@@ -187,6 +209,12 @@ def test_problems_are_also_told_to_programs(project: Project, form: str) -> None
         pytest.param(["short", "--set", "estate=smal"], "did you mean `small`?", id="set an unknown name"),
         pytest.param(["short", "--set", "stimuli.0.count=" + "9" * 40], "must be 1000000 or less", id="huge count"),
         pytest.param(["short", "--set", "stimuli.0.over=9999999h"], "must be 604800 or less", id="huge duration"),
+        pytest.param(["short", "--set", "faults=[{fault: outtage}]"], "did you mean `outage`?", id="unknown fault"),
+        pytest.param(
+            ["short", "--set", "faults=[{fault: duplicate, match: {operation: erp.stock.post}}]"],
+            "strikes the delivery of events",
+            id="impossible fault",
+        ),
         pytest.param(["short", "--target", "http://u:geheim@127.0.0.1/"], "a password in it", id="password in address"),
         pytest.param(["short", "--target", "http://127.0.0.1:99999/"], "not an address", id="impossible port"),
         pytest.param(["short", "--target", "http://[::1"], "not an address", id="broken address"),

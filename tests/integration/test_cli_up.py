@@ -157,3 +157,42 @@ def test_events_are_posted_where_they_are_wanted(project: Project) -> None:
         assert done.status_code < 300, done.text
         assert arrived.wait(LIMIT_S)
         server.shutdown()
+
+
+def test_faults_are_armed_and_lifted_while_it_is_up(project: Project) -> None:
+    with up(project, "--token", "geheim") as (told, process), httpx.Client(trust_env=False) as http:
+        faults = told["control"] + "faults"
+        dropped = {"fault": "request-dropped", "match": {"operation": "desk.exception.list"}}
+        for method, url in (("GET", faults), ("POST", faults), ("DELETE", faults), ("DELETE", faults + "/outage")):
+            assert http.request(method, url).status_code == 401
+        http.headers["authorization"] = "Bearer geheim"
+        assert http.post(faults, json=dropped).json() == {"armed": "request-dropped"}
+        answer = http.post(faults, json={"fault": "outage", "match": {"system": "desk"}, "answer": "unavailable"})
+        assert (answer.status_code, answer.json()) == (201, {"armed": "outage"})
+        assert http.get(faults).json() == {
+            "armed": ["request-dropped", "outage"], "bitten": {"request-dropped": 0, "outage": 0}
+        }  # fmt: skip
+        desk = told["systems"]["desk"]
+        asked, key = f"{desk['url']}/exceptions", {"x-api-key": desk["api_key"]}
+        with pytest.raises(httpx.RemoteProtocolError):
+            http.get(asked, headers=key)
+        assert http.delete(faults + "/request-dropped").json() == {"lifted": ["request-dropped"]}
+        assert http.get(asked, headers=key).status_code == 503
+        assert http.delete(faults + "/request-dropped").status_code == 404
+        assert http.delete(faults).json() == {"lifted": ["outage"]}
+        assert http.get(asked, headers=key).status_code == 200
+        for wrong, message in (
+            ({"fault": "outtage"}, "did you mean `outage`?"),
+            ({"fault": "outage", "match": {"system": "wms"}}, "the estate has no system `wms`"),
+            ({"fault": "outage", "probability": -1}, "must be more than 0"),
+            ({"fault": "duplicate", "match": {"operation": "erp.stock.post"}}, "strikes the delivery of events"),
+            ([], "a fault needs `fault`"),
+        ):
+            answer = http.post(faults, json=wrong)
+            assert answer.status_code == 422 and message in answer.text, answer.text
+        assert http.post(faults, content=b"\xff").status_code == 422
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=LIMIT_S)
+    shown = project.call("ledger", "export", str(project.run_directory))
+    kinds = [record["kind"] for record in map(json.loads, shown.out.splitlines()) if record["kind"].startswith("fault")]
+    assert kinds == ["fault-armed"] * 2 + ["fault-bitten", "fault-lifted", "fault-bitten", "fault-lifted"]

@@ -21,6 +21,8 @@ from starlette.routing import Route
 
 from tests.unit.reference_estate import PLANTS, SECRET, Estate, problem, sign
 
+POSTING = "erp POST /stock-documents"
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 
@@ -49,7 +51,7 @@ async def served(estate: Estate) -> AsyncIterator[str]:
 class Process:
     """The middleware, started as people start it."""
 
-    def __init__(self, base: str, database: Path, errors: Path) -> None:
+    def __init__(self, base: str, database: Path, errors: Path, *words: str, **environment: str) -> None:
         named = {"PLM": "plm", "ERP": "erp", "DESK": "desk", **{f"MES_{plant}": f"mes/{plant}" for plant in PLANTS}}
         access = {f"PILOTPLANT_{name}_URL": f"{base}/{path}" for name, path in named.items()}
         for name in ("PLM", "ERP"):
@@ -60,7 +62,9 @@ class Process:
             "PILOTPLANT_PLANTS": ",".join(PLANTS),
             "PILOTPLANT_EVENTS_SECRET": SECRET,
             "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
+            **environment,
         }
+        self._words = words
         self._database = database
         self._errors = errors
 
@@ -69,7 +73,8 @@ class Process:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False)
-        command = (sys.executable, "-m", "pilotplant.reference", "--port", str(port), "--database", str(self._database))
+        where = ("--port", str(port), "--database", str(self._database))
+        command = (sys.executable, "-m", "pilotplant.reference", *where, *self._words)
         with self._errors.open("ab") as errors:
             self.process = await asyncio.create_subprocess_exec(*command, env=self._environment, stderr=errors)
         async with asyncio.timeout(20):
@@ -144,6 +149,45 @@ def test_sigterm_ends_it_soon_and_cleanly_in_the_middle_of_work(tmp_path: Path) 
                     await running.process.wait()
             assert running.process.returncode in (0, -signal.SIGTERM)
             assert (tmp_path / "stderr").read_text() == ""
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "booked"),
+    [
+        ((), {}, 1),
+        (("--defect", "d10_repeats_after_timeout"), {}, 2),
+        ((), {"PILOTPLANT_REFERENCE_DEFECT": "d10_repeats_after_timeout"}, 2),
+    ],
+    ids=["none", "by argument", "by environment"],
+)
+def test_a_defect_is_planted_by_its_name(
+    words: tuple[str, ...], environment: dict[str, str], booked: int, tmp_path: Path
+) -> None:
+    async def main() -> Estate:
+        estate = Estate(replays=True)
+        answers = [problem(504, "gateway-timeout", definite=False)]
+        estate.losses.append(lambda seen: answers.pop() if answers and str(seen) == POSTING else None)
+        async with served(estate) as base:
+            database, errors = tmp_path / "reference.sqlite", tmp_path / "stderr"
+            async with Process(base, database, errors, *words, **environment) as process:
+                await process.deliver(confirmation("CNF-1"))
+                await process.settled()
+        return estate
+
+    assert len(asyncio.run(main()).documents) == booked
+
+
+def test_a_defect_that_there_is_not_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    async def main() -> None:
+        estate = Estate()
+        async with served(estate) as base:
+            process = Process(base, tmp_path / "reference.sqlite", tmp_path / "stderr", "--defect", "d10_repeat_after")
+            with pytest.raises(AssertionError, match="did you mean d10_repeats_after_timeout"):
+                await process.__aenter__()
+            assert await process.process.wait() == 2
+            await process.http.aclose()
 
     asyncio.run(main())
 

@@ -30,6 +30,7 @@ ORDER = (
     "checks",
     "run",
     "explore",
+    "prove",
     "load",
     "sweep",
     "reporting",

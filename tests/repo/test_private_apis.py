@@ -1,4 +1,4 @@
-"""The internals of uvicorn and httptools that we touch: an upgrade that renames one fails here, by name.
+"""The internals of uvicorn, httptools and asyncio that we touch: an upgrade that renames one fails here, by name.
 
 `drive/live/wire.py` may touch what is listed here and nothing else; so a new dependence is a decision.
 """
@@ -6,7 +6,10 @@
 import ast
 import asyncio
 import inspect
+import random
 from importlib.metadata import version
+from random import Random
+from typing import Any
 
 import httptools
 import pytest
@@ -15,6 +18,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.server import ServerState
 
+from pilotplant.drive.inprocess.loop import VirtualLoop
 from pilotplant.drive.live import wire
 
 METHODS = {
@@ -135,3 +139,22 @@ def test_the_wire_touches_nothing_else() -> None:
         "uvicorn.protocols.http.httptools_impl",
         "uvicorn.server",
     }
+
+
+LOOP = {"_ready", "_scheduled", "_clock_resolution", "_process_events", "_write_to_self", "_run_once", "call_at"}
+
+
+def test_the_event_loop_has_what_the_virtual_one_overrides_and_reads() -> None:
+    loop = VirtualLoop(Random(1))
+    assert not sorted(name for name in LOOP if not hasattr(loop, name))
+    handle, timer = loop.call_soon(print), loop.call_later(1, print)
+    assert not _missing(handle, {"_context", "_callback", "cancelled"}, "Handle")
+    assert not _missing(timer, {"_context", "_when"}, "TimerHandle")
+    assert "self._selector.select(timeout)" in inspect.getsource(asyncio.base_events)
+    task = loop.create_task(asyncio.sleep(0))
+    assert not _missing(task, {"_log_destroy_pending", "get_coro"}, "Task")
+    step: Any = loop._ready[-1]
+    assert step._callback.__self__ is task, "a step of a task is known by its callback"
+    loop.run_until_complete(task)
+    loop.close()
+    assert not _missing(random, {"_urandom"}, "the module random")

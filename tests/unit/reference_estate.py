@@ -116,7 +116,13 @@ class Estate:
     held: dict[tuple[str, str], str] = field(default_factory=dict)
     jobs: dict[str, Json] = field(default_factory=dict)
     documents: list[tuple[float, Json]] = field(default_factory=list)
+    reversed: set[int] = field(default_factory=set)
+    """Positions in `documents`."""
     keys: dict[str, bytes] = field(default_factory=dict)
+    replays: bool = False
+    """Whether ERP answers to a key that it knows what it has answered before, and refuses it with other content."""
+    replies: dict[str, httpx.Response] = field(default_factory=dict)
+    active: dict[tuple[str, str], str] = field(default_factory=dict)
     executable: list[tuple[str, str, str]] = field(default_factory=list)
     exceptions: list[Json] = field(default_factory=list)
     results: list[tuple[str, str, str]] = field(default_factory=list)
@@ -260,13 +266,15 @@ class Estate:
                 wanted = (request.url.params["plant"], request.url.params["source_document"])
                 now = asyncio.get_running_loop().time()
                 found = [
-                    {"document": str(number), "reversed": False}
+                    {"document": str(number), "reversed": number in self.reversed, "lines": document["lines"]}
                     for number, (at_s, document) in enumerate(self.documents)
                     if (document["plant"], document["source_document"]) == wanted and at_s + self.read_lag_s <= now
                 ]
                 return httpx.Response(200, json={"items": found})
             case "POST", "/stock-documents":
                 return self._post(body, request)
+        if match := re.fullmatch(r"/stock-documents/(\d+)/reversal", seen.path):
+            return self._reverse(int(match[1]))
         if seen.path.startswith("/jobs/"):
             return httpx.Response(200, json=self.jobs[seen.path.removeprefix("/jobs/")])
         return None
@@ -286,16 +294,33 @@ class Estate:
         failed = (body["plant"], body["item"]) in self.rejected
         reason = "work centre WC-9 is inactive" if failed else ""
         self.jobs[job] = {"job": job, "status": "failed" if failed else "done", "reason": reason}
+        if not failed:
+            self.active[body["plant"], body["item"]] = body["revision"]
         if self.tells:
             kind = "erp.version.rejected" if failed else "erp.version.activated"
             await self.tell(kind, {**body, "version": "0007", "job": job, "reason": reason}, source="/erp")
 
     def _post(self, body: Json, request: httpx.Request) -> httpx.Response:
-        key = request.headers["idempotency-key"]
-        known = self.keys.setdefault(key, request.content)
+        key = request.headers.get("idempotency-key", "")
+        known = self.keys.setdefault(key, request.content) if key else request.content
+        if self.replays and key in self.replies:
+            return self.replies[key] if known == request.content else problem(422, "idempotency-key-reused")
         assert known == request.content, "an idempotency key came with other content"
         self.documents.append((asyncio.get_running_loop().time(), body))
-        return httpx.Response(201, json={"document": str(len(self.documents)), "source_document": "x"})
+        answer = httpx.Response(201, json={"document": str(len(self.documents)), "source_document": "x"})
+        if key:
+            self.replies[key] = answer
+        return answer
+
+    def _reverse(self, number: int) -> httpx.Response:
+        if number in self.reversed:
+            return problem(409, "already-reversed")
+        self.reversed.add(number)
+        return httpx.Response(201, json={"document": str(number), "source_document": "x"})
+
+    def standing(self) -> list[Json]:
+        """The stock documents that were not taken back."""
+        return [document for number, (_, document) in enumerate(self.documents) if number not in self.reversed]
 
     def _mes(self, seen: Seen, request: httpx.Request) -> httpx.Response | None:
         if seen.path != "/work-instructions":

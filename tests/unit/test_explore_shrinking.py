@@ -6,7 +6,7 @@ from pilotplant.explore.shrinking import Shrunk, shrunk
 from pilotplant.explore.swarm import drawn
 from pilotplant.explore.unfolding import unfolded
 from pilotplant.faults.fault import Scene, fault_kinds
-from pilotplant.scenario.model import ScenarioSpec
+from pilotplant.scenario.model import CrashSpec, ScenarioSpec
 from tests.unit.explored import SCENARIO, short_storm
 
 LOSSY = {"fault": "response-lost", "match": {"operation": "erp.stock.post"}, "probability": 0.31, "max_count": 2}
@@ -125,3 +125,9 @@ def test_a_run_of_the_swarm_shrinks_to_the_promised_size() -> None:
         smallest = shrink(each.scenario, fails).scenario
         assert len(smallest.stimuli) == 2 and kinds(smallest) == ["response-lost"]
     assert len(unfolded(SCENARIO, failing[0].seed).stimuli) > 15
+
+
+def test_a_crash_that_does_not_matter_is_left_out_and_one_that_does_stays() -> None:
+    crashing = storm().model_copy(update={"crash": CrashSpec(at=[7])})
+    assert shrink(crashing, lambda scenario: bool(scenario.stimuli)).scenario.crash is None
+    assert shrink(crashing, lambda scenario: scenario.crash is not None).scenario.crash == CrashSpec(at=[7])

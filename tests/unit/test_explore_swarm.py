@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pilotplant.explore.swarm import FEW, drawn, scene_of
 from pilotplant.explore.unfolding import unfolded
-from pilotplant.faults.fault import Fault, Scene, fault_kinds
+from pilotplant.faults.fault import Fault, Occasion, Scene, fault_kinds
 from pilotplant.kernel.draws import Draws
 from pilotplant.model.script import Script
 from pilotplant.resources import Project, bundled
@@ -31,7 +31,7 @@ def test_often_a_few_stimuli_sometimes_all() -> None:
 def test_none_to_four_faults_of_the_scenario_and_of_every_kind() -> None:
     assert set(Counter(len(run.scenario.faults) for run in RUNS)) == {0, 1, 2, 3, 4}
     drawn_kinds = {fault.KIND for run in RUNS for fault in run.scenario.faults if fault.key.startswith("drawn-")}
-    assert drawn_kinds == {kind for kind, fault in fault_kinds().items() if "sampled" in vars(fault)}
+    assert drawn_kinds == {kind for kind, fault in fault_kinds().items() if fault.DRAWN is not None}
     own = {fault.key for run in RUNS for fault in run.scenario.faults} - {f"drawn-{n}" for n in range(4)}
     assert own == {"0", "1"}
 
@@ -65,7 +65,7 @@ def test_a_fault_that_does_not_say_how_it_is_drawn_is_never_drawn() -> None:
     class Silent(Fault):
         KIND = "silent"
 
-        def bend(self, script: Script) -> Script:
+        def bend(self, script: Script, occasion: Occasion) -> Script:
             return script
 
     assert Silent.sampled(Draws(0).fresh("x"), SCENE) is None
@@ -76,3 +76,10 @@ def test_the_scene_is_what_the_flows_name_and_the_estate_has(repository: Path) -
     assert {"erp.stock.post", "erp.bom.release", "mes.routing.publish"} <= set(scene.operations)
     assert {"plm.change.released", "erp.version.activated", "mes.order.completed"} <= set(scene.events)
     assert "" not in scene.operations + scene.events and 4 < scene.length_s <= 5
+
+
+def test_some_runs_kill_the_middleware_where_that_is_asked_for() -> None:
+    crashing = [drawn(SCENARIO, 1, number, SCENE, crashes=True) for number in range(100)]
+    assert 10 < sum(run.scenario.crash is not None for run in crashing) < 45
+    assert crashing == [drawn(SCENARIO, 1, number, SCENE, crashes=True) for number in range(100)]
+    assert all(run.scenario.crash is None for run in RUNS)

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import httpx2
 import pytest
 import respx
 
 from pilotplant.drive.inprocess.network import ESTATE
-from pilotplant.drive.inprocess.transport import respond
+from pilotplant.drive.inprocess.transport import respond, transport
 from pilotplant.ledger.records import Commit, Ending, FaultBitten, Request, ResponseEnd
 from tests.estates import posting
 from tests.unit.test_faults import fault
@@ -151,3 +152,16 @@ def test_a_respx_route_reaches_the_estate_from_an_ordinary_client(tmp_path: Path
         assert [bitten.fault for bitten in estate.records(FaultBitten)] == ["response-lost"]
 
     virtually(tmp_path, story, faults=[fault("response-lost", nth=2)])
+
+
+def test_clients_of_httpx2_are_served_as_well(tmp_path: Path) -> None:
+    async def story(estate: Virtual) -> None:
+        into = transport(estate.host.network, httpx2)
+        async with httpx2.AsyncClient(transport=into, base_url=estate.host.url, timeout=1) as client:
+            assert (await client.post(PATH, json=posting())).status_code == 201
+            with pytest.raises(httpx2.ReadError):
+                await client.post(PATH, json=posting("CNF-2"))
+            with pytest.raises(httpx2.ReadTimeout):
+                await client.post(PATH, json=posting("CNF-3"))
+
+    virtually(tmp_path, story, faults=[fault("response-lost", nth=2), fault("latency", delay_s=30, nth=3)])

@@ -64,6 +64,8 @@ def issue(token: str, expires_in: float = 600) -> httpx.Response:
         (problem(412, "precondition-failed"), NotNow),
         (problem(425, "too-early"), NotNow),
         (problem(429, "rate-limited"), NotNow),
+        (problem(400, "request-limit-exceeded"), NotNow),
+        (problem(400, "bad-request"), Refusal),
         (problem(503, "unavailable"), NotNow),
         (problem(500, "oops", definite=False), Unsure),
         (httpx.Response(429, text="slow down"), NotNow),

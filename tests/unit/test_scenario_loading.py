@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pilotplant.faults.catalogue import entries
+from pilotplant.faults.fault import fault_kinds
 from pilotplant.model.errors import DocumentError, Problem, UsageError
 from pilotplant.resources import Project, bundled
 from pilotplant.scenario.loading import load_run, load_scenario, load_scenarios, load_target, validate_all
@@ -98,12 +100,42 @@ def test_a_wrong_stimulus_is_refused_at_its_place(project: Project, wrong: str, 
         ("{fault: response-lost, match: {system: epr}}", "the estate has no system `epr`; did you mean `erp`?"),
         ("{fault: response-lost, probability: 0}", "must be more than 0"),
         ("{fault: latency}", "missing field `delay_s`"),
+        ("{fault: response-list}", "did you mean `response-lost`?"),
+        ("{fault: latency, delay_s: 1, probability: -0.1}", "must be more than 0"),
+        ("{fault: latency, delay_s: 1, window: {from_s: 2}}", "the stimuli are over after 1 s"),
+        ("{fault: latency, delay_s: 1, window: {from_s: 0.5, to_s: 0.2}}", "before it begins"),
+        ("{fault: duplicate, match: {operation: erp.stock.post}}", "strikes the delivery of events"),
+        ("{fault: response-lost, match: {operation: mes.order.completed}}", "strikes requests"),
+        ("{fault: failed-before-commit, status: 418}", "must be one of"),
+        ("{fault: failed-before-commit, status: 500, retry_after_s: 1}", "goes with 429 and 503"),
+        ("{fault: failed-before-commit, status: 422, match: {system: erp}}", "has to be named"),
+        ("{fault: failed-before-commit, status: 403, match: {operation: erp.item.get}}", "changes nothing"),
+        ("{fault: failed-before-commit, status: 422, match: {operation: mes.routing.publish}}", "no flow says"),
+        ("{fault: rejected-late, match: {operation: erp.bom.release}}", "is done at once"),
+        ("{fault: stale-read, lag_s: 1, match: {operation: erp.bom.release}}", "is no query"),
+        ("{fault: unknown-value, match: {operation: mes.order.completed}}", "has no field `priority`"),
+        ("{fault: poison, how: impossible, match: {operation: erp.stock.posted}}", "names no item"),
+        ("{fault: outage, match: {operation: erp.stock.post, system: mes}}", "nothing of `mes` can match"),
+        ("{fault: outage, match: {operation: erp.stock.post, keys: {plnt: DE01}}}", "did you mean `plant`?"),
+        ("{fault: outage, match: {keys: {plant: DE02}}}", "the estate has no plant `DE02`; did you mean `DE01`?"),
+        ("{fault: outage, match: {keys: {colour: red}}}", "nothing has a key `colour`"),
+        ("{fault: correlated-outage, systems: [erp, epr]}", "the estate has no system `epr`; did you mean `erp`?"),
+        ("{fault: token-revoked, match: {system: mes}}", "issues tokens"),
+        ("{fault: token-expires-early, after_s: 1, match: {operation: erp.stock.post}}", "where tokens are issued"),
     ],
 )
 def test_a_wrong_fault_is_refused_at_its_place(project: Project, fault: str, message: str) -> None:
     (found,) = problems_of(project, GOOD + f"faults:\n  - {fault}\n")
     assert message in found.message
     assert found.line == 7
+
+
+def test_every_example_of_a_fault_is_one(project: Project) -> None:
+    text = GOOD.replace("at: 1s", "rate: 5/s, for: 5s")
+    text = text.replace("[production-confirmation]", "[production-confirmation, engineering-change]") + "faults:\n"
+    (project.root / "scenarios/all.yaml").write_text(text + "".join(f"  - {entry.example}\n" for entry in entries()))
+    kinds = [fault.KIND for fault in load_scenario(project, "all").scenario.faults]
+    assert kinds == sorted(fault_kinds())
 
 
 def test_an_override_that_breaks_something_is_itself_the_place(project: Project) -> None:

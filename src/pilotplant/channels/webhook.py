@@ -5,12 +5,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 
 from pilotplant.channels.cloudevents import CONTENT_TYPE, SIGNATURE, Outgoing, signature
+from pilotplant.channels.letters import Journey, Letter
 from pilotplant.channels.poster import NoAnswer, Posts
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ack, Deliver, FaultBitten
 from pilotplant.ledger.writer import LedgerWriter
-from pilotplant.model.script import DELIVERY, Delay, Hold
+from pilotplant.model.script import DELIVERY, Alter, Copy, Delay, Disregard, Hold, Script
 
 FIRST_RETRY_S = 0.25
 RETRY_CAP_S = 5.0
@@ -45,14 +46,14 @@ class Webhook:
         self._faults = faults
         self._hold = hold
         self._poster = poster
-        self._waiting: deque[Outgoing] = deque()
+        self._waiting: deque[Journey] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers = 0
 
     def send(self, event: Outgoing) -> None:
         """Take charge of an event."""
         self.pending += 1
-        self._waiting.append(event)
+        self._waiting.append(Journey(event))
         if self._workers < CONNECTIONS_MAX:
             self._workers += 1
             self._start(self._work())
@@ -70,65 +71,120 @@ class Webhook:
         task.add_done_callback(self._tasks.discard)
 
     async def _work(self) -> None:
-        """Deliver what waits, one event after the other; retries go on beside it."""
+        """Deliver what waits, one event after the other; retries, and what a fault keeps back, go on beside it."""
         try:
             while self._waiting:
-                event = self._waiting.popleft()
-                if not await self._attempt(event, 1):
-                    self._start(self._retry(event))
+                journey = self._waiting.popleft()
+                script = self._script(journey)
+                if any(isinstance(step, Delay | Hold) for step in script):
+                    self._start(self._see_through(journey, script))
+                elif not await self._attempt(journey, script):
+                    self._start(self._retry(journey))
         finally:
             self._workers -= 1
 
-    async def _retry(self, event: Outgoing) -> None:
+    async def _see_through(self, journey: Journey, script: Script) -> None:
+        if not await self._attempt(journey, script):
+            await self._retry(journey)
+
+    async def _retry(self, journey: Journey) -> None:
         attempt, gap_s = 1, FIRST_RETRY_S
         while True:
             attempt += 1
-            wait_s = gap_s * (0.75 + 0.5 * self._world.draws.uniform(f"redelivery|{event.emit}|{attempt}"))
+            wait_s = gap_s * (0.75 + 0.5 * self._world.draws.uniform(f"redelivery|{journey.event.emit}|{attempt}"))
             self.longest_gap_s = max(self.longest_gap_s, wait_s)
             await asyncio.sleep(wait_s)
-            if await self._attempt(event, attempt):
+            if await self._attempt(journey, self._script(journey)):
                 return
             gap_s = min(RETRY_CAP_S, gap_s * 2)
 
-    async def _attempt(self, event: Outgoing, attempt: int) -> bool:
-        if self._faults.active:
-            await self._bend(event)
+    def _script(self, journey: Journey) -> Script:
+        """What is done with the next attempt."""
+        if not self._faults.active:
+            return DELIVERY
+        event = journey.event
+        return self._faults.bend(DELIVERY, event.type, event.system, event.keys, self._world.env.now)
+
+    async def _attempt(self, journey: Journey, script: Script) -> bool:
+        """Whether the event was delivered, and that is known."""
+        delayed_by, delivered = "", False
+        for step in script:
+            match step:
+                case Delay() | Hold():
+                    delayed_by = await self._wait(journey, step) or delayed_by
+                case Alter():
+                    journey.alter(step)
+                case Copy():
+                    self._start(self._send_copies(journey, step))
+                case Disregard():
+                    if 200 <= await self._send(journey.letter(step.fault)) < 300:
+                        self._note_bite(step.fault, journey.event)
+                case _:
+                    delivered = 200 <= await self._send(journey.letter(delayed_by)) < 300
+        self.pending -= delivered
+        return delivered
+
+    async def _wait(self, journey: Journey, step: Delay | Hold) -> str:
+        if step.fault:
+            self._note_bite(step.fault, journey.event)
+        await (asyncio.sleep(step.seconds) if isinstance(step, Delay) else self._hold(step.until))
+        return step.fault
+
+    async def _send_copies(self, journey: Journey, step: Copy) -> None:
+        """Send what a fault sends besides; nothing more once the faults are lifted."""
+        self.pending += 1
+        try:
+            for _ in range(step.times):
+                if step.gap_s:
+                    await self._hold(self._world.env.now + step.gap_s)
+                if self._faults.healed:
+                    return
+                await self._insist(journey, step)
+        finally:
+            self.pending -= 1
+
+    async def _insist(self, journey: Journey, step: Copy) -> None:
+        letter, gap_s = journey.copy(step), FIRST_RETRY_S
+        for attempt in range(1, step.attempts + 1):
+            if 200 <= await self._send(letter) < 300 or attempt == step.attempts:
+                return
+            self.longest_gap_s = max(self.longest_gap_s, gap_s)
+            await asyncio.sleep(gap_s)
+            gap_s = min(RETRY_CAP_S, gap_s * 2)
+
+    async def _send(self, letter: Letter) -> int:
+        """Post once; the status of the answer, 0 if none came."""
+        attempt = letter.journey.next_attempt()
         self._world.advance()
-        headers = (
-            (b"content-type", CONTENT_TYPE),
-            (SIGNATURE, signature(self._secret, self._world.unix(), event.body)),
-        )
+        secret = self._world.draws.token("forger") if letter.forged else self._secret
+        signed = signature(secret, self._world.unix() - letter.age_s, letter.body)
+        status, note = 0, ""
         try:
             answer = await self._poster.post(
                 self.url,
-                headers,
-                event.body,
+                ((b"content-type", CONTENT_TYPE), (SIGNATURE, signed)),
+                letter.body,
                 timeout_s=TIMEOUT_S,
-                before_first_byte=lambda: self._note_delivery(event, attempt),
+                before_first_byte=lambda: self._note_delivery(letter, attempt),
             )
+            status = answer.status
         except NoAnswer as failure:
-            self._acknowledge(event, attempt, 0, failure.reason)
-            return False
-        self._acknowledge(event, attempt, answer.status, "")
-        return 200 <= answer.status < 300
-
-    async def _bend(self, event: Outgoing) -> None:
-        script = self._faults.bend(DELIVERY, event.type, event.system, event.keys, self._world.env.now)
-        for step in script:
-            if isinstance(step, Delay | Hold):
-                self._faults.bitten[step.fault] += 1
-                system = self._ledger.systems[event.system]
-                self._ledger.write(FaultBitten, self._world.env.now, step.fault, system, event.emit)
-                await (asyncio.sleep(step.seconds) if isinstance(step, Delay) else self._hold(step.until))
-
-    def _note_delivery(self, event: Outgoing, attempt: int) -> None:
+            note = failure.reason
         self._world.advance()
-        self._ledger.write(Deliver, self._world.env.now, event.emit, attempt)
-
-    def _acknowledge(self, event: Outgoing, attempt: int, status: int, note: str) -> None:
-        self._world.advance()
+        event = letter.journey.event
         self._ledger.write(Ack, self._world.env.now, event.emit, attempt, status, note)
-        if 200 <= status < 300:
-            self.pending -= 1
-        else:
-            self.last_failure = f"{event.type}: {f'status {status}' if status else note}"
+        if not letter.copied and not 200 <= status < 300:
+            self.last_failure = f"{event.type}: {note or f'status {status}'}"
+        return status
+
+    def _note_delivery(self, letter: Letter, attempt: int) -> None:
+        self._world.advance()
+        event = letter.journey.event
+        for fault in letter.bites:
+            self._note_bite(fault, event)
+        self._ledger.write(Deliver, self._world.env.now, event.emit, attempt, letter.bent)
+
+    def _note_bite(self, fault: str, event: Outgoing) -> None:
+        self._faults.bitten[fault] += 1
+        system = self._ledger.systems[event.system]
+        self._ledger.write(FaultBitten, self._world.env.now, fault, system, event.emit)

@@ -14,6 +14,7 @@ from pilotplant.cli.commands import (
     init,
     ledger,
     listing,
+    prove,
     replay,
     report,
     run,
@@ -50,6 +51,7 @@ def _root(
 app.command("run")(run.run)
 app.command("explore")(explore.explore)
 app.command("replay")(replay.replay)
+app.command("prove")(prove.prove)
 app.command("up")(up.up)
 app.command("init")(init.init)
 app.command("validate")(validate.validate)

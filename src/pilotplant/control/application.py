@@ -14,11 +14,14 @@ from starlette.types import ASGIApp
 
 from pilotplant import __version__
 from pilotplant.control.metrics import exposition
+from pilotplant.model.errors import DocumentError, Problem
 from pilotplant.model.instants import iso
 from pilotplant.run.elsewhere import NULL_PATH, accept_and_do_nothing
 from pilotplant.run.preparation import Prepared
+from pilotplant.scenario.loading import read_fault
 
 BASE = "/_pilotplant"
+FAULT_MAX_BYTES = 64 * 1024
 
 
 class Control:
@@ -40,6 +43,9 @@ class Control:
                 Route(f"{BASE}/info", guarded(self.info)),
                 Route(f"{BASE}/clock", guarded(self.clock)),
                 Route(f"{BASE}/faults", guarded(self.faults)),
+                Route(f"{BASE}/faults", guarded(self.arm), methods=["POST"]),
+                Route(f"{BASE}/faults", guarded(self.lift_all), methods=["DELETE"]),
+                Route(f"{BASE}/faults/{{label}}", guarded(self.lift), methods=["DELETE"]),
                 Route(f"{BASE}/ledger", guarded(self.ledger)),
                 Route("/metrics", guarded(self.metrics)),
             ]
@@ -81,7 +87,35 @@ class Control:
     async def faults(self, request: Request) -> Response:
         """The faults of this run and how often each has bitten."""
         plan = self._prepared.host.faults
-        return _json({"armed": plan.active, "bitten": dict(plan.bitten)})
+        return _json({"armed": plan.armed, "bitten": dict(plan.bitten)})
+
+    async def arm(self, request: Request) -> Response:
+        """Put a fault in place that is given as JSON, in the form that it has in a scenario."""
+        prepared = self._prepared
+        if prepared.host.faults.healed:
+            return _json({"error": "the faults of this run were lifted: it is coming to rest"}, 409)
+        content = await request.body()
+        if len(content) > FAULT_MAX_BYTES:
+            return _json({"error": f"a fault has at most {FAULT_MAX_BYTES} bytes"}, 413)
+        try:
+            fault = read_fault(content.decode(), prepared.setup)
+        except UnicodeDecodeError:
+            return _json({"error": "the body is not text in UTF-8"}, 422)
+        except DocumentError as error:
+            return _json({"error": "this fault cannot be", "problems": [_told(each) for each in error.problems]}, 422)
+        return _json({"armed": prepared.host.arm(fault)}, 201)
+
+    async def lift(self, request: Request) -> Response:
+        """Lift one fault."""
+        label = request.path_params["label"]
+        if self._prepared.host.lift(label):
+            return _json({"lifted": [label]})
+        return _json({"error": f"no fault `{label}` is armed", "armed": self._prepared.host.faults.armed}, 404)
+
+    async def lift_all(self, request: Request) -> Response:
+        """Lift all faults that are armed now; others may be armed later."""
+        host = self._prepared.host
+        return _json({"lifted": [label for label in host.faults.armed if host.lift(label)]})
 
     async def ledger(self, request: Request) -> Response:
         """How far the ledger is."""
@@ -107,6 +141,10 @@ class Control:
             f"<h1>Pilotplant estate</h1><table><tr><th>System<th>Profile<th>OpenAPI</tr>{rows}</table>"
             f'<p><a href="{BASE}/info">info</a> · <a href="{BASE}/clock">clock</a> · <a href="/metrics">metrics</a></p>'
         )
+
+
+def _told(problem: Problem) -> dict[str, str]:
+    return {"code": problem.code, "message": problem.message, "help": problem.help}
 
 
 def _json(content: object, status: int = 200) -> Response:

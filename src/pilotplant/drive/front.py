@@ -88,10 +88,13 @@ class Front:
     async def serve(self, boundary: Boundary, request: WireRequest, caller: Caller) -> None:
         """Answer a request whose last byte has arrived."""
         self._world.advance()
-        if request.path in _SPECIAL:
+        if request.path == TOKEN_PATH and request.method == "POST" and _fits(request, boundary):
+            exchange: Exchange = boundary.open_token(_credentials(request), request)
+        elif request.path in _SPECIAL:
             await caller.answer(self._special(boundary, request))
             return
-        exchange = boundary.open(request)
+        else:
+            exchange = boundary.open(request)
         try:
             ending = await self._perform(exchange, caller)
         except BaseException:
@@ -103,10 +106,8 @@ class Front:
         method = "POST" if request.path == TOKEN_PATH else "GET"
         if request.method != method:
             return boundary.dialect.refusal(MethodNotAllowed(allowed=(method,)))
-        if len(request.body) > boundary.profile.body_max_bytes:
+        if not _fits(request, boundary):
             return boundary.dialect.refusal(BodyTooLarge())
-        if request.path == TOKEN_PATH:
-            return boundary.issue_token(_credentials(request), request)
         document = self._documents.get(boundary.system.kind.name)
         if document is None:
             return boundary.dialect.refusal(NoSuchOperation(detail=request.path))
@@ -164,6 +165,10 @@ class Front:
         if not response.body:
             await caller.piece(b"", more=False)
         return Ending.SENT
+
+
+def _fits(request: WireRequest, boundary: Boundary) -> bool:
+    return len(request.body) <= boundary.profile.body_max_bytes
 
 
 def _credentials(request: WireRequest) -> dict[str, str]:

@@ -15,9 +15,10 @@ from pilotplant.drive.front import TOKEN_PATH, Front
 from pilotplant.exchange.authentication import Credentials
 from pilotplant.exchange.exchange import Boundary
 from pilotplant.exchange.profile import ProfileSpec
+from pilotplant.faults.fault import Fault
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.pacer import Pacer
-from pilotplant.ledger.records import FaultArmed, Heal
+from pilotplant.ledger.records import FaultArmed, FaultLifted, Heal
 from pilotplant.systems.estate import Estate
 from pilotplant.systems.system import Published, System
 
@@ -73,8 +74,8 @@ class Host(ABC):
 
     async def __aenter__(self) -> Self:
         self._pacer = Pacer(self.world, self._fail)
-        for number in range(len(self.faults.faults)):
-            self.ledger.write(FaultArmed, self.world.env.now, self.faults.label(number))
+        for label in self.faults.armed:
+            self.ledger.write(FaultArmed, self.world.env.now, label)
         for system in self.estate:
             system.listeners.append(self._route)
         self._pacer.arm()
@@ -114,6 +115,7 @@ class Host(ABC):
     def begin(self) -> None:
         """Let the plants work. Only now, so that no event is stated before those whom it concerns are listening."""
         self.world.advance()
+        self.faults.origin_s = self.world.env.now
         self.estate.start()
 
     def heal(self) -> None:
@@ -122,6 +124,21 @@ class Host(ABC):
         self.world.advance()
         self.ledger.write(Heal, self.world.env.now)
         self.healed.set()
+
+    def arm(self, fault: Fault) -> str:
+        """Put one more fault in place, now; returns its label."""
+        self.world.advance()
+        label = self.faults.arm(fault)
+        self.ledger.write(FaultArmed, self.world.env.now, label)
+        return label
+
+    def lift(self, label: str) -> bool:
+        """Lift one fault while the others stay; whether it was armed."""
+        self.world.advance()
+        armed = self.faults.lift(label)
+        if armed:
+            self.ledger.write(FaultLifted, self.world.env.now, label)
+        return armed
 
     @property
     def open_exchanges(self) -> int:
@@ -136,7 +153,15 @@ class Host(ABC):
     @property
     def longest_retry_gap_s(self) -> float:
         """The longest pause that the target made before it tried something again that had failed."""
-        return max(boundary.longest_retry_gap_s for boundary in self.boundaries.values())
+        return max(boundary.patience.longest_retry_gap_s for boundary in self.boundaries.values())
+
+    @property
+    def told_to_wait_s(self) -> float:
+        """How long the target still has to wait, as some answer asked it to."""
+        until_s = max(boundary.patience.told_to_wait_until_s for boundary in self.boundaries.values())
+        if until_s > self.world.env.now:
+            self.world.advance()
+        return max(0.0, until_s - self.world.env.now)
 
     def _route(self, published: Published) -> None:
         webhooks = [webhook for webhook in self.webhooks if webhook.accepts(published.type.name)]

@@ -40,6 +40,9 @@ class Authenticator(ABC):
     def check(self, headers: Mapping[bytes, bytes], now: float) -> Unauthorized | None:
         """The refusal, or nothing."""
 
+    def revoke(self, headers: Mapping[bytes, bytes]) -> None:
+        """Take away what a request came in with; only tokens can be."""
+
 
 class OpenDoor(Authenticator):
     """No credentials are asked for."""
@@ -78,8 +81,14 @@ class TokenCheck(Authenticator):
             return Unauthorized(detail="the token has expired")
         return None
 
-    def issue(self, client_id: str, client_secret: str, now: float) -> Token | Unauthorized:
-        """A token for the right credentials."""
+    def revoke(self, headers: Mapping[bytes, bytes]) -> None:
+        """Forget the token that a request came with."""
+        self._expires.pop(headers.get(b"authorization", b""), None)
+
+    def issue(
+        self, client_id: str, client_secret: str, now: float, life_s: float | None = None
+    ) -> Token | Unauthorized:
+        """A token for the right credentials. With `life_s` it dies then, whatever it says."""
         right = compare_digest(client_id.encode(), self._credentials.client_id.encode())
         right &= compare_digest(client_secret.encode(), self._credentials.client_secret.encode())
         if not right:
@@ -88,7 +97,7 @@ class TokenCheck(Authenticator):
             del self._expires[expired]
         self._issued += 1
         token = self._draws.token(f"{self._name}|access|{self._issued}")
-        self._expires[f"Bearer {token}".encode()] = now + self._life_s
+        self._expires[f"Bearer {token}".encode()] = now + (self._life_s if life_s is None else life_s)
         return Token(token, "Bearer", int(self._life_s))
 
 

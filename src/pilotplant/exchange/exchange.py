@@ -5,7 +5,7 @@ first byte of the answer is about to go out and how it ended. Limits, faults and
 driver.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
@@ -14,11 +14,13 @@ import msgspec
 
 from pilotplant.exchange.authentication import Authenticator, Credentials, Token, TokenCheck, authenticator
 from pilotplant.exchange.idempotency import IdempotencyKeys
+from pilotplant.exchange.patience import MAY_ASK_TO_WAIT, Patience
 from pilotplant.exchange.profile import ProfileSpec
+from pilotplant.exchange.refusing import refusal as refusal_of
 from pilotplant.exchange.wire import Dialect, Route, WireRequest, WireResponse
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.draws import lognormal
-from pilotplant.ledger.records import Ending, FaultBitten, Reject, Request, ResponseEnd, ResponseFirst, Reveals
+from pilotplant.ledger.records import Ending, Exposed, FaultBitten, Reject, Request, ResponseEnd, ResponseFirst, Reveals
 from pilotplant.model.operation import Operation, Values, extractor
 from pilotplant.model.outcome import Found, Outcome, Refused
 from pilotplant.model.problem import (
@@ -31,15 +33,12 @@ from pilotplant.model.problem import (
     Rejection,
     Unavailable,
 )
-from pilotplant.model.script import NORMAL, REFUSE, Delay, Script
+from pilotplant.model.script import NORMAL, REFUSE, Delay, Doom, Expire, Inner, Recall, Refuse, Rewrite, Script, parted
 from pilotplant.systems.catalog import TOKEN
 from pilotplant.systems.system import System
 
 _REVEALING = frozenset((409, 412))
 """Refusals that tell the caller something about the state, we cannot say what: they reveal everything."""
-
-_FAILURES_MAX = 10_000
-"""How many failures are remembered, to see how long the target pauses before it tries again."""
 
 
 class Boundary:
@@ -66,8 +65,9 @@ class Boundary:
         self.ledger = system.ledger
         self.env = system.world.env
         self.open_exchanges = 0
-        self.longest_retry_gap_s = 0.0
-        self._failed: dict[tuple[str, str, bytes, int], float] = {}
+        self.patience = Patience()
+        self.past: dict[tuple[str, bytes], deque[tuple[float, WireResponse]]] = {}
+        """What queries were answered of late, for faults that answer with what is old."""
         self._slow = profile.latency.median_ms > 0
         self._asked: Counter[int] = Counter()
         self._extract: dict[str, Values] = {
@@ -97,48 +97,48 @@ class Boundary:
             self.ledger.body(request.body),
         )
         self.open_exchanges += 1
-        if self._failed:
-            self._note_retry(request, fingerprint, now)
+        self.patience.note_request(request, fingerprint, now)
+        self._note_secrets(seq, operation, request, now)
         exchange = Exchange(self, seq, operation, command, keys, request, idempotency_key, fingerprint, taken)
         if refusal is not None:
             exchange.refuse(refusal)
         elif operation is not None:
             exchange.claim_key(operation, now)
-            exchange.script = self._script(operation, keys, now)
+            exchange.take(self._script(operation, keys, now))
         return exchange
 
-    def note_failure(self, request: WireRequest, fingerprint: int, now: float) -> None:
-        """Something failed in a way that lets a caller try the very same again."""
-        if len(self._failed) >= _FAILURES_MAX:
-            del self._failed[next(iter(self._failed))]
-        self._failed[request.method, request.path, request.query, fingerprint] = now
+    def open_token(self, form: Mapping[str, str], request: WireRequest) -> "TokenExchange":
+        """Begin an exchange in which a token is asked for. It is recorded like every other, without its bodies."""
+        exchange = self._token_exchange(form, request)
+        if self.faults.active:
+            exchange.take(self.faults.bend(NORMAL, TOKEN, self.system.name, (), self.env.now))
+        return exchange
 
-    def _note_retry(self, request: WireRequest, fingerprint: int, now: float) -> None:
-        failed_at = self._failed.pop((request.method, request.path, request.query, fingerprint), None)
-        if failed_at is not None:
-            self.longest_retry_gap_s = max(self.longest_retry_gap_s, now - failed_at)
+    def _note_secrets(self, seq: int, operation: Operation | None, request: WireRequest, now: float) -> None:
+        """Only here is it seen: what is written has its secrets blotted out."""
+        ledger = self.ledger
+        address = request.path.encode() + b"?" + request.query
+        if not ledger.betrays(address + request.body):
+            return
+        number = ledger.operations[operation.name] if operation is not None else 0
+        for place, content in (("URL", address), ("body", request.body)):
+            if ledger.betrays(content):
+                ledger.write(Exposed, now, self.system.number, seq, number, place)
 
     def issue_token(self, form: Mapping[str, str], request: WireRequest) -> WireResponse:
-        """Answer a token request. It is recorded like every exchange, without its body."""
+        """Answer a token request at once, untouched by faults."""
+        exchange = self._token_exchange(form, request)
+        exchange.commit()
+        exchange.first_byte()
+        exchange.end(Ending.SENT)
+        return exchange.response
+
+    def _token_exchange(self, form: Mapping[str, str], request: WireRequest) -> "TokenExchange":
         now, number, ledger = self.env.now, self.system.number, self.ledger
         operation = ledger.operations[TOKEN]
         seq = ledger.write(Request, now, number, operation, (), "", 0, request.connection, "", request.incarnation, 0)
-        check = self.authenticator
-        if not isinstance(check, TokenCheck):
-            response = self.dialect.refusal(NoSuchOperation(detail="this system issues no tokens"))
-        elif form.get("grant_type") != "client_credentials":
-            response = self.dialect.refusal(InvalidRequest(detail="grant_type must be client_credentials"))
-        else:
-            issued = check.issue(form.get("client_id", ""), form.get("client_secret", ""), now)
-            if isinstance(issued, Token):
-                headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
-                response = WireResponse(200, headers, msgspec.json.encode(issued))
-            else:
-                ledger.write(Reject, now, number, seq, operation, "", 0, issued.code, issued.status, issued.definite)
-                response = self.dialect.refusal(issued)
-        ledger.write(ResponseFirst, now, number, seq, response.status, Reveals.OWN)
-        ledger.write(ResponseEnd, now, number, seq, Ending.SENT, 0)
-        return response
+        self.open_exchanges += 1
+        return TokenExchange(self, seq, form, request)
 
     def _admit(self, request: WireRequest, route: Route | Rejection) -> tuple[Rejection | None, Any, int]:
         """The refusal (if any), the command (if it got that far), and how many limits took the request."""
@@ -181,13 +181,17 @@ class Exchange:
     """One request that is being answered."""
 
     __slots__ = (
+        "_amended",
+        "_doom",
         "_earlier",
         "_fingerprint",
+        "_first",
         "_holds_key",
         "_idempotency_key",
         "_request",
         "_reveals",
         "_taken",
+        "_then",
         "boundary",
         "command",
         "committed",
@@ -225,6 +229,15 @@ class Exchange:
         self._reveals = Reveals.OWN
         self._earlier: Rejection | WireResponse | None = None
         self._holds_key = False
+        self._first: tuple[Inner, ...] = ()
+        self._then: tuple[Inner, ...] = ()
+        self._amended: list[str] = []
+        """Faults that changed the answer; they have bitten when it goes out."""
+        self._doom: Doom | None = None
+
+    def take(self, script: Script) -> None:
+        """Take on a script: what a driver is to perform of it, and what is done here."""
+        self._first, self.script, self._then = parted(script)
 
     def refuse(self, rejection: Rejection) -> None:
         """Answer with a refusal that came before the operation."""
@@ -242,16 +255,22 @@ class Exchange:
 
     def commit(self) -> None:
         """Carry the operation out and prepare the answer. This is the synchronous step that changes state."""
-        boundary, operation = self.boundary, self.operation
-        assert operation is not None
+        boundary = self.boundary
         try:
-            if not operation.query and not self._pass_gates(operation):
-                return
-            self._answer(operation, boundary.system.apply(operation, self.command, self.seq))
+            if not any(self._forestall(step) for step in self._first):
+                self._carry_out()
+            for step in self._then:
+                self._amend(step)
         except Exception as error:
             boundary.on_failure(error)
             self.response = boundary.dialect.refusal(Unavailable(detail="the simulator failed; see the run's output"))
+
+    def _carry_out(self) -> None:
+        boundary, operation = self.boundary, self.operation
+        assert operation is not None
+        if not operation.query and not self._pass_gates(operation):
             return
+        self._answer(operation, boundary.system.apply(operation, self.command, self.seq))
         if self._holds_key:
             boundary.keys.settle(self._idempotency_key, self.response)
             self._holds_key = False
@@ -269,10 +288,68 @@ class Exchange:
                 status = 200
         else:
             self.committed = True
+            self._doom_jobs(outcome.jobs)
         headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", boundary.dialect.content_type),)
         if outcome.etag:
             headers = (*headers, (b"etag", outcome.etag.encode()))
         self.response = WireResponse(status, headers, boundary.dialect.encode(outcome.result))
+
+    def _forestall(self, step: Inner) -> bool:
+        """A fault's step before the commit; whether there is nothing left to carry out."""
+        match step:
+            case Refuse():
+                if step.fault:  # else another step of the fault says what the caller gets
+                    self.bitten(step.fault)
+                    self._deny(step)
+                return True
+            case Recall():
+                return self._recall(step)
+            case Doom():
+                self._doom = step
+        return False
+
+    def _amend(self, step: Inner) -> None:
+        """A fault's step after the commit: the answer is another."""
+        before = self.response
+        if isinstance(step, Rewrite):
+            self.response = WireResponse(*step.rewrite(before))
+        elif isinstance(step, Refuse):
+            self.response = refusal_of(step, self.boundary.dialect, self.boundary.system.world.unix())
+        if self.response != before:
+            self._amended.append(step.fault)
+
+    def _deny(self, step: Refuse) -> None:
+        """Refuse, though nothing speaks against it. Only a refusal for good says what it is that will not be."""
+        boundary, operation, problem = self.boundary, self.operation, step.problem
+        if step.revoke:
+            boundary.authenticator.revoke(self._request.headers)
+        if step.lasting and operation is not None:
+            boundary.system.reject(operation, self.command, problem, self.seq)
+        else:
+            self._write_refusal(problem, step.retry_after_s)
+        self.response = refusal_of(step, boundary.dialect, boundary.system.world.unix())
+
+    def _recall(self, step: Recall) -> bool:
+        """Answer with what is old. It reveals nothing that its first answer had not revealed."""
+        boundary, now = self.boundary, self.boundary.env.now
+        question = (self._request.path, self._request.query)
+        past = boundary.past.setdefault(question, deque())
+        while past and past[0][0] < now - step.lag_s:
+            past.popleft()
+        if past:
+            self.bitten(step.fault)
+            self.response = past[0][1]
+            return True
+        self._carry_out()
+        past.append((now, self.response))
+        return True
+
+    def _doom_jobs(self, jobs: tuple[Any, ...]) -> None:
+        doom = self._doom
+        if doom is not None and jobs:
+            for job in jobs:
+                job.doomed = doom.reason
+            self.bitten(doom.fault)
 
     def _pass_gates(self, operation: Operation) -> bool:
         """Idempotency key and entity tag; a refusal or a replayed answer is prepared where they say so."""
@@ -300,21 +377,30 @@ class Exchange:
         return True
 
     def _record_refusal(self, rejection: Rejection) -> None:
-        boundary, operation = self.boundary, self.operation
         self._mark_revealing(rejection.status)
-        number = boundary.ledger.operations[operation.name] if operation is not None else 0
+        self._write_refusal(rejection)
+
+    def _write_refusal(self, rejection: Rejection, wait_s: float = 0.0) -> None:
+        boundary = self.boundary
         boundary.ledger.write(
             Reject,
             boundary.env.now,
             boundary.system.number,
             self.seq,
-            number,
+            self._number,
             "",
             0,
             rejection.code,
             rejection.status,
             rejection.definite,
+            True,
+            wait_s or getattr(rejection, "retry_after_s", 0.0),
         )
+
+    @property
+    def _number(self) -> int:
+        """The operation's number in the ledger's table."""
+        return self.boundary.ledger.operations[self.operation.name] if self.operation is not None else 0
 
     def _mark_revealing(self, status: int) -> None:
         if status in _REVEALING:
@@ -323,6 +409,10 @@ class Exchange:
     def first_byte(self) -> None:
         """The first byte of the answer is about to be handed to the transport."""
         boundary = self.boundary
+        for fault in self._amended:
+            self.bitten(fault)
+        if self.response.status in MAY_ASK_TO_WAIT:
+            boundary.patience.note_answer(self.response, boundary.env.now, boundary.system.world.unix())
         boundary.ledger.write(
             ResponseFirst,
             boundary.env.now,
@@ -348,7 +438,7 @@ class Exchange:
             boundary.system.number,
             self.seq,
             ending,
-            boundary.ledger.body(self.response.body) if ending is not Ending.DROPPED else 0,
+            self._kept_body(ending),
         )
         for _kind, limit in boundary.limits[: self._taken]:
             limit.done()
@@ -356,7 +446,53 @@ class Exchange:
             boundary.keys.release(self._idempotency_key)
         boundary.open_exchanges -= 1
         if ending is not Ending.SENT or self.response.status == RateLimited.status or self.response.status >= 500:
-            boundary.note_failure(self._request, self._fingerprint, now)
+            boundary.patience.note_failure(self._request, self._fingerprint, now)
+
+    def _kept_body(self, ending: Ending) -> int:
+        return self.boundary.ledger.body(self.response.body) if ending is not Ending.DROPPED else 0
+
+
+class TokenExchange(Exchange):
+    """A request for a token."""
+
+    __slots__ = ("_form", "_life_s")
+
+    def __init__(self, boundary: Boundary, seq: int, form: Mapping[str, str], request: WireRequest) -> None:
+        super().__init__(boundary, seq, None, None, (), request, "", 0, 0)
+        self._form = form
+        self._life_s: float | None = None
+
+    def _forestall(self, step: Inner) -> bool:
+        if isinstance(step, Expire):
+            self._life_s = step.after_s
+            self._amended.append(step.fault)
+        return super()._forestall(step)
+
+    def _carry_out(self) -> None:
+        boundary, form = self.boundary, self._form
+        check, dialect = boundary.authenticator, boundary.dialect
+        if not isinstance(check, TokenCheck):
+            self._amended.clear()
+            self.response = dialect.refusal(NoSuchOperation(detail="this system issues no tokens"))
+            return
+        if form.get("grant_type") != "client_credentials":
+            self.response = dialect.refusal(InvalidRequest(detail="grant_type must be client_credentials"))
+            return
+        issued = check.issue(form.get("client_id", ""), form.get("client_secret", ""), boundary.env.now, self._life_s)
+        if isinstance(issued, Token):
+            boundary.ledger.keep_secret(issued.access_token)
+            headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
+            self.response = WireResponse(200, headers, msgspec.json.encode(issued))
+        else:
+            self._write_refusal(issued)
+            self.response = dialect.refusal(issued)
+
+    @property
+    def _number(self) -> int:
+        return self.boundary.ledger.operations[TOKEN]
+
+    def _kept_body(self, ending: Ending) -> int:
+        return 0  # a token is nobody else's business
 
 
 def _fingerprint(request: WireRequest) -> int:

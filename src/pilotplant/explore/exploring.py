@@ -31,6 +31,8 @@ class Campaign:
     runs: int
     scene: Scene | None
     """What faults can strike; nothing for runs without faults."""
+    crashes: bool = False
+    """Whether the middleware is killed now and then, which only in-process runs can."""
     keep_going: bool = False
     budget: int = 400
     """Runs for shrinking each kind of failure."""
@@ -129,7 +131,10 @@ def explore(
 
 def _outcomes(campaign: Campaign, run: Run, pool: Executor, jobs: int) -> Iterator[tuple[Drawn, Outcome]]:
     """The outcomes in order, some of them computed ahead."""
-    planned = (drawn(campaign.scenario, campaign.seed, n, campaign.scene) for n in range(campaign.runs))
+    planned = (
+        drawn(campaign.scenario, campaign.seed, number, campaign.scene, crashes=campaign.crashes)
+        for number in range(campaign.runs)
+    )
     pending: deque[tuple[Drawn, Future[Outcome]]] = deque()
     try:
         for each in planned:

@@ -68,6 +68,8 @@ class _Shrinker:
         while before != self.best:
             before = self.best
             fewest(self.best.stimuli, lambda stimuli: self.smaller(self.best, stimuli=list(stimuli)))
+            if self.best.crash is not None:
+                self.smaller(self.best, crash=None)
             fewest(self.best.faults, lambda faults: self.smaller(self.best, faults=list(faults)))
             # A flow for which nothing happens any more would leave its checks in doubt once the failure is mended.
             fewest(self.best.flows, lambda flows: bool(flows) and self.smaller(self.best, flows=list(flows)))

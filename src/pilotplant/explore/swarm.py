@@ -15,13 +15,15 @@ from pilotplant.explore.unfolding import unfolded
 from pilotplant.faults.fault import Fault, Scene, fault_kinds
 from pilotplant.kernel.draws import Draws
 from pilotplant.scenario.loading import Setup
-from pilotplant.scenario.model import ScenarioSpec, StimulusSpec
+from pilotplant.scenario.model import CrashSpec, ScenarioSpec, StimulusSpec
 from pilotplant.systems import catalog
 
 FEW = 5
 FAULTS_WEIGHTS = (3, 3, 2, 1, 1)
 """How likely a run has no fault, one, two, three, four."""
 BUNCH_S = 0.05
+CRASHES_SHARE = 0.25
+AWAITS_MAX = 2000
 _SEED_BITS = 31
 """Of the seed of a run: short enough to be read out."""
 
@@ -62,9 +64,9 @@ def length_s(stimuli: Sequence[StimulusSpec]) -> float:
     return max([1.0, *(stimulus.at or 0.0 for stimulus in stimuli)])
 
 
-def drawn(scenario: ScenarioSpec, seed: int, number: int, scene: Scene | None) -> Drawn:
-    """A run of the swarm; without a scene, one without faults. Its thresholds are gone: under random faults slowness
-    proves nothing."""
+def drawn(scenario: ScenarioSpec, seed: int, number: int, scene: Scene | None, *, crashes: bool = False) -> Drawn:
+    """A run of the swarm; without a scene, one without faults; with `crashes`, some kill the middleware at an await.
+    Its thresholds are gone: under random faults slowness proves nothing."""
     run_seed = Draws(seed).number(f"explore|{number}") >> (64 - _SEED_BITS)
     draws = Draws(run_seed)
     whole = unfolded(scenario, run_seed)
@@ -72,10 +74,20 @@ def drawn(scenario: ScenarioSpec, seed: int, number: int, scene: Scene | None) -
     stimuli = _timed(stimuli, length_s(whole.stimuli), draws.fresh("swarm|timing"))
     stimuli = _varied(stimuli, draws.fresh("swarm|parameters"))
     faults = _faults(whole.faults, scene, draws.fresh("swarm|faults")) if scene else []
-    # Killing it at every await would be many runs; at certain ones it may stay.
-    crash = None if whole.crash is None or whole.crash.every else whole.crash
-    update = {"stimuli": stimuli, "faults": faults, "thresholds": [], "found": None, "crash": crash}
+    update: dict[str, Any] = {"stimuli": stimuli, "faults": faults, "thresholds": [], "found": None}
+    if crashes:
+        update["crash"] = _crash(draws.fresh("swarm|crash"))
+    elif whole.crash is not None and whole.crash.every:
+        update["crash"] = None  # killing it at every await would be many runs
     return Drawn(number, run_seed, whole.model_copy(update=update))
+
+
+def _crash(chance: Random) -> CrashSpec | None:
+    """In one run of four, once or twice; early ones are likelier, for a short run has few awaits."""
+    if chance.random() >= CRASHES_SHARE:
+        return None
+    at = sorted({max(1, round(AWAITS_MAX ** chance.random())) for _ in range(chance.randint(1, 2))})
+    return CrashSpec(at=at, restart_after=round(chance.uniform(0.1, 2), 1))
 
 
 def _some(stimuli: list[StimulusSpec], chance: Random) -> list[StimulusSpec]:
@@ -130,13 +142,13 @@ def _shares(stimulus: StimulusSpec) -> list[tuple[str, float]]:
 def _faults(given: Sequence[Fault], scene: Scene, chance: Random) -> list[Fault]:
     """None to four: those of the scenario, and any kind that says how it is drawn."""
     left = list(given)
+    drawable = sorted(name for name, kind in fault_kinds().items() if kind.DRAWN is not None)
     chosen: list[Fault] = []
     for number in range(chance.choices(range(len(FAULTS_WEIGHTS)), FAULTS_WEIGHTS)[0]):
         if left and chance.random() < 0.3:
             chosen.append(left.pop(chance.randrange(len(left))))
             continue
-        kinds = fault_kinds()
-        fault = kinds[chance.choice(sorted(kinds))].sampled(chance, scene)
+        fault = fault_kinds()[chance.choice(drawable)].sampled(chance, scene)
         if fault is not None:
             chosen.append(fault.model_copy(update={"key": f"drawn-{number}"}))
     return chosen

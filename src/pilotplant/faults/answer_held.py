@@ -3,12 +3,11 @@
 Holding confirmations on purpose turns a middleware that does not wait for them from a possible miss into a sure hit.
 """
 
-from random import Random
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pilotplant.faults.fault import Fault, Scene
+from pilotplant.faults.fault import Fault, Occasion, Settings
 from pilotplant.model.script import Hold, Respond, Script, before
 
 
@@ -16,14 +15,11 @@ class AnswerHeld(Fault):
     """`{fault: answer-held, match: {operation: erp.version.activated}, until_s: 6}`"""
 
     KIND: ClassVar[str] = "answer-held"
+    STRIKES: ClassVar[Literal["requests", "deliveries", "both"]] = "both"
+    DRAWN: ClassVar[Settings | None] = {"until_s": (0.5, 1.0, 2.0, 4.0)}
 
     until_s: Annotated[float, Field(gt=0)]
+    """The moment, in seconds since the stimuli began, at which all is let go, unless the faults are lifted before."""
 
-    def bend(self, script: Script) -> Script:
+    def bend(self, script: Script, occasion: Occasion) -> Script:
         return before(script, Respond, Hold(self.KIND, self.until_s))
-
-    @classmethod
-    def sampled(cls, chance: Random, scene: Scene) -> Self:
-        return cls._drawn(
-            chance, scene, scene.operations + scene.events, until_s=round(chance.uniform(0.1, scene.length_s), 1)
-        )

@@ -4,59 +4,81 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pilotplant.faults.fault import Fault
+from pilotplant.faults.fault import Fault, Occasion
 from pilotplant.kernel.draws import Draws
-from pilotplant.model.script import Script
+from pilotplant.model.script import Hold, Script, Step, carries_out
 
 
 class FaultPlan:
-    """Decides, exchange by exchange."""
+    """Decides, exchange by exchange. Faults may be armed and lifted while it is at work."""
 
     def __init__(self, faults: Sequence[Fault], draws: Draws) -> None:
-        self.faults = tuple(faults)
-        self._labels = tuple(map(self.label, range(len(self.faults))))
-        self.bitten: Counter[str] = Counter(dict.fromkeys(self._labels, 0))
+        self.faults: list[Fault] = []
+        self.bitten: Counter[str] = Counter()
         self._draws = draws
+        self._labels: list[str] = []
+        self._lifted: set[int] = set()
         self._matched: Counter[int] = Counter()
         self._struck: Counter[int] = Counter()
         self._attempts: Counter[str] = Counter()
         self.healed = False
+        self.origin_s = 0.0
+        """When the stimuli began, and the plants: the windows of faults, and their other moments, count from here."""
+        for fault in faults:
+            self.arm(fault)
 
     @property
     def active(self) -> bool:
         """Whether anything can still strike."""
-        return bool(self.faults) and not self.healed
+        return len(self._lifted) < len(self.faults) and not self.healed
 
-    def label(self, number: int) -> str:
-        """The name of a fault of the scenario in ledger and reports: `response-lost` or `response-lost#2`."""
-        kind = self.faults[number].KIND
-        earlier = sum(fault.KIND == kind for fault in self.faults[:number])
-        return f"{kind}#{earlier + 1}" if earlier else kind
+    @property
+    def armed(self) -> list[str]:
+        """The labels of the faults that can still strike."""
+        return [label for number, label in enumerate(self._labels) if not self.healed and number not in self._lifted]
+
+    def arm(self, fault: Fault) -> str:
+        """Put a fault in place and return its label. It becomes the plan's own, since some faults count."""
+        earlier = sum(other.KIND == fault.KIND for other in self.faults)
+        label = f"{fault.KIND}#{earlier + 1}" if earlier else fault.KIND
+        self.faults.append(fault.model_copy(deep=True))
+        self._labels.append(label)
+        self.bitten[label] = 0
+        return label
+
+    def lift(self, label: str) -> bool:
+        """Take a fault away; whether it was armed."""
+        armed = label in self.armed
+        if armed:
+            self._lifted.add(self._labels.index(label))
+        return armed
 
     def bend(self, script: Script, operation: str, system: str, keys: tuple[str, ...], now: float) -> Script:
         """The script after every fault that strikes this attempt at this operation with these keys."""
         identity = f"{system}|{operation}|{'|'.join(keys)}"
         self._attempts[identity] += 1
-        attempt = self._attempts[identity]
+        attempt = f"{identity}|{self._attempts[identity]}"
+        occasion = Occasion(operation, system, keys, now - self.origin_s, delivery=not carries_out(script))
         unbent = script
         for number, fault in enumerate(self.faults):
-            if not self._concerns(fault, operation, system, now) or fault.bend(unbent) == unbent:
+            if number in self._lifted or not fault.concerns(occasion):
                 continue
-            bent = fault.bend(script)
-            if self._strikes(number, fault, f"{identity}|{attempt}", possible=bent != script):
+            drawn = replace(occasion, u=self._draws.uniform(f"size|{number}|{attempt}"))
+            if fault.bend(unbent, drawn) == unbent:
+                continue
+            bent = fault.bend(script, drawn)
+            if self._strikes(number, fault, attempt, possible=bent != script):
                 label = self._labels[number]
-                script = tuple(replace(step, fault=label) if step.fault == fault.KIND else step for step in bent)
+                script = tuple(self._own(step, label) if step.fault == fault.KIND else step for step in bent)
         return script
 
-    def _concerns(self, fault: Fault, operation: str, system: str, now: float) -> bool:
-        match = fault.match
-        if match.operation and match.operation != operation:
-            return False
-        if match.system and match.system not in (system, system.partition("@")[0]):
-            return False
-        return fault.window.open(now)
+    def _own(self, step: Step, label: str) -> Step:
+        """A step that a fault has just added, as a driver performs it: under the fault's label, on the run's clock."""
+        if isinstance(step, Hold):
+            return replace(step, fault=label, until=step.until + self.origin_s)
+        return replace(step, fault=label)
 
-    def _strikes(self, number: int, fault: Fault, identity: str, *, possible: bool) -> bool:
+    def _strikes(self, number: int, fault: Fault, attempt: str, *, possible: bool) -> bool:
         """Whether it strikes. Where an earlier fault left it nothing to bend it does not, and that uses up no count."""
         self._matched[number] += 1
         if not possible:
@@ -65,10 +87,7 @@ class FaultPlan:
             return False
         if fault.max_count is not None and self._struck[number] >= fault.max_count:
             return False
-        if (
-            fault.probability < 1
-            and self._draws.uniform(f"fault|{fault.key or number}|{identity}") >= fault.probability
-        ):
+        if fault.probability < 1 and self._draws.uniform(f"fault|{fault.key or number}|{attempt}") >= fault.probability:
             return False
         self._struck[number] += 1
         return True

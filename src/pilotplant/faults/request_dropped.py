@@ -1,9 +1,8 @@
 """Close the connection before anything was done: the caller sees a broken connection, and nothing happened."""
 
-from random import Random
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from pilotplant.faults.fault import Fault, Scene
+from pilotplant.faults.fault import Fault, Occasion, Settings
 from pilotplant.model.script import Drop, Script, carries_out
 
 
@@ -11,10 +10,7 @@ class RequestDropped(Fault):
     """`{fault: request-dropped, probability: 0.05}`"""
 
     KIND: ClassVar[str] = "request-dropped"
+    DRAWN: ClassVar[Settings | None] = {}
 
-    def bend(self, script: Script) -> Script:
+    def bend(self, script: Script, occasion: Occasion) -> Script:
         return (Drop(self.KIND),) if carries_out(script) else script
-
-    @classmethod
-    def sampled(cls, chance: Random, scene: Scene) -> Self:
-        return cls._drawn(chance, scene, scene.operations)

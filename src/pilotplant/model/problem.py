@@ -155,3 +155,61 @@ class Unavailable(Rejection, frozen=True, kw_only=True, gc=False):
         if not self.retry_after_s:
             return ()
         return ((b"retry-after", b"%d" % max(1, -(-self.retry_after_s // 1))),)
+
+
+# --- What only a fault makes a system answer -------------------------------------------------------------------------
+
+
+@problem("bad-request", 400, "The request is not accepted")
+class BadRequest(Rejection, frozen=True, kw_only=True, gc=False):
+    """The system finds fault with the request, and will again."""
+
+
+@problem("request-limit-exceeded", 400, "The request limit of this account is exceeded")
+class RequestLimitExceeded(Rejection, frozen=True, kw_only=True, gc=False):
+    """Some vendors say "too many requests" with a 400 and a code of their own; nothing was done."""
+
+
+@problem("not-found", 404, "Not found")
+class NotFound(Rejection, frozen=True, kw_only=True, gc=False):
+    """The system does not know what the request is about."""
+
+
+@problem("request-timeout", 408, "The request took too long", definite=False)
+class RequestTimeout(Rejection, frozen=True, kw_only=True, gc=False):
+    """Something on the way gave up waiting."""
+
+
+@problem("conflict", 409, "Somebody else is working on it")
+class Conflict(Rejection, frozen=True, kw_only=True, gc=False):
+    """Nothing was done; try again in a while."""
+
+
+@problem("not-accepted", 422, "A rule of the system forbids it")
+class NotAccepted(Rejection, frozen=True, kw_only=True, gc=False):
+    """The request is well formed, and refused for good."""
+
+
+@problem("locked", 423, "It is locked")
+class Locked(Rejection, frozen=True, kw_only=True, gc=False):
+    """Nothing was done; try again when the lock is gone."""
+
+
+@problem("internal-error", 500, "The system failed", definite=False)
+class InternalError(Rejection, frozen=True, kw_only=True, gc=False):
+    """The system failed somewhere on the way; whether it had carried out the request is open."""
+
+
+@problem("bad-gateway", 502, "The gateway got no proper answer", definite=False)
+class BadGateway(Rejection, frozen=True, kw_only=True, gc=False):
+    """What stands before the system could not read its answer."""
+
+
+@problem("overloaded", 503, "The system is overloaded", definite=False)
+class Overloaded(Rejection, frozen=True, kw_only=True, gc=False):
+    """The system gave up on the request; how far it had come is open."""
+
+
+@problem("gateway-timeout", 504, "The gateway waited too long", definite=False)
+class GatewayTimeout(Rejection, frozen=True, kw_only=True, gc=False):
+    """What stands before the system got no answer in time; the system may have carried the request out."""

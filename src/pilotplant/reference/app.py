@@ -61,7 +61,7 @@ def create_app(
             return JSONResponse({"error": f"an event has at most {BODY_MAX_BYTES} bytes"}, 413)
         if objection := middleware.objection(request.headers.get(HEADER, ""), body):
             return JSONResponse({"error": objection}, 401)
-        middleware.accept(body)
+        await middleware.accept(body)
         return Response(status_code=202)
 
     async def health(_request: Request) -> Response:

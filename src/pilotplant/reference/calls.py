@@ -66,6 +66,8 @@ _PASSING = frozenset((401, 408, 409, 412, 423, 425, 429))
 """Client errors that time or another attempt can cure."""
 _SETTLED_CONFLICTS = frozenset(("effectivity-overlap",))
 """Conflicts (409) that stay, however often one asks."""
+_LIMIT_CODES = frozenset(("request-limit-exceeded",))
+"""How some systems say "too many requests" in a 400."""
 
 
 def failure(response: httpx.Response, now: float) -> CallFailed:
@@ -76,6 +78,8 @@ def failure(response: httpx.Response, now: float) -> CallFailed:
     if problem.code == "idempotency-conflict":
         # An earlier request with this key was accepted. Whether it was carried out is for the look-up to say.
         return Unsure(code, problem.detail)
+    if code in _LIMIT_CODES:
+        return NotNow(code, problem.detail, retry_after_s=_retry_after_s(response, now))
     if 400 <= status < 500 and problem.definite and (status not in _PASSING or code in _SETTLED_CONFLICTS):
         return Refusal(code, problem.detail)
     if problem.definite or status in (401, 425, 429):

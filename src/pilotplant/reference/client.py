@@ -27,7 +27,7 @@ class SystemClient:
         limiter: Limiter,
         traces: Traces,
         clock: Clock,
-        timeout_s: float,
+        timeout_s: float | None,
     ) -> None:
         self.url = url
         self._http = http
@@ -75,6 +75,7 @@ class SystemClient:
                     params=call.query or None,
                     content=call.body or None,
                     headers=headers,
+                    timeout=self._timeout_s,
                 )
         except (httpx.TransportError, TimeoutError) as error:
             raise unanswered(error) from error

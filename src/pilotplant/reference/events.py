@@ -51,7 +51,11 @@ class Events:
         self._confirming = confirming
         self._notices = notices
         self._told = told
-        self.handlers: dict[str, Apply] = {
+        self.handlers = self.work()
+
+    def work(self) -> dict[str, Apply]:
+        """What is done on each type of event."""
+        return {
             "plm.change.released": self._released,
             "plm.change.cancelled": self._cancelled,
             "erp.version.activated": self._version,
@@ -73,26 +77,30 @@ class Events:
         )
         self._told()
 
+    def read(self, event: CloudEvent, kind: type[T]) -> T:
+        """What an event says. Fields that nobody here asks for are passed over."""
+        return msgspec.json.decode(event.data, type=kind)
+
     def _released(self, event: CloudEvent) -> None:
-        self._changing.release(_read(event, ChangeReleased), event.traceparent)
+        self._changing.release(self.read(event, ChangeReleased), event.traceparent)
 
     def _cancelled(self, event: CloudEvent) -> None:
-        self._changing.cancel(_read(event, ChangeCancelled).change)
+        self._changing.cancel(self.read(event, ChangeCancelled).change)
 
     def _version(self, event: CloudEvent) -> None:
-        self._activations.note(_read(event, VersionOutcome))
+        self._activations.note(self.read(event, VersionOutcome))
 
     def _rejected(self, event: CloudEvent) -> None:
-        outcome = _read(event, VersionOutcome)
+        outcome = self.read(event, VersionOutcome)
         reason = outcome.reason or "no reason given"
         self._activations.note(msgspec.structs.replace(outcome, reason=reason))
 
     def _completed(self, event: CloudEvent) -> None:
-        self._confirming.take(_read(event, OrderCompleted), event.traceparent)
+        self._confirming.take(self.read(event, OrderCompleted), event.traceparent)
 
     def _resolved(self, event: CloudEvent) -> None:
         """A person has mended the cause: what was refused is worth another attempt."""
-        resolved = _read(event, ExceptionResolved)
+        resolved = self.read(event, ExceptionResolved)
         self._notices.forget(resolved.flow, resolved.subject, resolved.plant)
         if resolved.resolution != "mended":
             return
@@ -100,7 +108,3 @@ class Events:
             self._changing.reopen(resolved.subject, resolved.plant)
         elif resolved.flow == confirmations.FLOW:
             self._confirming.reopen(resolved.subject, resolved.plant)
-
-
-def _read(event: CloudEvent, kind: type[T]) -> T:
-    return msgspec.json.decode(event.data, type=kind)

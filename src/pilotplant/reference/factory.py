@@ -9,15 +9,17 @@ from starlette.applications import Starlette
 
 from pilotplant.reference.app import create_app
 from pilotplant.reference.clock import SystemClock
+from pilotplant.reference.defects import planted
 from pilotplant.reference.settings import from_environment
 
 
 def create(environment: Mapping[str, str], work: Path, transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
-    """Put it together; `work` is where its database is kept."""
+    """Put it together, with the defect that the environment names, if any; `work` is where its database is kept."""
     return create_app(
         from_environment(environment),
         clock=SystemClock(),
         transport=transport,
         database=work / "reference.sqlite",
         chance=secrets.SystemRandom(),
+        parts=planted(environment),
     )

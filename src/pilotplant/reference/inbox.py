@@ -32,6 +32,18 @@ class Inbox:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    async def take(
+        self,
+        body: bytes,
+        *,
+        received_at: float,
+        apply: dict[str, Apply],
+        ignored: frozenset[str],
+        set_aside: Callable[[Unreadable], None],
+    ) -> bool:
+        """Take an event for whoever waits at the door. Nothing is awaited: no other event can come in between."""
+        return self.accept(body, received_at=received_at, apply=apply, ignored=ignored, set_aside=set_aside)
+
     def accept(
         self,
         body: bytes,

@@ -6,10 +6,9 @@ import httpx
 
 from pilotplant.reference.changes import EngineeringChanges
 from pilotplant.reference.clock import Clock
-from pilotplant.reference.confirmations import ProductionConfirmations
 from pilotplant.reference.connections import Connections
-from pilotplant.reference.events import IGNORED, Events
-from pilotplant.reference.lanes import Key, Lane
+from pilotplant.reference.events import IGNORED
+from pilotplant.reference.lanes import Key
 from pilotplant.reference.parts import Parts
 from pilotplant.reference.scopes import Scope
 from pilotplant.reference.settings import Settings
@@ -58,14 +57,15 @@ class Middleware:
             told=self._tell,
         )
         posting = parts.posting(retry, parts.keys(), clock, read_lag_s=settings.read_lag_s)
-        self._confirming = ProductionConfirmations(
+        self._confirming = parts.confirming(
             store, to.erp, posting, mapping, self._notices, wake=self._wake_confirmation, told=self._tell
         )
-        self._events = Events(activations, self._changing, self._confirming, self._notices, self._tell)
-        lane = Lane("confirmation", self._confirming.carry_out, clock, workers=settings.confirmations_at_once)
-        self._confirmations = lane
-        self._changes = Lane("change", self._changing.carry_out, clock, workers=settings.changes_at_once)
-        self._telling = Lane("notice", self._notices.tell, clock, workers=NOTICES_AT_ONCE)
+        self._events = parts.events(activations, self._changing, self._confirming, self._notices, self._tell)
+        lane = parts.lane
+        at_once = settings.confirmations_at_once
+        self._confirmations = lane("confirmation", self._confirming.carry_out, clock, workers=at_once)
+        self._changes = lane("change", self._changing.carry_out, clock, workers=settings.changes_at_once)
+        self._telling = lane("notice", self._notices.tell, clock, workers=NOTICES_AT_ONCE)
 
     def start(self) -> None:
         """Go on with what an earlier life left unfinished, and begin to work."""
@@ -86,9 +86,9 @@ class Middleware:
         """Why an event is not let in; empty if it is."""
         return self._signature.objection(signature, body, self._clock.now())
 
-    def accept(self, body: bytes) -> None:
+    async def accept(self, body: bytes) -> None:
         """Take an event. When this returns, it is durable."""
-        self._inbox.accept(
+        await self._inbox.take(
             body,
             received_at=self._clock.now(),
             apply=self._events.handlers,

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from pilotplant.reference.activations import Activations
 from pilotplant.reference.client import SystemClient
-from pilotplant.reference.confirmations import StockPosting
+from pilotplant.reference.confirmations import ProductionConfirmations, StockPosting
+from pilotplant.reference.events import Events
 from pilotplant.reference.identity import IdempotencyKeys
 from pilotplant.reference.inbox import Inbox
+from pilotplant.reference.lanes import Lane
 from pilotplant.reference.limiter import Limiter
 from pilotplant.reference.mapping import Mapping
 from pilotplant.reference.notices import Notices
@@ -28,6 +30,8 @@ class Parts:
 
     signature: type[SignatureCheck] = SignatureCheck
     inbox: type[Inbox] = Inbox
+    events: type[Events] = Events
+    lane: type[Lane] = Lane
     client: type[SystemClient] = SystemClient
     tokens: type[TokenKeeper] = TokenKeeper
     limiter: type[Limiter] = Limiter
@@ -43,4 +47,5 @@ class Parts:
     transfer: type[Transfer] = Transfer
     keys: type[IdempotencyKeys] = IdempotencyKeys
     posting: type[StockPosting] = StockPosting
+    confirming: type[ProductionConfirmations] = ProductionConfirmations
     notices: type[Notices] = Notices

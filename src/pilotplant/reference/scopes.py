@@ -61,7 +61,7 @@ class Scopes:
         moment = datetime.fromisoformat(event.effectivity.at).timestamp()
         opened: list[Key] = []
         with self._store.transaction() as db:
-            if db.execute("select 1 from cancelled where change = ?", (event.change,)).fetchone():
+            if self.withdrawn(event.change):
                 return []
             for plant in sorted({plant for affected in event.affected for plant in affected.plants}):
                 new = db.execute(
@@ -77,6 +77,10 @@ class Scopes:
                         revision = (affected.to_revision, ordinal(affected.to_revision))
                         db.execute("insert into scope_items values (?, ?, ?, ?, ?, 'waiting', x'')", (*key, *revision))
         return opened
+
+    def withdrawn(self, change: str) -> bool:
+        """Whether the change was cancelled, perhaps before anything else was heard of it."""
+        return self._store.db.execute("select 1 from cancelled where change = ?", (change,)).fetchone() is not None
 
     def cancel(self, change: str) -> None:
         """Stop what is not done yet, and whatever will be heard of this change. What is being published is finished:

@@ -15,7 +15,7 @@ class SignatureCheck:
 
     def objection(self, header: str, body: bytes, now: float) -> str:
         """Why the signature is not accepted; empty if it is."""
-        signed_at, signatures = _parse(header)
+        signed_at, signatures = parse(header)
         if not signed_at or not signatures:
             return f"the header {HEADER} is missing or malformed"
         expected = hmac.new(self._secret, signed_at.encode() + b"." + body, sha256).hexdigest()
@@ -27,7 +27,7 @@ class SignatureCheck:
         return ""
 
 
-def _parse(header: str) -> tuple[str, list[str]]:
+def parse(header: str) -> tuple[str, list[str]]:
     """`t=<unix seconds>,v1=<hex>`; while a secret is being changed there may be several `v1`."""
     signed_at, signatures = "", []
     for part in header.split(","):

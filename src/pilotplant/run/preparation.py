@@ -53,6 +53,7 @@ class Prepared:
     events_secret: str
     credentials: Mapping[str, Credentials]
     profiles: Mapping[str, str]
+    setup: EstateSetup
 
     def addresses(self) -> list[Address]:
         """Where the systems are; asked after the host was entered."""
@@ -124,7 +125,7 @@ def prepare(
     plan = FaultPlan(faults, world.draws)
     host = build(estate, setup.profiles, credentials, plan, events_secret=events_secret, documents=documents)
     profiles = {kind: profile.profile for kind, profile in setup.profiles.items()}
-    return Prepared(host, estate, world, ledger, events_secret, credentials, profiles)
+    return Prepared(host, estate, world, ledger, events_secret, credentials, profiles, setup)
 
 
 def prepare_live(

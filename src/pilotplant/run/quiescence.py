@@ -55,4 +55,6 @@ def moving_now(host: Host) -> str:
         parts.append(f"{host.undelivered} event(s) are not acknowledged{why}")
     if host.estate.jobs_open:
         parts.append(f"{host.estate.jobs_open} job(s) are queued")
+    if host.told_to_wait_s:
+        parts.append(f"the target was asked to wait for {host.told_to_wait_s:.1f} s more")
     return ", ".join(parts)

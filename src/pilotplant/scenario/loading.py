@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pilotplant.exchange.profile import ProfileSpec
+from pilotplant.faults.fault import Fault, fault_kinds
 from pilotplant.flows.checking import Flaw, absent_systems, flaws_of
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.model.documents import Document, Problems
@@ -20,6 +21,7 @@ from pilotplant.model.threshold import read as read_threshold
 from pilotplant.resources import Kind, Project
 from pilotplant.scenario.model import ScenarioSpec
 from pilotplant.scenario.overrides import overridden
+from pilotplant.scenario.possible import impossible, named, unfit
 from pilotplant.systems import catalog
 from pilotplant.systems.estate import EstateSpec
 from pilotplant.target.model import DeliverSpec, TargetSpec
@@ -77,6 +79,21 @@ def load_scenarios(project: Project, names: Iterable[str]) -> list[Setup]:
     setups = _scenarios(project, names, (), problems)
     problems.raise_if_any()
     return setups
+
+
+def read_fault(text: str, setup: EstateSetup) -> Fault:
+    """A fault for an estate, as JSON or YAML; the problems of all its fields are reported together."""
+    document = Document.parse(text, "fault")
+    problems = Problems()
+    given = document.data.get("fault") if isinstance(document.data, dict) else None
+    kind = fault_kinds().get(given) if isinstance(given, str) else None
+    if kind is None:
+        message = f"a fault needs `fault`, one of {', '.join(fault_kinds())}"
+        raise DocumentError([document.problem(("fault",), "PP-VALUE", message, candidates=fault_kinds())])
+    fault = document.validate(kind)
+    _report(document, unfit(fault, setup.estate, setup.profiles), problems)
+    problems.raise_if_any()
+    return fault
 
 
 def load_run(
@@ -149,13 +166,17 @@ def _checked_scenario(project: Project, document: Document, problems: Problems) 
     setup: EstateSetup | None = None
     for place, name in _texts(document.data, "estate"):
         setup = _named(project, document, place, "estates", name, problems, _estate)
-    named = _texts(document.data, "flows", EACH)
-    flows = [_named(project, document, place, "flows", name, problems, _flow) for place, name in named]
+    flows = [
+        _named(project, document, place, "flows", name, problems, _flow)
+        for place, name in _texts(document.data, "flows", EACH)
+    ]
     _report(document, _scenario_flaws(document.data, setup), problems)
     if scenario is None or setup is None:
         return None
     _check_parameters(document, scenario, problems)
-    return Setup(scenario, setup, [flow for flow in flows if flow is not None])
+    known = [flow for flow in flows if flow is not None]
+    _report(document, impossible(scenario, setup.estate, setup.profiles, known), problems)
+    return Setup(scenario, setup, known)
 
 
 def _texts(content: Any, *path: str, at: Loc = ()) -> Iterator[tuple[Loc, str]]:
@@ -304,10 +325,9 @@ def _scenario_flaws(content: Any, setup: EstateSetup | None) -> Iterator[Flaw]:
             read_threshold(expression)
         except ValueError as error:
             yield Flaw(place, str(error), code="PP-VALUE")
-    named = {**catalog.operations(), **catalog.events()}
     for place, operation in _texts(content, "faults", EACH, "match", "operation"):
-        if operation and operation not in named:
-            yield Flaw(place, f"there is no operation or event `{operation}`", operation, tuple(named))
+        if operation and operation not in named():
+            yield Flaw(place, f"there is no operation or event `{operation}`", operation, named())
     if setup is None:
         return
     present = {part for name, kind, _plants in setup.estate.instances() for part in (name, kind)}

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsA
 
 from pilotplant.faults.fault import Fault, Key, fault_kinds
 from pilotplant.model.durations import Duration, Rate
+from pilotplant.model.suggestions import did_you_mean
 
 OCCURRENCES_MAX = 1_000_000
 """Of one stimulus: all moments are drawn before the run begins."""
@@ -54,7 +55,9 @@ def _fault(entry: Any) -> Any:
     if isinstance(entry, Fault):
         return entry
     if not isinstance(entry, dict) or entry.get("fault") not in fault_kinds():
-        raise ValueError(f"a fault needs `fault`, one of {', '.join(fault_kinds())}")
+        given = entry.get("fault") if isinstance(entry, dict) else None
+        guess = did_you_mean(given, fault_kinds()) if isinstance(given, str) else ""
+        raise ValueError(f"a fault needs `fault`, one of {', '.join(fault_kinds())}{guess}")
     return fault_kinds()[entry["fault"]].model_validate(entry)
 
 
@@ -65,18 +68,6 @@ class QuiescenceSpec(BaseModel):
 
     quiet: Stretch = 1.0
     give_up: Stretch = 60.0
-
-
-class FoundSpec(BaseModel):
-    """What `pilotplant explore` found with this scenario: what `pilotplant replay` needs to find it again."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    seed: Annotated[int, Field(ge=0)]
-    mode: Mode
-    target: Annotated[str, Field(min_length=1)]
-    check: str
-    step: str = ""
 
 
 class CrashSpec(BaseModel):
@@ -99,6 +90,18 @@ class CrashSpec(BaseModel):
         if self.at_most is not None and self.every is None:
             raise ValueError("`at_most` goes with `every`")
         return self
+
+
+class FoundSpec(BaseModel):
+    """What `pilotplant explore` found with this scenario: what `pilotplant replay` needs to find it again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: Annotated[int, Field(ge=0)]
+    mode: Mode
+    target: Annotated[str, Field(min_length=1)]
+    check: str
+    step: str = ""
 
 
 class ScenarioSpec(BaseModel):

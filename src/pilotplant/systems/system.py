@@ -19,7 +19,8 @@ from pilotplant.model.operation import (
     extractor,
     version_number,
 )
-from pilotplant.model.outcome import Committed, Found, Outcome, Refused
+from pilotplant.model.outcome import Committed, Found, Outcome
+from pilotplant.model.problem import Rejection
 from pilotplant.model.short_hash import short_hash
 from pilotplant.systems.catalog import SystemKind
 
@@ -85,7 +86,7 @@ class System:
                 number = self.ledger.operations[operation.name]
                 self.ledger.write(Read, now.wire, self.number, exchange, number, outcome.reveals)
         else:
-            self._reject(operation, command, outcome, exchange, now.wire)
+            self.reject(operation, command, outcome.rejection, exchange)
         return outcome
 
     def publish(self, event: Event, cause: int = 0) -> int:
@@ -154,15 +155,15 @@ class System:
             else:
                 self._standing.pop(fact, None)
 
-    def _reject(self, operation: Operation, command: Any, outcome: Refused, exchange: int, t: float) -> None:
+    def reject(self, operation: Operation, command: Any, rejection: Rejection, exchange: int) -> None:
+        """Record a refusal, with what would have been done."""
         reader = self._reader(operation.name, operation.effect.keys, operation.effect.version, operation.effect.each)
-        rejection = outcome.rejection
         effects = reader.all(command) or [("", 0)]
         intended = all(self.intends(effect, command) for effect, _version in effects)
         for effect, version in effects:
             self.ledger.write(
                 Reject,
-                t,
+                self.world.env.now,
                 self.number,
                 exchange,
                 self.ledger.operations[operation.name],
@@ -172,6 +173,8 @@ class System:
                 rejection.status,
                 rejection.definite,
                 intended,
+                getattr(rejection, "retry_after_s", 0.0),
+                getattr(rejection, "items", ()),
             )
 
     def _effects_of(self, operation: Operation, command: Any, outcome: Committed) -> list[tuple[str, int]]:

@@ -1,17 +1,21 @@
 """`pilotplant explain`: what a code or name means, from the registries that the program itself uses."""
 
-from typing import Annotated
+from textwrap import indent
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pilotplant.cli.frame import guarded
 from pilotplant.model.verdict import Exit
 
+if TYPE_CHECKING:
+    from pilotplant.faults.catalogue import Entry
+
 
 @guarded
 def explain(
     code: Annotated[
-        str, typer.Argument(metavar="CODE", help="An error code, a problem, a check, a fault, an operation.")
+        str, typer.Argument(metavar="CODE", help="An error code, a problem, a check, a fault, an operation, a defect.")
     ],
 ) -> int:
     """Say what an error code, a problem of a simulator, a check, a fault or an operation means."""
@@ -20,15 +24,28 @@ def explain(
 
     known = _everything()
     text = known.get(code) or known.get(code.upper())
+    if text is None:  # the defects are those of another program, which takes a moment to ask
+        known |= _defects()
+        text = known.get(code)
     if text is None:
         raise UsageError(f"nothing is called `{code}`{did_you_mean(code, known)}")
     print(text)
     return Exit.PASS
 
 
+def _defects() -> dict[str, str]:
+    from pilotplant.prove.planted import planted
+
+    told = {}
+    for name, defect in planted().items():
+        where = f"Named by the check {defect.check}, in the scenario {defect.scenario}."
+        told[name] = f"defect {name}: {defect.name}\n  {defect.about}\n  {where}"
+    return told
+
+
 def _everything() -> dict[str, str]:
     from pilotplant.checks.judge import checks
-    from pilotplant.faults.fault import fault_kinds
+    from pilotplant.faults.catalogue import entries
     from pilotplant.model.errors import REGISTRY
     from pilotplant.model.problem import PROBLEMS
     from pilotplant.systems import catalog
@@ -45,8 +62,8 @@ def _everything() -> dict[str, str]:
         )
     for name, check in checks().items():
         told[name] = f"check {name}\n  {check.ABOUT}\n  {(check.__doc__ or '').strip()}"
-    for name, fault in fault_kinds().items():
-        told[name] = f"fault {name}\n  {(__import__(fault.__module__, fromlist=['_']).__doc__ or '').strip()}"
+    for entry in entries():
+        told[entry.kind] = _of_fault(entry)
     for name, operation in operations.items():
         refusals = ", ".join(rejection.code for rejection in operation.rejects) or "nothing of its own"
         told[name] = (
@@ -61,3 +78,14 @@ def _everything() -> dict[str, str]:
         # A stimulus is often called like the operation that its last act is.
         told[name] = f"{told[name]}\n{about}" if name in told else about
     return told
+
+
+def _of_fault(entry: "Entry") -> str:
+    lines = [f"fault {entry.kind} (strikes {entry.strikes})", indent(entry.about, "  "), "  Its own settings:"]
+    for field in entry.own:
+        lines.append(f"    {field.name}: {field.takes} [{field.default}]  {field.about}")
+    if not entry.own:
+        lines[-1] = "  It has no settings of its own."
+    lines.append("  As every fault it takes:")
+    lines += [f"    {field.name}: {field.takes} [{field.default}]  {field.about}" for field in entry.common]
+    return "\n".join([*lines, "  Example:", f"    {entry.example}"])

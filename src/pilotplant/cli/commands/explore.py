@@ -66,7 +66,12 @@ def explore(
     (setup,), chosen = load_run(found, [scenario], [], settings.target)
     _startable(chosen, mode)
     campaign = Campaign(
-        setup.scenario, settings.seed or 0, runs, scene_of(setup) if faults else None, keep_going=keep_going
+        setup.scenario,
+        settings.seed or 0,
+        runs,
+        scene_of(setup) if faults else None,
+        crashes=faults and mode == "inprocess",
+        keep_going=keep_going,
     )
     if mode == "live":
         campaign = replace(campaign, budget=LIVE_BUDGET, tries=LIVE_TRIES)

@@ -19,7 +19,7 @@ def list_(
         str | None,
         typer.Argument(
             metavar="[KIND]",
-            help="scenarios targets flows estates profiles systems operations events stimuli faults checks",
+            help="scenarios targets flows estates profiles systems operations events stimuli faults checks defects",
         ),
     ] = None,
     project: ProjectOption = None,
@@ -93,10 +93,11 @@ def _stimuli(project: "Project") -> dict[str, str]:
 
 
 def _faults(project: "Project") -> dict[str, str]:
-    from pilotplant.faults.fault import fault_kinds
+    from pilotplant.faults.catalogue import entries
 
     return {
-        name: _first(__import__(kind.__module__, fromlist=["_"]).__doc__ or "") for name, kind in fault_kinds().items()
+        entry.kind: f"{_first(entry.about)} [{', '.join(field.name for field in entry.own) or 'nothing to set'}]"
+        for entry in entries()
     }
 
 
@@ -104,6 +105,12 @@ def _checks(project: "Project") -> dict[str, str]:
     from pilotplant.checks.judge import checks
 
     return {name: check.ABOUT for name, check in checks().items()}
+
+
+def _defects(project: "Project") -> dict[str, str]:
+    from pilotplant.prove.planted import planted
+
+    return {name: f"{defect.name} ({defect.check}, {defect.scenario})" for name, defect in planted().items()}
 
 
 def _first(text: str) -> str:
@@ -122,4 +129,5 @@ _KINDS = {
     "stimuli": _stimuli,
     "faults": _faults,
     "checks": _checks,
+    "defects": _defects,
 }

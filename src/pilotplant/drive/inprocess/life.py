@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context, copy_context
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Message
 
 from pilotplant.drive.inprocess.loop import LIFE, NumberedTask, VirtualLoop
 from pilotplant.drive.inprocess.network import Network
-from pilotplant.drive.inprocess.transport import Transport
+from pilotplant.drive.inprocess.transport import transport
 from pilotplant.model.errors import TargetError
 
 STARTUP_S = 60.0
@@ -133,7 +134,12 @@ class Middleware:
         self.ended = ""
         self._context = copy_context()
         self._context.run(LIFE.set, self.life)
-        given = {"environment": dict(self._environment), "work": self._work, "transport": Transport(self._network)}
+        given = {
+            "environment": dict(self._environment),
+            "work": self._work,
+            "transport": transport(self._network),
+            "transport_for": partial(transport, self._network),
+        }
         try:
             made = self._context.run(self._factory.make, given)
         except TargetError:
@@ -222,9 +228,9 @@ class Middleware:
         return self._loop.create_task(work, context=self._context.copy())
 
     def _over(self, main: asyncio.Task[Any]) -> None:
+        error = None if main.cancelled() else main.exception()
         if not self.alive or main is not self._main:
             return
-        error = None if main.cancelled() else main.exception()
         why = f"with {type(error).__name__}: {error}" if error is not None else "without being asked"
         self.ended = f"the target ended by itself {why}"
         self.alive = False
@@ -311,6 +317,8 @@ class _Lifespan:
         try:
             await self._app(scope, self._to_app.get, self._send)
         except Exception as error:
+            if self._failure:
+                return  # it has said why it does not start
             if self._begun.is_set():
                 raise
             self._supported = isinstance(error, AssertionError | KeyError | NotImplementedError)

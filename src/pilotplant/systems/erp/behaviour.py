@@ -81,8 +81,11 @@ class Behaviour:
             "change": job.change,
             "job": job.job,
         }
-        if routing is None or idle:
-            job.status, job.reason = "failed", f"work centre {idle[0]} is inactive" if idle else "the routing is gone"
+        reason = f"work centre {idle[0]} is inactive" if idle else job.doomed
+        if routing is None:
+            reason = "the routing is gone"
+        if reason:
+            job.status, job.reason = "failed", reason
             self._system.publish(VersionRejected(**identity, reason=job.reason))
             return
         job.status = "done"

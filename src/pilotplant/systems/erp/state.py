@@ -51,7 +51,7 @@ class ProductionVersion(msgspec.Struct, frozen=True, gc=False):
 
 
 class ActivationJob(msgspec.Struct):
-    """An activation that was accepted; it ends `done` or `failed`."""
+    """An activation that was accepted; it ends `done` or `failed`. `doomed`: why it will fail in any case."""
 
     job: str
     plant: str
@@ -61,6 +61,7 @@ class ActivationJob(msgspec.Struct):
     change: str
     status: str = "queued"
     reason: str = ""
+    doomed: str = ""
 
 
 class StockLine(msgspec.Struct, frozen=True, gc=False, array_like=True):

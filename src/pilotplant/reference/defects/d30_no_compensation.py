@@ -1,0 +1,23 @@
+"""Leaves the movements that were booked when a later one of the same order is refused: a person will see to it."""
+
+from dataclasses import replace
+
+from pilotplant.reference.client import SystemClient
+from pilotplant.reference.confirmations import Confirmation
+from pilotplant.reference.parts import Parts
+from pilotplant.reference.variants.line_by_line import LineByLine
+
+NUMBER = 30
+NAME = "no compensation"
+CHECK = "atomicity"
+SCENARIO = "erp-rejects"
+
+
+class LeavesItHalf(LineByLine):
+    """Takes nothing back."""
+
+    async def take_back(self, erp: SystemClient, entry: Confirmation) -> None:
+        return
+
+
+PARTS = replace(Parts(), posting=LeavesItHalf)

@@ -1,0 +1,23 @@
+"""Books confirmations one after the other, to be on the safe side: one that has to be repeated holds up all others."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from pilotplant.reference.clock import Clock
+from pilotplant.reference.lanes import Key, Lane
+from pilotplant.reference.parts import Parts
+
+NUMBER = 52
+NAME = "head-of-line blocking"
+CHECK = "thresholds"
+SCENARIO = "ambiguous-timeouts"
+
+
+class SingleFile(Lane):
+    """One worker for all confirmations."""
+
+    def __init__(self, name: str, work: Callable[[Key], Awaitable[None]], clock: Clock, *, workers: int) -> None:
+        super().__init__(name, work, clock, workers=1 if name == "confirmation" else workers)
+
+
+PARTS = replace(Parts(), lane=SingleFile)
