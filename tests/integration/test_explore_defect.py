@@ -46,10 +46,10 @@ thresholds: [facts.doubled == 0]
 
 
 def explored(project: Project, *words: str) -> tuple[dict[str, object], str]:
-    """What a campaign says of the only failure that it finds, and the scenario that it saves."""
+    """What a campaign says of the double booking, whatever else it finds, and the scenario that it saves."""
     done = project.call("explore", "lossy", "--target", "repeats", "--format", "json", *words)
     assert done.code == 1, done.said
-    (found,) = done.json()["found"]
+    found = next(each for each in done.json()["found"] if each["check"] == "once")
     return found, Path(found["file"]).read_text("utf-8")
 
 
@@ -62,7 +62,8 @@ def test_a_planted_defect_is_shrunk_to_what_it_needs_and_replayed(project: Proje
     assert found["check"] == "once" and content["found"]["mode"] == "inprocess"
     assert len(content["stimuli"]) <= 5 and len(content["faults"]) <= 2
     assert content["flows"] == ["production-confirmation"]
-    assert [stimulus["do"] for stimulus in content["stimuli"]] == ["mes.order.complete"], saved
+    assert "mes.order.complete" in {stimulus["do"] for stimulus in content["stimuli"]}, saved
+    assert "response-lost" in {fault["fault"] for fault in content["faults"]}, saved
     assert explored(project, "--runs", "40", "--jobs", "1") == (found, saved), "whoever is faster decides nothing"
     again = project.call("replay", Path(str(found["file"])).stem)
     assert again.code == 1 and str(found["sentence"])[:60] in again.out, again.said

@@ -5,7 +5,7 @@ from pathlib import Path
 from pilotplant.explore.saving import save, written
 from pilotplant.explore.unfolding import unfolded
 from pilotplant.model.documents import Document
-from pilotplant.scenario.model import FoundSpec, ScenarioSpec
+from pilotplant.scenario.model import CrashSpec, FoundSpec, ScenarioSpec
 from tests.unit.explored import SCENARIO
 
 FOUND = FoundSpec(seed=7, mode="inprocess", target="reference", check="once")
@@ -47,3 +47,11 @@ def test_a_comment_stays_a_comment_whatever_a_target_sent() -> None:
     first = next(number for number, line in enumerate(lines) if line.startswith("scenario:"))
     assert all(line.startswith("# ") and len(line) < 120 for line in lines[:first]) and first < 10
     assert Document.parse(text, "x.yaml").validate(ScenarioSpec) == SCENARIO
+
+
+def test_the_awaits_at_which_a_crash_kills_are_no_durations() -> None:
+    crash = CrashSpec(at=[3, 17], restart_after=0.25)
+    scenario = SMALL.model_copy(update={"crash": crash})
+    text = written(scenario, [])
+    assert "crash: {at: [3, 17], restart_after: 0.25s}\n" in text
+    assert Document.parse(text, "x.yaml").validate(ScenarioSpec) == scenario

@@ -51,10 +51,14 @@ def _flow(value: Any) -> str:
 
 
 def _with_units(value: Any) -> Any:
-    """Durations as people write them."""
+    """Durations as people write them; the `at` of a crash counts awaits, and stays."""
     if not isinstance(value, dict):
         return value
     return {
-        name: f"{entry:.6f}".rstrip("0").rstrip(".") + "s" if name in _DURATIONS else entry
+        name: _seconds(entry) if name in _DURATIONS and isinstance(entry, int | float) else entry
         for name, entry in value.items()
     }
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.6f}".rstrip("0").rstrip(".") + "s"

@@ -74,11 +74,11 @@ def drawn(scenario: ScenarioSpec, seed: int, number: int, scene: Scene | None, *
     stimuli = _timed(stimuli, length_s(whole.stimuli), draws.fresh("swarm|timing"))
     stimuli = _varied(stimuli, draws.fresh("swarm|parameters"))
     faults = _faults(whole.faults, scene, draws.fresh("swarm|faults")) if scene else []
-    # Killing it at every await would be many runs; at certain ones it may stay.
-    crash = None if whole.crash is None or whole.crash.every else whole.crash
+    update: dict[str, Any] = {"stimuli": stimuli, "faults": faults, "thresholds": [], "found": None}
     if crashes:
-        crash = _crash(draws.fresh("swarm|crash")) or crash
-    update = {"stimuli": stimuli, "faults": faults, "thresholds": [], "found": None, "crash": crash}
+        update["crash"] = _crash(draws.fresh("swarm|crash"))
+    elif whole.crash is not None and whole.crash.every:
+        update["crash"] = None  # killing it at every await would be many runs
     return Drawn(number, run_seed, whole.model_copy(update=update))
 
 
