@@ -159,6 +159,28 @@ def test_all_problems_of_all_documents_come_at_once(project: Project) -> None:
     assert not project.runs.exists(), "nothing was started"
 
 
+def test_a_fault_that_cannot_be_is_refused_with_line_and_help(project: Project) -> None:
+    project.write(
+        "scenarios/broken.yaml",
+        "scenario: broken\nestate: small\nstimuli:\n  - {do: mes.order.complete, at: 1s}\nfaults:\n"
+        "  - {fault: request-dropped, match: {operation: erp.stock.pst}}\n"
+        "  - {fault: request-dropped, probability: -1}\n"
+        "flows: [production-confirmation]\n",
+    )
+    done = project.call("run", "broken")
+    assert done.code == 2, done.said
+    assert "scenarios/broken.yaml:6:" in done.err and "did you mean `erp.stock.post`?" in done.err
+    assert "scenarios/broken.yaml:7:43: PP-VALUE must be more than 0, got -1" in done.err and "  help: " in done.err
+    late = "faults:\n  - fault: request-dropped\n    window: {from_s: 2}\n"
+    project.write(
+        "scenarios/late.yaml",
+        f"scenario: late\nestate: small\nstimuli:\n  - {{do: mes.order.complete, at: 1s}}\n{late}"
+        "flows: [production-confirmation]\n",
+    )
+    done = project.call("validate")
+    assert done.code == 2 and "scenarios/late.yaml:7:22: PP-VALUE the stimuli are over after 1 s" in done.err
+
+
 @pytest.mark.parametrize("form", ["json", "github"])
 def test_problems_are_also_told_to_programs(project: Project, form: str) -> None:
     project.write("scenarios/broken.yaml", "scenario: broken\nestate: smal\nflows: [production-confirmation]\n")

@@ -73,10 +73,12 @@ from pilotplant.systems.plm.operations import (
     revise_item,
 )
 from pilotplant.systems.system import Published
+from pilotplant.target.model import Declares
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EPOCH = datetime(2026, 3, 2, 8, 0, tzinfo=UTC).timestamp()
 DE, US, CN = "DE01", "US01", "CN01"
+SECRET = "5ecret-of-this-run"
 SOME_TIME_S = 10.0
 """Longer than any activation takes."""
 
@@ -164,7 +166,7 @@ class History:
             operations=catalog.ledger_table(),
             flows=tuple(one.flow for one in self.flows),
         )
-        self.ledger = LedgerWriter(directory, header)
+        self.ledger = LedgerWriter(directory, header, secrets=(SECRET,))
         parameters = {kind: catalog.kinds()[kind].parameters() for kind in spec.systems}
         self.estate = Estate(spec, dataset(), parameters, self.world, self.ledger)
         self.expander = Expander(self.flows, self.estate, self.ledger)
@@ -274,10 +276,10 @@ class History:
 
     # --- events --------------------------------------------------------------------------------------------------
 
-    def send_event(self, event: Published) -> int:
-        """The first byte of a delivery goes out."""
+    def send_event(self, event: Published, *, bent: str = "") -> int:
+        """The first byte of a delivery goes out; `bent` by a fault of this kind."""
         attempt = self._attempts[event.seq] = self._attempts.get(event.seq, 0) + 1
-        return self.ledger.write(Deliver, self.world.env.now, event.seq, attempt)
+        return self.ledger.write(Deliver, self.world.env.now, event.seq, attempt, bent)
 
     def acknowledge(self, event: Published, status: int = 202, note: str = "") -> None:
         """The delivery ends; status 0: no answer came."""
@@ -296,19 +298,27 @@ class History:
     # --- what a middleware does ----------------------------------------------------------------------------------
 
     def open(
-        self, system: str, operation: Operation, command: Command, *, key: str = "", if_match: str = ""
+        self,
+        system: str,
+        operation: Operation,
+        command: Command,
+        *,
+        key: str = "",
+        if_match: str = "",
+        trace: str = "",
+        query: str = "",
     ) -> Exchange:
         """The last byte of a request arrives."""
         fields: dict[str, Any] = msgspec.to_builtins(command)
         path = re.sub(r"\{(\w+)\}", lambda match: str(fields.pop(match[1])), operation.path)
-        given = {b"idempotency-key": key.encode(), b"if-match": if_match.encode()}
+        given = {b"idempotency-key": key.encode(), b"if-match": if_match.encode(), b"traceparent": trace.encode()}
         headers = {name: value for name, value in given.items() if value}
-        query, body = b"", b""
+        body = b""
         if operation.query:
-            query = urlencode(fields).encode()
+            query += urlencode(fields)
         else:
             body = msgspec.json.encode(fields)
-        return self._boundaries[system].open(WireRequest(operation.method, path, query, headers, body))
+        return self._boundaries[system].open(WireRequest(operation.method, path, query.encode(), headers, body))
 
     def answer(self, exchange: Exchange, *, arrives: bool = True) -> WireResponse:
         """The answer goes out whole, or is lost before its first byte."""
@@ -318,10 +328,19 @@ class History:
         return exchange.response
 
     def call(
-        self, system: str, operation: Operation, command: Command, *, key: str = "", answered: bool = True
+        self,
+        system: str,
+        operation: Operation,
+        command: Command,
+        *,
+        key: str = "",
+        if_match: str = "",
+        trace: str = "",
+        query: str = "",
+        answered: bool = True,
     ) -> WireResponse:
         """A whole exchange, from the last byte of the request on."""
-        exchange = self.open(system, operation, command, key=key)
+        exchange = self.open(system, operation, command, key=key, if_match=if_match, trace=trace, query=query)
         if isinstance(exchange.script[0], Commit):
             exchange.commit()
         return self.answer(exchange, arrives=answered)
@@ -504,12 +523,14 @@ class History:
         self.ledger.write(Quiesce, now, settled, "nothing moved" if settled else "the target was still trying")
         compare(self.estate, self.ledger, self.expander.effects)
 
-    def judge(self, *, at_rest: bool = True, expressions: Sequence[str] = ()) -> Judgement:
+    def judge(
+        self, *, at_rest: bool = True, expressions: Sequence[str] = (), declares: Declares | None = None
+    ) -> Judgement:
         """End the history and judge it."""
         if at_rest:
             self.rest()
         self.ledger.close()
-        return judge(Ledger(self.directory), self.flows, expressions=expressions)
+        return judge(Ledger(self.directory), self.flows, expressions=expressions, declares=declares)
 
 
 def convicting(judgement: Judgement) -> dict[str, int]:
@@ -519,6 +540,11 @@ def convicting(judgement: Judgement) -> dict[str, int]:
         if finding.severity == "fail":
             found[finding.check] = found.get(finding.check, 0) + 1
     return found
+
+
+def kinds(judgement: Judgement, check: str) -> set[str]:
+    """What kinds of defect a check names: the steps of its findings."""
+    return {finding.step for finding in judgement.findings if finding.check == check}
 
 
 def following_revision(item: str, steps: int = 1) -> str:

@@ -12,7 +12,17 @@ from pilotplant.exchange.limits.concurrency import Concurrency
 from pilotplant.exchange.limits.limit import limit_kinds
 from pilotplant.exchange.limits.sliding_window import SlidingWindow
 from pilotplant.exchange.wire import WireRequest, WireResponse
-from pilotplant.ledger.records import Commit, Ending, FaultBitten, Reject, Request, ResponseEnd, ResponseFirst, Reveals
+from pilotplant.ledger.records import (
+    Commit,
+    Ending,
+    Exposed,
+    FaultBitten,
+    Reject,
+    Request,
+    ResponseEnd,
+    ResponseFirst,
+    Reveals,
+)
 from pilotplant.model.script import NORMAL, REFUSE, Delay, Drop
 from tests.estates import Bench, bench, dataset, posting
 from tests.unit.test_faults import fault
@@ -79,6 +89,26 @@ def test_tokens_are_issued_used_and_expire(tmp_path: Path) -> None:
     assert problem(ask(boundary, authorization=header)) == (401, "unauthorized")
     assert ask(boundary, authorization=f"Bearer {second['access_token']}").status == 201
     assert documents(built) == 3
+
+
+@pytest.mark.parametrize("place", ["URL", "body", "nowhere"])
+def test_a_token_where_others_read_it_is_noted_and_blotted_out(tmp_path: Path, place: str) -> None:
+    built = bench(tmp_path, erp={"auth": {"kind": "oauth2", "token_life_s": 60}})
+    boundary = built.boundary("erp")
+    given = boundary.credentials
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": given.client_id,
+        "client_secret": given.client_secret,
+    }
+    token = json.loads(boundary.issue_token(form, request("/oauth/token")).body)["access_token"]
+    path = f"{POST}?access_token={token}" if place == "URL" else POST
+    body = posting() | ({"text": f"sent with {token}"} if place == "body" else {})
+    ask(boundary, path, body, authorization=f"Bearer {token}")
+    noted = [record.place for record in built.records(Exposed)]
+    assert noted == ([] if place == "nowhere" else [place])
+    built.ledger.close()
+    assert token.encode() not in (tmp_path / "ledger.msgpack").read_bytes() + (tmp_path / "bodies.pack").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,14 @@ def test_moments_become_plain_and_keep_what_is_needed_of_their_distance() -> Non
     assert [(stimulus.key, stimulus.at) for stimulus in done.scenario.stimuli] == [("0.3", 0.0), ("0.17", 4.0)]
 
 
+def test_a_flow_that_does_not_matter_is_left_out_and_one_is_always_kept() -> None:
+    assert shrink(storm(), lambda s: "0.3" in keys(s)).scenario.flows == ["engineering-change"]
+    needed = shrink(storm(), lambda s: "0.3" in keys(s) and "production-confirmation" in s.flows)
+    assert needed.scenario.flows == ["production-confirmation"]
+    both = shrink(storm(), lambda s: len(s.flows) == 2)
+    assert both.scenario.flows == ["engineering-change", "production-confirmation"]
+
+
 def test_stimuli_stay_in_the_order_in_which_they_happen() -> None:
     def turned(scenario: ScenarioSpec) -> bool:
         moments = {stimulus.key: stimulus.at or 0.0 for stimulus in scenario.stimuli}

@@ -7,6 +7,7 @@ from pilotplant.flows.grammar import FlowSpec, StepSpec
 from pilotplant.ledger.header import Header, Named
 from pilotplant.ledger.records import Record
 from pilotplant.systems import catalog
+from pilotplant.target.model import Declares
 
 _CRITICALITY = ("high", "normal", "low")
 
@@ -14,8 +15,11 @@ _CRITICALITY = ("high", "normal", "low")
 class Case:
     """The matter to be judged."""
 
-    def __init__(self, header: Header, flows: Sequence[FlowSpec], *, target: str) -> None:
+    def __init__(
+        self, header: Header, flows: Sequence[FlowSpec], *, target: str, declares: Declares | None = None
+    ) -> None:
         self.header = header
+        self.declares = declares or Declares()
         self.target = target or "middleware"
         by_name = {flow.flow: flow for flow in flows}
         self.flows = [by_name[name] for name in header.flows]

@@ -31,6 +31,8 @@ class Check(ABC):
         self.doubts: list[Doubt] = []
         self.examined = 0
         """How much came about that it could judge; of nothing, nothing is said."""
+        self.idle = ""
+        """Why there was nothing to judge, where that is no reason to doubt: set at the end, and only if nothing was."""
 
     def handlers(self) -> Handlers:
         """What this check looks at."""

@@ -1,16 +1,24 @@
 """Everything that was promised happened, and nothing that was not."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pilotplant.checks.case import Case
-from pilotplant.checks.check import Check
+from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
 from pilotplant.checks.folds.anonymous import Accounting
+from pilotplant.checks.folds.instance import Instance, Promise
 from pilotplant.checks.folds.knowledge import EVER, Knowledge
-from pilotplant.checks.folds.promises import Instance, Promise, Promises
+from pilotplant.checks.folds.near import NearMisses
+from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.wording import effect_in_words, holder_of, plant_of
 from pilotplant.ledger.records import Commit, Emit, Reject
+
+POISON_TIMES = 8
+"""So often the same has to be refused for good before it is said to block others."""
+
+_REPORT = "plm.change.report_result"
 
 
 class Completeness(Check):
@@ -22,6 +30,33 @@ class Completeness(Check):
     def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
         super().__init__(case, knowledge, promises)
         self._unfinished: list[str] = []
+        self._poison: dict[tuple[str, int, str], list[Reject]] = {}
+        """What was refused for good, by what and why: each time that it was sent."""
+        self._reports: dict[tuple[str, str], Commit] = {}
+        """By change and plant, the last report to the PLM that all went well."""
+        self._near: NearMisses | None = None
+
+    def handlers(self) -> Handlers:
+        return {
+            Reject: (self.case.governed, self.on_reject),
+            Commit: (lambda named: named.name == _REPORT, self.on_report),
+        }
+
+    def on_reject(self, record: Reject) -> None:
+        """Whoever sends the same refused request for ever does not get to anything else."""
+        if record.definite and record.effect:
+            times = self._poison.setdefault((record.effect, record.version, record.code), [])
+            times.append(record)
+            del times[:-POISON_TIMES]
+
+    def on_report(self, record: Commit) -> None:
+        """The PLM is told what came of a change."""
+        change, plant, system = record.effect.split("|")[1:4]
+        if record.exchange and system == "erp":
+            if record.facet == "accepted":
+                self._reports[change, plant] = record
+            else:
+                self._reports.pop((change, plant), None)
 
     def applies(self) -> bool:
         return bool(self.case.flows)
@@ -35,6 +70,7 @@ class Completeness(Check):
             )
             return
         accounting = Accounting(self.promises)
+        self._near = NearMisses(self.case, self.promises)
         for instance in self.promises.instances.values():
             self._judge(instance, accounting)
         if self._unfinished:
@@ -53,8 +89,10 @@ class Completeness(Check):
             self._doubt_unaided(self.case.flows[flow].flow, step, times, first)
 
     def _judge(self, instance: Instance, accounting: Accounting) -> None:
-        on_reject = self.case.flows[instance.flow].on_reject
+        on_reject, settled = self.case.flows[instance.flow].on_reject, self.promises.settled
         refusals = self.promises.standing_refusals(instance)
+        if refusals and settled is not None and settled.settled and not instance.withdrawn:
+            self._judge_report(instance, refusals)
         if refusals and on_reject is not None and not instance.exception and not instance.withdrawn:
             if on_reject.expect == "exception":
                 self._report_silent_refusal(instance, refusals)
@@ -85,11 +123,65 @@ class Completeness(Check):
                     "set `source_document` to the number of the confirmation",
                 )
             blamed = left
-        settled = self.promises.settled
         if blamed and settled is not None and not settled.settled and not self.promises.died:
-            self._unfinished.append(instance.name)
+            if poison := self._blocking(instance):
+                self._report_blocked(instance, blamed, poison)
+            else:
+                self._unfinished.append(instance.name)
         elif blamed:
             self._report_missing(instance, blamed)
+            if settled is not None and settled.settled:
+                self._judge_report(instance, {promise.effect: None for promise in blamed})
+
+    def _blocking(self, instance: Instance) -> list[Reject]:
+        """What was refused over and over since this was acknowledged, while nothing of this was even begun."""
+        acknowledged = self.promises.acknowledged.get(instance.trigger)
+        if acknowledged is None or _begun(instance) or instance.seen is not None:
+            return []
+        for times in self._poison.values():
+            if len(times) >= POISON_TIMES and times[0].seq > acknowledged.seq:
+                return times
+        return []
+
+    def _report_blocked(self, instance: Instance, missing: list[Promise], poison: list[Reject]) -> None:
+        last = poison[-1]
+        where, what = self.case.system(last.system), effect_in_words(last.effect, last.version)
+        told = [self.case.proof(each, where, f"refuses {what} ({each.code})", self.case.target) for each in poison[-3:]]
+        sentence = f"{instance.name} was acknowledged and never begun, while {what} was sent again and again although "
+        self.findings.append(
+            Finding(
+                self.NAME,
+                f"{sentence}{where} refuses it for good ({last.code}, last #{last.seq}): it blocks the others.",
+                (*self._told(instance), *told),
+                plant=self.promises.plant(instance),
+                instance=instance.name,
+                step="blocked",
+                effect=missing[0].effect,
+            )
+        )
+
+    def _judge_report(self, instance: Instance, failed: Mapping[str, object]) -> None:
+        """Success that was reported, and that never was."""
+        report = self._reports.get((instance.subject, instance.plant))
+        effect = next((each for each in failed if each.startswith("erp.")), "")
+        if report is None or not effect:
+            return
+        where, what = self.case.system(report.system), effect_in_words(effect)
+        self.findings.append(
+            Finding(
+                self.NAME,
+                f"{where} was told at #{report.exchange} that the ERP has accepted {instance.name}, "
+                f"and {what} never came about.",
+                (
+                    *self._told(instance),
+                    Proof(report.exchange, round(report.t, 6), self.case.target, "reports success", where),
+                ),
+                plant=self.promises.plant(instance),
+                instance=instance.name,
+                step="false-success",
+                effect=effect,
+            )
+        )
 
     def _to_blame(self, instance: Instance, missing: list[Promise]) -> list[Promise]:
         """What is missing through the target's fault: not what a system was to do, nor what waits for that, nor what
@@ -132,10 +224,12 @@ class Completeness(Check):
         severity = Severity.FAIL if any(promise.terms.must for promise in missing) else Severity.WARN
         late = " (the target died)" if self.promises.died else ""
         never = "was only half carried out" if _begun(instance) else "was never carried out"
+        miss = next(filter(None, map(self._near.of, blamed)), None) if self._near is not None else None
+        almost = f" But {miss.in_words()}." if miss is not None else ""
         self.findings.append(
             Finding(
                 self.NAME,
-                f"{instance.name} {never}{late}. Missing in {lists}.",
+                f"{instance.name} {never}{late}. Missing in {lists}.{almost}",
                 self._proof(instance, len(blamed)),
                 plant=self.promises.plant(instance),
                 instance=instance.name,
@@ -245,7 +339,10 @@ class Completeness(Check):
         for refusal in instance.refusals.values():
             words = effect_in_words(refusal.effect, refusal.version)
             proof.append(self.case.proof(refusal, self.case.system(refusal.system), f"refuses {words}"))
-        settled = self.promises.settled
+        settled, seen = self.promises.settled, instance.seen
+        if seen is not None and all(told.seq != seen.seq for told in proof):
+            words = effect_in_words(seen.effect, seen.version)
+            proof.append(self.case.proof(seen, self.case.system(seen.system), f"the last seen of it: {words}"))
         if settled is not None:
             proof.append(
                 self.case.proof(

@@ -14,8 +14,9 @@ from pilotplant.checks.dispatch import Dispatch
 from pilotplant.checks.evidence import complete
 from pilotplant.checks.finding import CheckResult, Doubt, Finding, Severity
 from pilotplant.checks.folds.figures import Figures
+from pilotplant.checks.folds.instance import Instance
 from pilotplant.checks.folds.knowledge import Knowledge
-from pilotplant.checks.folds.promises import Instance, Promises
+from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.result import BoardRow, Cell, Counts, FaultResult, Figure, ThresholdResult
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.ledger.reader import Ledger
@@ -23,6 +24,7 @@ from pilotplant.ledger.records import FaultArmed, Outside
 from pilotplant.model.discovery import classes
 from pilotplant.model.threshold import read
 from pilotplant.model.verdict import Verdict
+from pilotplant.target.model import Declares
 
 BOARD_MAX = 500
 
@@ -60,9 +62,10 @@ def judge(
     *,
     target: str = "",
     expressions: Sequence[str] = (),
+    declares: Declares | None = None,
 ) -> Judgement:
-    """Judge a ledger."""
-    case = Case(ledger.header, flows, target=target)
+    """Judge a ledger. `declares`: what the target says of itself."""
+    case = Case(ledger.header, flows, target=target, declares=declares)
     knowledge, promises = Knowledge(case), Promises(case)
     figures = Figures(case, promises)
     court = [check(case, knowledge, promises) for check in checks().values()]
@@ -81,6 +84,8 @@ def judge(
         _conclude(check, crashed)
         if wanted:
             _only_warn(check)
+    silent = [check for check in court if check.idle and not (check.findings or check.doubts)]
+    court = [check for check in court if check not in silent]
     counts = figures.counts(seen)
     findings = complete([finding for check in court for finding in check.findings], ledger, case)
     findings = tuple(sorted(findings, key=lambda finding: _order(finding, case)))
@@ -107,7 +112,10 @@ def judge(
         board=_board(case, promises),
         faults=tuple(FaultResult(name, times) for name, times in faults.items()),
         crashed=tuple(f"{name}: {why}" for name, why in crashed.items()),
-        untested=tuple(f"{check.NAME} (no flow of this run promises anything that it judges)" for check in idle),
+        untested=(
+            *(f"{check.NAME} (no flow of this run promises anything that it judges)" for check in idle),
+            *(f"{check.NAME} ({check.idle})" for check in silent),
+        ),
     )
 
 
@@ -120,7 +128,7 @@ def _conclude(check: Check, crashed: dict[str, str]) -> None:
     except Exception as error:
         crashed[check.NAME] = f"{type(error).__name__}: {error}"
         return
-    if not check.examined and not check.findings and not check.doubts:
+    if not check.examined and not check.findings and not check.doubts and not check.idle:
         check.doubt("Nothing came about that it could judge.", "let the run last until the flows are carried out")
 
 

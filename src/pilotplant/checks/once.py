@@ -2,12 +2,18 @@
 
 from typing import ClassVar
 
+from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check, Handlers
-from pilotplant.checks.finding import Finding, Proof
+from pilotplant.checks.finding import Finding, Proof, Severity
 from pilotplant.checks.folds.anonymous import surplus
+from pilotplant.checks.folds.echoes import Echo, Echoes
+from pilotplant.checks.folds.knowledge import Knowledge
+from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.header import Named
-from pilotplant.ledger.records import Commit
+from pilotplant.ledger.records import Commit, Deliver, Emit, Reject, Request
+
+_SHOWN_MAX = 1_000
 
 
 class Once(Check):
@@ -16,18 +22,39 @@ class Once(Check):
     NAME: ClassVar[str] = "once"
     ABOUT: ClassVar[str] = "Every business fact is booked exactly once."
 
+    def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
+        super().__init__(case, knowledge, promises)
+        self._echoes = Echoes(case)
+        self._counted = [self._counts(named) for named in case.header.operations]
+        self._reused: list[Reject] = []
+
     def applies(self) -> bool:
         return self.case.counted()
 
-    def handlers(self) -> Handlers:
-        def counted(named: Named) -> bool:
-            return named.effect == "fact" and not named.event and self.case.governed(named)
+    def _counts(self, named: Named) -> bool:
+        return named.effect == "fact" and not named.event and self.case.governed(named)
 
-        return {Commit: (counted, self.on_commit)}
+    def handlers(self) -> Handlers:
+        echoes = self._echoes
+        return {
+            Request: (echoes.concerns, echoes.on_request),
+            Commit: (lambda named: self._counts(named) or echoes.concerns(named), self.on_commit),
+            Emit: (lambda named: named.effect == "state" and named.event, echoes.on_emit),
+            Deliver: (None, echoes.on_deliver),
+            Reject: (None, self.on_reject),
+        }
 
     def on_commit(self, record: Commit) -> None:
-        """A counted effect."""
-        self.examined += 1
+        """A counted effect, or one that may be an echo."""
+        if self._counted[record.operation]:
+            self.examined += 1
+        else:
+            self._echoes.on_commit(record)
+
+    def on_reject(self, record: Reject) -> None:
+        """An idempotency key that stands for something else."""
+        if record.code == "idempotency-key-reused" and len(self._reused) < _SHOWN_MAX:
+            self._reused.append(record)
 
     def finish(self) -> None:
         documents: dict[int, list[list[Commit]]] = {}
@@ -46,6 +73,10 @@ class Once(Check):
             )
         for records, asked in surplus(self.promises):
             self._report_surplus(records, asked)
+        for effect, echo in self._echoes.loops.items():
+            self._report_loop(effect, echo)
+        if self._reused:
+            self._report_reused(self._reused)
 
     def _report(self, repetitions: list[Commit], others: int) -> None:
         first = repetitions[0]
@@ -80,6 +111,40 @@ class Once(Check):
                 plant=plant_of(first.effect),
                 step=first.effect.partition("|")[0],
                 effect=first.effect,
+            )
+        )
+
+    def _report_loop(self, effect: str, echo: Echo) -> None:
+        where, what = self.case.system(echo.written[0].system), effect_in_words(effect)
+        last = echo.written[-1]
+        proof = [Proof(each.exchange, 0.0, self.case.target, f"sends {what}", where) for each in echo.written]
+        proof.append(Proof(echo.told, 0.0, where, "tells the target what it has just written", self.case.target))
+        self.findings.append(
+            Finding(
+                self.NAME,
+                f"{where} received the very same {what} {echo.rounds} times (last #{last.exchange}), each time after "
+                "it had told the target of the time before: the target answers its own echo.",
+                tuple(proof),
+                plant=plant_of(effect),
+                step="echo",
+                effect=effect,
+            )
+        )
+
+    def _report_reused(self, reused: list[Reject]) -> None:
+        """What is missing for it is said by completeness; a key that is reused and comes to nothing only warns."""
+        first = reused[0]
+        where, what = self.case.system(first.system), self.case.operation(first.operation)
+        sent = Proof(first.exchange, 0.0, self.case.target, f"sends {what} with a key that stands for another", where)
+        self.findings.append(
+            Finding(
+                self.NAME,
+                f"{where} refused {len(reused)} {what} because the idempotency key had been used for other content "
+                f"(first #{first.exchange}).",
+                (sent, self.case.proof(first, where, "the key stands for other content", self.case.target)),
+                step="key-reused",
+                severity=Severity.WARN,
+                effect=f"{what}|idempotency-key",
             )
         )
 

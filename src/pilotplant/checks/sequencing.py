@@ -6,11 +6,15 @@ from typing import ClassVar, NamedTuple
 from pilotplant.checks.case import Case, effects_of
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
+from pilotplant.checks.folds.instance import Instance
 from pilotplant.checks.folds.knowledge import Knowledge
-from pilotplant.checks.folds.promises import Instance, Promises
+from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.header import Named
-from pilotplant.ledger.records import Commit, Emit, Ending, Obligation, Reject, ResponseEnd
+from pilotplant.ledger.records import Commit, Deliver, Emit, Ending, Obligation, Reject, ResponseEnd
+
+_EARLY_S = 3.0
+"""How far the target's calendar may be ahead of ours, which begins when the port is open."""
 
 
 class _Need(NamedTuple):
@@ -24,6 +28,8 @@ class _Need(NamedTuple):
     executable: bool
     forbidden: bool
     """Whether a refusal forbids it."""
+    due: float
+    """Before which wire moment it must not be done; 0 if at any time."""
 
     @property
     def key(self) -> str:
@@ -43,6 +49,8 @@ class Sequencing(Check):
         self._effects_of: dict[str, list[str]] = defaultdict(list)
         """By instance: the effects that have to wait for something on its account."""
         self._finished: list[Instance] = []
+        self._told_of: dict[str, Deliver] = {}
+        """When the target was told of those that are finished and were withdrawn."""
         self.promises.on_finish.append(self._on_finish)
         self._governed = [self.case.governed(named) for named in self.case.header.operations]
         self._accepted: dict[str, tuple[str, ...]] = {}
@@ -50,6 +58,8 @@ class Sequencing(Check):
         self._early: list[tuple[Commit, _Need, list[tuple[str, str, int]]]] = []
         self._forbidden: list[tuple[Commit, _Need, Reject | Emit]] = []
         self._stale: dict[int, Commit] = {}
+        self._ahead: list[tuple[Commit, _Need]] = []
+        self._resurrected: list[tuple[Commit, _Need, int, int]] = []
 
     def applies(self) -> bool:
         flows = self.case.flows
@@ -86,7 +96,10 @@ class Sequencing(Check):
         forbidden = flow.on_reject is not None and record.step in flow.on_reject.forbid
         if step.commit and (record.after or forbidden):
             executable = step.guard == "executable"
-            need = _Need(record.version, record.flow, record.instance, record.step, record.after, executable, forbidden)
+            dated = executable and flow.clock_from == "effective_at" and self.case.header.speed == 1
+            due = record.due if dated else 0.0
+            named = (record.version, record.flow, record.instance, record.step)
+            need = _Need(*named, record.after, executable, forbidden, due)
             effects = (record.effect, *record.accept)
             self._effects_of[need.key].extend(effects)
             for effect in effects:
@@ -108,9 +121,12 @@ class Sequencing(Check):
             return
         if need.executable and record.facet == "staged":
             return
-        held = self.promises.instances.get(need.key)
+        held = self.promises.instances.get(need.key) or self._just_finished(need.key)
         if held is not None and held.withdrawn:
+            self._note_resurrected(record, need, held)
             return
+        if record.t < need.due - _EARLY_S:
+            self._ahead.append((record, need))
         unknown = [entry for entry in need.after if not self._known(entry[1], entry[2], record.exchange)]
         if unknown:
             self._early.append((record, need, unknown))
@@ -121,6 +137,9 @@ class Sequencing(Check):
         del t
         if self._effects_of and f"{instance.flow}|{instance.name}" in self._effects_of:
             self._finished.append(instance)
+            told = self.promises.delivered.get(instance.trigger)
+            if instance.withdrawn and told is not None:
+                self._told_of[f"{instance.flow}|{instance.name}"] = told
 
     def _forget(self) -> None:
         """What a finished instance had to wait for was put to the test; only what is open is kept."""
@@ -133,6 +152,7 @@ class Sequencing(Check):
                 else:
                     self._needs.pop(effect, None)
         self._finished.clear()
+        self._told_of.clear()
 
     def _known(self, effect: str, version: int, request: int) -> bool:
         if self.knowledge.known(effect, version, request):
@@ -145,6 +165,18 @@ class Sequencing(Check):
             if 0 < self.promises.told(refusal) < record.exchange:
                 self._forbidden.append((record, need, refusal))
                 return
+
+    def _just_finished(self, key: str) -> Instance | None:
+        """An instance that this very record has finished."""
+        return next((each for each in self._finished if f"{each.flow}|{each.name}" == key), None)
+
+    def _note_resurrected(self, record: Commit, need: _Need, held: Instance) -> None:
+        """Whoever was told first that it is withdrawn, and only then of it, knew all along. Who polls may have heard of
+        it before by itself."""
+        told = self.promises.delivered.get(held.trigger) or self._told_of.get(need.key)
+        recalled = self.promises.recalled.get(held.subject, 0)
+        if told is not None and 0 < recalled < told.seq < record.exchange and not self.case.declares.poll_interval:
+            self._resurrected.append((record, need, recalled, told.seq))
 
     def on_end(self, record: ResponseEnd) -> None:
         """Where the caller had left, nobody can say in what order it meant its requests to be carried out."""
@@ -159,6 +191,73 @@ class Sequencing(Check):
         for stale in self._stale.values():
             if not self.promises.withdrawn_effect(stale.effect):  # going back is what a withdrawal asks for
                 self._report_stale(stale)
+
+        for ahead, need in self._ahead:
+            self._report_ahead(ahead, need)
+        for record, need, recalled, told_at in self._resurrected:
+            self._report_resurrected(record, need, recalled, told_at)
+        for instance, refused, sent in self.promises.premature:
+            if any(promise.effect == refused.effect for promise in self.promises.missing(instance)):
+                self._report_premature(instance, refused, sent)
+
+    def _report_premature(self, instance: Instance, refusal: Reject, sent: Commit) -> None:
+        where = self.case.system(refusal.system)
+        what = effect_in_words(refusal.effect, refusal.version)
+        item = effect_in_words(sent.effect)
+        self.findings.append(
+            Finding(
+                self.NAME,
+                f"{where} was sent {what} at #{refusal.exchange}, before {item} that it builds on, which came only at "
+                f"#{sent.exchange}; it was refused ({refusal.code}) and never sent again.",
+                (
+                    Proof(refusal.exchange, round(refusal.t, 6), self.case.target, f"sends {what}", where),
+                    self.case.proof(refusal, where, f"refuses {what} ({refusal.code})", self.case.target),
+                    self.case.proof(sent, where, f"{item} is in place"),
+                ),
+                plant=plant_of(refusal.effect),
+                instance=instance.name,
+                step="premature",
+                effect=f"{refusal.effect}|{refusal.version}",
+            )
+        )
+
+    def _report_ahead(self, record: Commit, need: _Need) -> None:
+        where = self.case.system(record.system)
+        what = effect_in_words(record.effect, record.version)
+        self.findings.append(
+            Finding(
+                self.NAME,
+                f"{where} received {what} at #{record.exchange}, {need.due - record.t:.1f} s before it takes effect.",
+                (self._request(record, what), self.case.proof(record, where, f"{what} is in place")),
+                plant=plant_of(record.effect),
+                instance=need.instance,
+                step=need.step,
+                severity=Severity(self.case.step(need.flow, need.step).severity),
+                effect=f"{record.effect}|{record.version}|effectivity",
+            )
+        )
+
+    def _report_resurrected(self, record: Commit, need: _Need, recalled: int, told_at: int) -> None:
+        where = self.case.system(record.system)
+        what = effect_in_words(record.effect, record.version)
+        target = self.case.target
+        self.findings.append(
+            Finding(
+                self.NAME,
+                f"{where} received {what} at #{record.exchange}, although the target had acknowledged (#{recalled}) "
+                f"that it is withdrawn before it was told of it (#{told_at}).",
+                (
+                    Proof(recalled, round(record.t, 6), target, "acknowledges the withdrawal"),
+                    Proof(told_at, round(record.t, 6), "PLM", "what was withdrawn is delivered late", target),
+                    self._request(record, what),
+                    self.case.proof(record, where, f"{what} is in place"),
+                ),
+                plant=plant_of(record.effect),
+                instance=need.instance,
+                step="resurrected",
+                effect=f"{record.effect}|{record.version}",
+            )
+        )
 
     def _report_early(self, record: Commit, need: _Need, unknown: list[tuple[str, str, int]]) -> None:
         where = self.case.system(record.system)

@@ -20,7 +20,7 @@ from pilotplant.exchange.refusing import refusal as refusal_of
 from pilotplant.exchange.wire import Dialect, Route, WireRequest, WireResponse
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.draws import lognormal
-from pilotplant.ledger.records import Ending, FaultBitten, Reject, Request, ResponseEnd, ResponseFirst, Reveals
+from pilotplant.ledger.records import Ending, Exposed, FaultBitten, Reject, Request, ResponseEnd, ResponseFirst, Reveals
 from pilotplant.model.operation import Operation, Values, extractor
 from pilotplant.model.outcome import Found, Outcome, Refused
 from pilotplant.model.problem import (
@@ -98,6 +98,7 @@ class Boundary:
         )
         self.open_exchanges += 1
         self.patience.note_request(request, fingerprint, now)
+        self._note_secrets(seq, operation, request, now)
         exchange = Exchange(self, seq, operation, command, keys, request, idempotency_key, fingerprint, taken)
         if refusal is not None:
             exchange.refuse(refusal)
@@ -112,6 +113,17 @@ class Boundary:
         if self.faults.active:
             exchange.take(self.faults.bend(NORMAL, TOKEN, self.system.name, (), self.env.now))
         return exchange
+
+    def _note_secrets(self, seq: int, operation: Operation | None, request: WireRequest, now: float) -> None:
+        """Only here is it seen: what is written has its secrets blotted out."""
+        ledger = self.ledger
+        address = request.path.encode() + b"?" + request.query
+        if not ledger.betrays(address + request.body):
+            return
+        number = ledger.operations[operation.name] if operation is not None else 0
+        for place, content in (("URL", address), ("body", request.body)):
+            if ledger.betrays(content):
+                ledger.write(Exposed, now, self.system.number, seq, number, place)
 
     def issue_token(self, form: Mapping[str, str], request: WireRequest) -> WireResponse:
         """Answer a token request at once, untouched by faults."""
@@ -314,7 +326,7 @@ class Exchange:
         if step.lasting and operation is not None:
             boundary.system.reject(operation, self.command, problem, self.seq)
         else:
-            self._write_refusal(problem)
+            self._write_refusal(problem, step.retry_after_s)
         self.response = refusal_of(step, boundary.dialect, boundary.system.world.unix())
 
     def _recall(self, step: Recall) -> bool:
@@ -368,7 +380,7 @@ class Exchange:
         self._mark_revealing(rejection.status)
         self._write_refusal(rejection)
 
-    def _write_refusal(self, rejection: Rejection) -> None:
+    def _write_refusal(self, rejection: Rejection, wait_s: float = 0.0) -> None:
         boundary = self.boundary
         boundary.ledger.write(
             Reject,
@@ -381,6 +393,8 @@ class Exchange:
             rejection.code,
             rejection.status,
             rejection.definite,
+            True,
+            wait_s or getattr(rejection, "retry_after_s", 0.0),
         )
 
     @property
@@ -466,6 +480,7 @@ class TokenExchange(Exchange):
             return
         issued = check.issue(form.get("client_id", ""), form.get("client_secret", ""), boundary.env.now, self._life_s)
         if isinstance(issued, Token):
+            boundary.ledger.keep_secret(issued.access_token)
             headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
             self.response = WireResponse(200, headers, msgspec.json.encode(issued))
         else:

@@ -2,16 +2,20 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import active_children, get_context, parent_process
-from threading import Thread
-from typing import ParamSpec, TypeVar
+from threading import Thread, current_thread, main_thread
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from pilotplant.model.errors import InternalError
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,15 +24,17 @@ T = TypeVar("T")
 @contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
     """SIGTERM ends a campaign as Ctrl-C does. Only the main thread may ask for signals."""
-    try:
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    except ValueError:
-        yield
-        return
+    before = signal.getsignal(signal.SIGTERM)
+    _at_sigterm(signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        _at_sigterm(before)
+
+
+def _at_sigterm(handler: Any) -> None:
+    if current_thread() is main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 class _Pool(ProcessPoolExecutor):
@@ -51,26 +57,36 @@ def _ended_when_told(work: Callable[[], T]) -> T:
 def processes(jobs: int) -> Iterator[Executor]:
     """So many processes to run things in."""
     others = {child.pid for child in active_children()}
-    pool = _Pool(jobs, get_context("spawn"), initializer=_begin)
-    try:
-        with _terminated_like_interrupted():
+    with _terminated_like_interrupted():
+        pool = _Pool(jobs, get_context("spawn"), initializer=_begin)
+        try:
             yield pool
-    except BaseException as error:
-        for child in active_children():
-            if child.pid not in others:
-                child.terminate()
-        if isinstance(error, BrokenProcessPool):
-            message = "a process that ran a scenario ended by itself"
-            raise InternalError(message, help="Does the middleware end the process that it is in?") from error
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+        except BaseException as error:
+            # Whoever ends a whole group of processes sends it twice; the second must not end the clean-up.
+            _at_sigterm(signal.SIG_IGN)
+            for child in active_children():
+                if child.pid not in others:
+                    child.terminate()
+            if isinstance(error, BrokenProcessPool):
+                message = "a process that ran a scenario ended by itself"
+                raise InternalError(message, help="Does the middleware end the process that it is in?") from error
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _begin() -> None:
     """In each process: Ctrl-C is for the first process, which ends the others; and none outlives it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.unraisablehook = _end_if_swallowed
     Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_if_swallowed(unraisable: "UnraisableHookArgs") -> None:
+    """An interruption that reaches a callback of the garbage collector is lost: it ends the process all the same."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        os._exit(1)
+    sys.__unraisablehook__(unraisable)
 
 
 def _end_with_parent() -> None:

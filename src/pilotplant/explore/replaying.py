@@ -69,7 +69,7 @@ def _target(project: Project, name: str, kept: Any) -> TargetSpec:
         target = TargetSpec.model_validate(kept)
     except ValidationError as error:
         raise LedgerError(f"what was kept of the target `{name}` cannot be read: {error}") from None
-    if target.start is not None and target.start.environment:
+    if any(way is not None and way.environment for way in (target.start, target.inprocess)):
         message = f"the project has no target `{name}`, and its environment was not kept, since it may hold secrets"
         raise UsageError(message, help="Name the target: --target FILE.")
     return target

@@ -10,7 +10,7 @@ import yaml
 from pilotplant.run.identity import legible, replace_file
 from pilotplant.scenario.model import FoundSpec, ScenarioSpec
 
-_DURATIONS = {"at", "over", "for", "start", "quiet", "give_up"}
+_DURATIONS = {"at", "over", "for", "start", "quiet", "give_up", "restart_after"}
 _COMMENT = 110
 _COMMENT_LINES = 6
 

@@ -1,4 +1,4 @@
-"""Makes a failing scenario as small as it can be while it still fails: fewer stimuli, fewer faults, plainer numbers.
+"""Makes a failing scenario as small as it can be while it fails: fewer stimuli, faults and flows, plainer numbers.
 
 It knows nothing of runs: whoever asks says what failing means. The same answers lead to the same result.
 """
@@ -71,6 +71,8 @@ class _Shrinker:
             if self.best.crash is not None:
                 self.smaller(self.best, crash=None)
             fewest(self.best.faults, lambda faults: self.smaller(self.best, faults=list(faults)))
+            # A flow for which nothing happens any more would leave its checks in doubt once the failure is mended.
+            fewest(self.best.flows, lambda flows: bool(flows) and self.smaller(self.best, flows=list(flows)))
             self._plainer_faults()
             self._plainer_moments()
 

@@ -74,9 +74,11 @@ def drawn(scenario: ScenarioSpec, seed: int, number: int, scene: Scene | None, *
     stimuli = _timed(stimuli, length_s(whole.stimuli), draws.fresh("swarm|timing"))
     stimuli = _varied(stimuli, draws.fresh("swarm|parameters"))
     faults = _faults(whole.faults, scene, draws.fresh("swarm|faults")) if scene else []
-    update: dict[str, Any] = {"stimuli": stimuli, "faults": faults, "thresholds": [], "found": None}
+    # Killing it at every await would be many runs; at certain ones it may stay.
+    crash = None if whole.crash is None or whole.crash.every else whole.crash
     if crashes:
-        update["crash"] = _crash(draws.fresh("swarm|crash"))
+        crash = _crash(draws.fresh("swarm|crash")) or crash
+    update = {"stimuli": stimuli, "faults": faults, "thresholds": [], "found": None, "crash": crash}
     return Drawn(number, run_seed, whole.model_copy(update=update))
 
 

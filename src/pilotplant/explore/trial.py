@@ -57,11 +57,13 @@ class Trial:
 
     def __call__(self, scenario: ScenarioSpec, seed: int) -> Outcome:
         """Run it once."""
+        known = dict(zip(self.setup.scenario.flows, self.setup.flows, strict=True))
+        setup = replace(self.setup, scenario=scenario, flows=[known[name] for name in scenario.flows])
         with TemporaryDirectory(dir=self.folder) as directory:
             finished = run(
                 RunRequest(
                     self.project,
-                    replace(self.setup, scenario=scenario),
+                    setup,
                     self.target,
                     seed,
                     only_null_target,

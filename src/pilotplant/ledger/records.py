@@ -68,7 +68,8 @@ class Commit(Record, array_like=True, gc=False, frozen=True, tag=4):
     """A system changed its state: one record per effect. `exchange` 0 means the system did it by itself.
 
     `repeat_of` is the earlier commit of the same fact that still stands; `undoes` the effects that this one takes back;
-    `stale_over` the newer version that this one overwrote; `facet` how far the effect goes (`staged`, `executable`).
+    `stale_over` the newer version that this one overwrote; `facet` says more of the effect where the operation declares
+    it: how far it goes (`staged`, `executable`), what it changes (`quantity revision`), what it reports (`accepted`).
     """
 
     system: int
@@ -86,6 +87,7 @@ class Reject(Record, array_like=True, gc=False, frozen=True, tag=5):
     """A system refused. `effect` and `version` say what would have been done, where that is known.
 
     `intended` is false where a correct middleware would have sent something else: such a refusal excuses nothing.
+    `wait_s` is how long the caller was asked to wait before it tries again; `needs` the items that are missing.
     """
 
     system: int
@@ -97,6 +99,8 @@ class Reject(Record, array_like=True, gc=False, frozen=True, tag=5):
     status: int
     definite: bool
     intended: bool = True
+    wait_s: float = 0.0
+    needs: tuple[str, ...] = ()
 
 
 class Read(Record, array_like=True, gc=False, frozen=True, tag=6):
@@ -158,11 +162,18 @@ class Emit(Record, array_like=True, gc=False, frozen=True, tag=9):
 
 class Deliver(Record, array_like=True, gc=False, frozen=True, tag=10):
     """The first byte of a delivery attempt is about to be sent. `emit` is the event's record; of a copy that a fault
-    sends besides, that of the event which it copies or imitates. `bent` names the kind of fault that bent it."""
+    sends besides, that of the event which it copies or imitates.
+
+    `bent` names the kind of fault that bent it: what nobody may believe (`UNBELIEVABLE`) reveals nothing.
+    """
 
     emit: int
     attempt: int
     bent: str = ""
+
+
+UNBELIEVABLE = frozenset(("forged-signature", "expired-timestamp"))
+"""What bends a delivery such that its receiver must not act on it."""
 
 
 class Ack(Record, array_like=True, gc=False, frozen=True, tag=11):
@@ -188,7 +199,7 @@ class FaultBitten(Record, array_like=True, gc=False, frozen=True, tag=13):
     touched: int
 
 
-class FaultLifted(Record, array_like=True, gc=False, frozen=True, tag=19):
+class FaultLifted(Record, array_like=True, gc=False, frozen=True, tag=21):
     """A fault was lifted while the others stayed."""
 
     fault: str
@@ -219,15 +230,28 @@ class Quiesce(Record, array_like=True, gc=False, frozen=True, tag=17):
 
 
 class Compare(Record, array_like=True, gc=False, frozen=True, tag=18):
-    """After quiescence: what a system holds against what it is meant to hold. Empty `difference`: they agree."""
+    """After quiescence: what a system holds against what it is meant to hold. Empty `difference`: they agree.
+
+    `values` lists each single value that differs as (what, held, intended); a moment only where it is a wrong one.
+    """
 
     system: int
     operation: int
     effect: str
     difference: str
+    values: tuple[tuple[str, str, str], ...] = ()
 
 
-class Outside(Record, array_like=True, gc=False, frozen=True, tag=21):
+class Exposed(Record, array_like=True, gc=False, frozen=True, tag=19):
+    """A request carried a secret of this run where others can read it. `place`: `URL` or `body`."""
+
+    system: int
+    exchange: int
+    operation: int
+    place: str
+
+
+class Outside(Record, array_like=True, gc=False, frozen=True, tag=20):
     """Under a virtual clock, the target wanted something from the real world: what it did then proves nothing."""
 
     wanted: str
@@ -254,6 +278,7 @@ AnyRecord = (
     | Quiesce
     | Compare
     | Outside
+    | Exposed
 )
 
 KINDS: dict[str, type[Record]] = {
@@ -277,5 +302,6 @@ KINDS: dict[str, type[Record]] = {
     "quiesce": Quiesce,
     "compare": Compare,
     "outside": Outside,
+    "exposed": Exposed,
 }
 NAMES: dict[type[Record], str] = {kind: name for name, kind in KINDS.items()}

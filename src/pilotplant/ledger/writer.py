@@ -7,6 +7,7 @@ before anything is written; they keep their length, and so the frames theirs.
 """
 
 import os
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from pilotplant.ledger.header import MAGIC, Header
 from pilotplant.ledger.records import Commit, Emit, Record
 
 BLOCK = 1000
+
+_PASSING_MAX = 8
 
 
 class LedgerWriter:
@@ -33,7 +36,8 @@ class LedgerWriter:
         self._count = 0
         self._bodies = bytearray()
         self._body_offset = 1
-        self._secrets = tuple((secret.encode(), b"*" * len(secret.encode())) for secret in secrets if secret)
+        self._secrets = tuple(_blot(secret) for secret in secrets if secret)
+        self._passing: deque[tuple[bytes, bytes]] = deque(maxlen=_PASSING_MAX)
         flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | getattr(os, "O_BINARY", 0)
         self._file = os.open(directory / "ledger.msgpack", flags, 0o644)
         self._pack = os.open(directory / "bodies.pack", flags, 0o644)
@@ -62,6 +66,14 @@ class LedgerWriter:
         self._body_offset = offset + 4 + len(content)
         return offset
 
+    def keep_secret(self, secret: str) -> None:
+        """Take note of a secret that is known only now, and only for a while: a token."""
+        self._passing.append(_blot(secret))
+
+    def betrays(self, content: bytes) -> bool:
+        """Whether a known secret stands in there."""
+        return any(secret in content for secret, _blotted in (*self._secrets, *self._passing))
+
     def flush(self) -> None:
         """Write the open block. Bodies go first: a record never points at bytes that are not there."""
         if self._bodies:
@@ -74,7 +86,7 @@ class LedgerWriter:
             _write_all(self._file, len(block).to_bytes(4, "little") + block)
 
     def _blotted(self, content: bytearray) -> bytearray:
-        for secret, blot in self._secrets:
+        for secret, blot in (*self._secrets, *self._passing):
             if secret in content:
                 content = content.replace(secret, blot)
         return content
@@ -99,3 +111,8 @@ def _write_all(file: int, content: bytes | bytearray) -> None:
         os.ftruncate(file, start)
         os.lseek(file, start, os.SEEK_SET)
         raise
+
+
+def _blot(secret: str) -> tuple[bytes, bytes]:
+    known = secret.encode()
+    return known, b"*" * len(known)

@@ -146,8 +146,8 @@ def operation(
 ) -> Callable[[Handler], Operation]:
     """Declare the function below as an operation. `rest` is method and path: `POST /stock-documents`.
 
-    `etag` gives the entity tag that If-Match has to carry; `facet` names the field that says how far the effect goes
-    (staged or executable).
+    `etag` gives the entity tag that If-Match has to carry; `facet` names the field that says more of the effect: how
+    far it goes (staged or executable), what it changes, what it reports.
     """
     method, _, path = rest.partition(" ")
 
@@ -230,3 +230,5 @@ class Replica:
     """Of a command with several effects, the part that is about this one."""
     version: Callable[[Any, tuple[str, ...]], int] = lambda _state, _keys: 0
     """The ordinal of the version that is held; 0 for facts and for nothing."""
+    moments: Callable[[Any, tuple[str, ...]], tuple[tuple[str, str, str], ...]] = lambda _estate, _keys: ()
+    """Dates and times that are held and that no correct middleware would have sent: (what, held, intended)."""

@@ -13,6 +13,7 @@ from pilotplant.model.errors import LedgerError
 from pilotplant.run.identity import RunInfo
 from pilotplant.run.summary import result_of
 from pilotplant.scenario.model import ScenarioSpec
+from pilotplant.target.model import Declares
 
 
 def judge_again(directory: Path) -> Result:
@@ -22,10 +23,13 @@ def judge_again(directory: Path) -> Result:
         info = msgspec.json.decode(path.read_bytes(), type=RunInfo)
         scenario = ScenarioSpec.model_validate(info.configuration["scenario"])
         flows = [FlowSpec.model_validate(flow) for flow in info.configuration["flows"]]
+        declares = Declares.model_validate(info.configuration["target"]["declares"])
     except (OSError, KeyError, msgspec.MsgspecError, ValidationError) as error:
         raise LedgerError(f"{path} cannot be read: {error}") from None
     try:
-        judgement = judge(Ledger(directory), flows, target=info.target, expressions=scenario.thresholds)
+        judgement = judge(
+            Ledger(directory), flows, target=info.target, expressions=scenario.thresholds, declares=declares
+        )
     except IndexError:
         # Records name systems and operations by number; one beyond the header's tables was not written by us.
         raise LedgerError(f"the ledger in {directory} is damaged: a record names what its header lacks") from None

@@ -9,6 +9,8 @@ from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.systems import catalog
 from pilotplant.systems.estate import Estate
 
+VALUES_MAX = 20
+
 
 def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int:
     """Write a `Compare` record for each of these effects that has a replica; how many there were."""
@@ -22,10 +24,12 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
             continue
         held = replica.held(system.state, tuple(keys))
         intended = replica.intended(estate, tuple(keys))
-        told = difference(
-            replica.form(system.state, intended) if intended else None,
-            replica.form(system.state, held) if held else None,
-        )
+        wanted = replica.form(system.state, intended) if intended else None
+        present = replica.form(system.state, held) if held else None
+        told = difference(wanted, present)
+        values = replica.moments(estate, tuple(keys)) if held and intended else ()
+        if told and wanted is not None and present is not None:
+            values += differing(wanted, present)
         compared += 1
         ledger.write(
             Compare,
@@ -34,6 +38,7 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
             ledger.operations[name],
             effect,
             told,
+            values[:VALUES_MAX],
         )
     return compared
 
@@ -52,6 +57,30 @@ def difference(intended: msgspec.Struct | None, held: msgspec.Struct | None) -> 
         if wanted != present:
             told.append(f"{name} is {_shown(present)}, intended is {_shown(wanted)}")
     return "; ".join(told)
+
+
+def differing(intended: msgspec.Struct, held: msgspec.Struct) -> tuple[tuple[str, str, str], ...]:
+    """Each single value that differs: (what, held, intended). Of what is not there the text is empty."""
+    told: list[tuple[str, str, str]] = []
+    for name in intended.__struct_fields__:
+        wanted, present = _single(name, getattr(intended, name)), _single(name, getattr(held, name))
+        for what in dict.fromkeys((*wanted, *present)):
+            if wanted.get(what) != present.get(what):
+                told.append((what, present.get(what, ""), wanted.get(what, "")))
+    return tuple(told)
+
+
+def _single(name: str, value: object) -> dict[str, str]:
+    """The single values in a field. Rows are told by their first column, since they have no order of their own."""
+    if not isinstance(value, tuple):
+        return {name: str(value)}
+    found: dict[str, str] = {}
+    for place, row in enumerate(value):
+        cells = row if isinstance(row, tuple) else (place, row)
+        for column, cell in enumerate(cells[1:]):
+            what = f"{name} {cells[0]}" + (f" {column + 1}" if len(cells) > 2 else "")
+            found[what if what not in found else f"{what} #{place}"] = str(cell)
+    return found
 
 
 def _shown(value: object) -> str:

@@ -85,7 +85,11 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
     info.write(directory)
     request.on_progress(Progress("judging"))
     judgement = judge(
-        Ledger(directory), request.setup.flows, target=request.target.target, expressions=scenario.thresholds
+        Ledger(directory),
+        request.setup.flows,
+        target=request.target.target,
+        expressions=scenario.thresholds,
+        declares=request.target.declares,
     )
     return Finished(result_of(info, scenario.about, judgement), directory, judgement.crashed, stage.awaits)
 

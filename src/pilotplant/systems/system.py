@@ -173,6 +173,8 @@ class System:
                 rejection.status,
                 rejection.definite,
                 intended,
+                getattr(rejection, "retry_after_s", 0.0),
+                getattr(rejection, "items", ()),
             )
 
     def _effects_of(self, operation: Operation, command: Any, outcome: Committed) -> list[tuple[str, int]]:

@@ -116,12 +116,18 @@ class DeliverSpec(BaseModel):
 
 
 class Declares(BaseModel):
-    """What the target says of itself; quiescence waits accordingly."""
+    """What the target says of itself: quiescence waits accordingly, and `manners` holds it to its word."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     backoff_cap: Duration = 0.0
     poll_interval: Duration = 0.0
+    timeout: Duration = 0.0
+    """How long it waits for an answer; 0: it does not say."""
+    concurrency: Annotated[int, Field(ge=0)] = 0
+    """How many requests it has open at one system at most; 0: it does not say."""
+    retry_budget: Duration = 0.0
+    """How long it tries again what fails before it gives up; 0: it does not say."""
 
 
 class TargetSpec(BaseModel):

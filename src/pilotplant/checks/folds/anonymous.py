@@ -6,7 +6,8 @@ as many of them as there are such promises that nothing else keeps, and no more.
 
 from collections import Counter, defaultdict
 
-from pilotplant.checks.folds.promises import Promise, Promises
+from pilotplant.checks.folds.instance import Promise
+from pilotplant.checks.folds.promises import Promises
 from pilotplant.ledger.records import Commit
 
 _Likeness = tuple[str, ...]

@@ -6,7 +6,8 @@ from typing import Any
 from hdrh.histogram import HdrHistogram
 
 from pilotplant.checks.case import Case
-from pilotplant.checks.folds.promises import EXCEPTION, Instance, Promises
+from pilotplant.checks.folds.instance import Instance
+from pilotplant.checks.folds.promises import EXCEPTION, Promises
 from pilotplant.checks.result import Counts, Figure
 from pilotplant.ledger.records import (
     Commit,

@@ -14,7 +14,7 @@ from typing import Any
 
 from pilotplant.checks.case import Case
 from pilotplant.ledger.header import Named
-from pilotplant.ledger.records import Commit, Deliver, Emit, Read, Reject, ResponseFirst, Reveals
+from pilotplant.ledger.records import UNBELIEVABLE, Commit, Deliver, Emit, Read, Reject, ResponseFirst, Reveals
 
 EVER = 1 << 62
 """Later than every record."""
@@ -120,7 +120,7 @@ class Knowledge:
 
     def on_deliver(self, record: Deliver) -> None:
         """The first byte of a delivery is about to go out; the first delivery of an event reveals all that it can."""
-        if record.emit in self._by_emit:
+        if record.emit in self._by_emit and record.bent not in UNBELIEVABLE:
             _reveal(self._by_emit.pop(record.emit), record.seq)
 
     def on_read(self, record: Read) -> None:

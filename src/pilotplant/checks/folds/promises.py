@@ -6,17 +6,19 @@ save a bounded number for the flow board.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from pilotplant.checks.case import Case
+from pilotplant.checks.folds.instance import Instance, Progress, Promise, Terms
 from pilotplant.checks.wording import plant_of
 from pilotplant.ledger.records import (
+    UNBELIEVABLE,
     Ack,
     Commit,
     Crash,
     Deliver,
     Emit,
+    FaultBitten,
     Obligation,
     Quiesce,
     Reject,
@@ -25,69 +27,9 @@ from pilotplant.ledger.records import (
 
 BOARD_MAX = 400
 EXCEPTION = "desk.exception.raise"
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a step of a flow says of each of its promises."""
-
-    step: str
-    must: bool
-    exact: bool
-    executable: bool
-    event: bool
-    actor: str
-
-
-@dataclass(slots=True, eq=False)
-class Promise:
-    """One obligation that is not kept yet."""
-
-    effect: str
-    version: int
-    terms: Terms
-    after: tuple[tuple[str, str, int], ...]
-    instance: "Instance"
-    open: bool = True
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far one step of an instance is."""
-
-    promised: int = 0
-    kept: int = 0
-    at: float | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Instance:
-    """One flow instance: a change at a plant, a confirmation."""
-
-    flow: int
-    name: str
-    subject: str
-    plant: str
-    due: float
-    trigger: int
-    steps: dict[str, Progress] = field(default_factory=dict)
-    promises: list[Promise] = field(default_factory=list)
-    left: int = 0
-    """How many promises are open."""
-    refusals: dict[str, Reject | Emit] = field(default_factory=dict)
-    """Definite refusals that no later success made good, by effect."""
-    exception: int = 0
-    withdrawn: int = 0
-
-    @property
-    def open(self) -> list[Promise]:
-        """The promises that are not kept."""
-        return [promise for promise in self.promises if promise.open]
-
-    @property
-    def excused(self) -> bool:
-        """Whether what is open need not happen any more."""
-        return bool(self.withdrawn or (self.refusals and self.exception))
+ITEM = "erp.item.upsert"
+ASTRAY_MAX = 1000
+"""How many refused requests for what nobody asked for are kept, to see what they almost were."""
 
 
 class Promises:
@@ -117,6 +59,21 @@ class Promises:
         self.intruding: list[tuple[Promise, Commit]] = []
         """Steps that a system was to do by itself and the target did."""
         self.on_finish: list[Callable[[Instance, float], None]] = []
+        self.on_kept: list[Callable[[Promise, Commit | Emit], None]] = []
+        self.near: dict[str, Commit | Emit] = {}
+        """By effect that is still promised, what came instead: the same in another version."""
+        self.astray: list[Reject] = []
+        """What was refused, and what nobody had asked for."""
+        self.premature: list[tuple[Instance, Reject, Commit]] = []
+        """What was refused since the target itself sent only later what it builds on."""
+        self._wanting: dict[str, list[tuple[Instance, Reject]]] = {}
+        """Refusals by the item, as an effect, for whose want they were refused."""
+        self.recalled: dict[str, int] = {}
+        """Subjects whose withdrawal the target has acknowledged, and when."""
+        self._recalling: dict[int, str] = {}
+        self._outages: dict[int, tuple[float, float]] = {}
+        """By system, since when faults have been touching it without a long pause, and until when."""
+        self._disbelieved: set[tuple[int, int]] = set()
         self.delivered: dict[int, Deliver] = {}
         self.acknowledged: dict[int, Ack] = {}
         self.triggers: dict[int, Emit] = {}
@@ -152,7 +109,10 @@ class Promises:
         governed = self.case.governed
         return {
             Obligation: (None, self.on_obligation),
-            Commit: (lambda named: not named.event and (governed(named) or named.effect == "fact"), self.on_commit),
+            Commit: (
+                lambda named: not named.event and (governed(named) or named.effect == "fact" or named.name == ITEM),
+                self.on_commit,
+            ),
             Emit: (lambda named: governed(named) or named.name in interesting, self.on_emit),
             Reject: (governed, self.on_reject),
             Deliver: (None, self.on_deliver),
@@ -160,6 +120,7 @@ class Promises:
             ResponseFirst: (None, self.on_response),
             Quiesce: (None, self.on_quiesce),
             Crash: (None, self.on_crash),
+            FaultBitten: (None, self.on_bitten),
         }
 
     def on_obligation(self, record: Obligation) -> None:
@@ -206,6 +167,8 @@ class Promises:
         if not self._governed[record.operation]:
             if record.effect.startswith(EXCEPTION):
                 self._note_exception(record)
+            elif self._wanting and record.exchange and record.effect in self._wanting:
+                self._note_premature(record)
             return
         waiting = self._open.get(record.effect)
         if waiting is not None and self._keep(record, waiting):
@@ -231,8 +194,12 @@ class Promises:
                 left.append(promise)
         if left:
             self._open[record.effect] = left
+            if not kept:
+                self.near[record.effect] = record
         else:
             del self._open[record.effect]
+            if self.near:
+                self.near.pop(record.effect, None)
         return kept
 
     def _kept(self, promise: Promise, record: Commit | Emit) -> None:
@@ -241,6 +208,10 @@ class Promises:
         progress = instance.steps[terms.step]
         progress.kept += 1
         progress.at = record.t
+        progress.seq = record.seq
+        instance.seen = record
+        for listener in self.on_kept:
+            listener(promise, record)
         if terms.actor != "either":
             self._note_actor(promise, record)
         if record.effect != promise.effect:
@@ -300,6 +271,20 @@ class Promises:
         plant, subject = record.effect.split("|")[1:3]
         for instance in self._about(subject, plant):
             instance.exception = record.seq
+            instance.outlasted |= self._outlasted(record.t)
+
+    def on_bitten(self, record: FaultBitten) -> None:
+        """A fault touched a system: an outage goes on, or another begins."""
+        since, until = self._outages.get(record.system, (record.t, record.t))
+        pause_s = self.case.declares.retry_budget / 4
+        self._outages[record.system] = (since if record.t - until <= pause_s else record.t, record.t)
+
+    def _outlasted(self, t: float) -> bool:
+        """Whether an outage that is hardly over has lasted longer than the target declares to keep trying."""
+        budget_s = self.case.declares.retry_budget
+        if not budget_s:
+            return False
+        return any(t - since >= 0.9 * budget_s and t - until <= budget_s / 2 for since, until in self._outages.values())
 
     def _note_resolution(self, exception: str, record: Commit) -> None:
         """A person resolved an exception: where a flow says so, its clock begins anew."""
@@ -319,6 +304,7 @@ class Promises:
             self.triggers[record.seq] = record
         if name in self._cancels:
             self.withdrawn.add(record.effect.partition("|")[2])
+            self._recalling[record.seq] = record.effect.partition("|")[2]
             for instance in self._about(record.effect.partition("|")[2]):
                 if self.case.flows[instance.flow].cancelled_by == name:
                     instance.withdrawn = record.seq
@@ -338,6 +324,18 @@ class Promises:
             and self._refuse(record.effect, record.version, record)
         ):
             self._told[record.exchange] = 0
+        elif record.effect and not record.intended and len(self.astray) < ASTRAY_MAX:
+            self.astray.append(record)
+
+    def _note_premature(self, record: Commit) -> None:
+        """The target itself sends an item for want of which something was refused: it only had the order wrong.
+        Where a change of its own asks for the item, that says nothing."""
+        if f"erp.bom.release|{record.effect.partition('|')[2]}" in self._promised:
+            return
+        for instance, refusal in self._wanting.pop(record.effect):
+            if instance.refusals.get(refusal.effect) is refusal:
+                del instance.refusals[refusal.effect]
+                self.premature.append((instance, refusal, record))
 
     def _refuse(self, effect: str, version: int, record: Reject | Emit) -> bool:
         refused = False
@@ -345,8 +343,12 @@ class Promises:
             on_reject = self.case.flows[promise.instance.flow].on_reject
             right = promise.open and promise.effect == effect and promise.version == version
             if right and on_reject is not None and promise.terms.step in on_reject.of:
-                promise.instance.refusals[effect] = record
+                promise.instance.refusals[effect] = promise.instance.seen = record
                 refused = True
+                if isinstance(record, Reject) and record.needs and version:
+                    for item in record.needs:
+                        wanted = f"{ITEM}|{plant_of(effect)}|{item}"
+                        self._wanting.setdefault(wanted, []).append((promise.instance, record))
         return refused
 
     def on_response(self, record: ResponseFirst) -> None:
@@ -356,6 +358,9 @@ class Promises:
 
     def on_deliver(self, record: Deliver) -> None:
         """A trigger is told, or a refusal that an event states."""
+        if record.bent in UNBELIEVABLE:
+            self._disbelieved.add((record.emit, record.attempt))
+            return
         if record.emit in self.triggers:
             self.delivered.setdefault(record.emit, record)
         if self._told and record.emit in self._told:
@@ -363,8 +368,12 @@ class Promises:
 
     def on_ack(self, record: Ack) -> None:
         """A trigger was acknowledged; of those whose instances are finished nothing is kept."""
+        if self._disbelieved and (record.emit, record.attempt) in self._disbelieved:
+            return
         if record.emit in self.triggers and 200 <= record.status < 300:
             self.acknowledged[record.emit] = record
+        elif self._recalling and record.emit in self._recalling and 200 <= record.status < 300:
+            self.recalled.setdefault(self._recalling.pop(record.emit), record.seq)
 
     def on_crash(self, record: Crash) -> None:
         """The target died."""
@@ -430,6 +439,10 @@ class Promises:
         promised = {promise.effect for instance in self.instances.values() for promise in instance.open}
         repeated = {effect for effect, commits in self.repeats.items() if commits}
         return promised | repeated | self.undone.keys() | self.elsewhere
+
+    def concerned(self, subject: str) -> bool:
+        """Whether anything that is open, or was withdrawn, is about this."""
+        return subject in self._by_subject or subject in self.withdrawn
 
     def plant(self, instance: Instance) -> str:
         """The plant of an instance."""

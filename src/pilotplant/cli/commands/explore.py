@@ -3,11 +3,10 @@
 import os
 import shlex
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -28,13 +27,6 @@ LIVE_TRIES = 2
 """Runs on the real clock differ: a smaller scenario has passed only if it passed so often."""
 
 
-class ModeName(StrEnum):
-    """How the runs are made."""
-
-    live = "live"
-    inprocess = "inprocess"
-
-
 @guarded
 def explore(
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="Name of a scenario, or a YAML file.")],
@@ -44,7 +36,10 @@ def explore(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Explore the same runs again. [0]")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", metavar="N", min=1, help="Processes. [one per core]")] = None,
-    mode: Annotated[ModeName, typer.Option("--mode", help="How the runs are made.")] = ModeName.inprocess,
+    mode: Annotated[
+        Literal["live", "inprocess"],
+        typer.Option("--mode", help="Over sockets, or Python middleware in these processes on a virtual clock."),
+    ] = "inprocess",
     faults: Annotated[bool, typer.Option("--faults/--no-faults", help="Whether faults strike.")] = True,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Make all runs, even if some fail; find every kind of failure.")
@@ -75,12 +70,12 @@ def explore(
         settings.seed or 0,
         runs,
         scene_of(setup) if faults else None,
-        crashes=faults and mode is ModeName.inprocess,
+        crashes=faults and mode == "inprocess",
         keep_going=keep_going,
     )
-    if mode is ModeName.live:
+    if mode == "live":
         campaign = replace(campaign, budget=LIVE_BUDGET, tries=LIVE_TRIES)
-    work = _Work(found, settings, setup, chosen, mode.value, out or explored_folder(found))
+    work = _Work(found, settings, setup, chosen, mode, out or explored_folder(found))
     explored = work.run(campaign, jobs or os.cpu_count() or 1, quiet=quiet or settings.format == "json")
     code = Exit.VIOLATION if explored.found else Exit.PASS if explored.verdicts[Verdict.PASS] else Exit.UNKNOWN
     if settings.format == "json":
@@ -95,17 +90,21 @@ def explored_folder(project: "Project") -> Path:
     return project.runs_dir().parent / "explored"
 
 
-def _startable(target: "TargetSpec", mode: ModeName) -> None:
+def _startable(target: "TargetSpec", mode: "Mode") -> None:
     """Every run has systems of its own, which a target that runs already cannot know."""
     from pilotplant.model.errors import UsageError
 
-    if mode is ModeName.inprocess:
-        return  # it is built anew for each run, or the run says why it cannot be
-    if target.start is None and (target.deliver is None or "{estate}" not in target.deliver.url):
+    begins = target.start if mode == "live" else target.inprocess or target.start  # the run says what is missing
+    if begins is None and (target.deliver is None or "{estate}" not in target.deliver.url):
         raise UsageError(
             f"{target.target} runs already; to explore, each run has to start it anew",
-            help="Name a target with `start`; see docs/connect.md.",
+            help="Name a target with `start` or `inprocess`; see docs/connect.md.",
         )
+
+
+def _workplace() -> "TemporaryDirectory[str]":
+    """Where runs take place. A target that is being ended may still write there while it is removed."""
+    return TemporaryDirectory(prefix="pilotplant-", ignore_cleanup_errors=True)
 
 
 @dataclass
@@ -128,7 +127,7 @@ class _Work:
         from pilotplant.explore.trial import Trial
 
         title = f"{self.setup.scenario.scenario} · {self.target.target} · seed {campaign.seed}"
-        with TemporaryDirectory(prefix="pilotplant-") as folder, processes(jobs) as pool:
+        with _workplace() as folder, processes(jobs) as pool:
             trial = Trial(self.project, self.setup, self.target, self.mode, Path(folder))
             with Watcher(title, quiet=quiet) as watcher:
                 on_found = partial(self._save, campaign)

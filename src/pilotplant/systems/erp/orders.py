@@ -32,6 +32,12 @@ class ChangeOrder(Command, frozen=True, kw_only=True):
     quantity: float | None = None
     revision: str | None = None
 
+    @property
+    def fields(self) -> str:
+        """What it changes, by name."""
+        given = (("quantity", self.quantity), ("revision", self.revision))
+        return " ".join(name for name, value in given if value is not None)
+
 
 class OrderView(msgspec.Struct, frozen=True):
     """A production order as the ERP shows it."""
@@ -100,6 +106,7 @@ def get_order(erp: Erp, query: NameOrder, now: Instant) -> Outcome:
     returns=OrderView,
     rejects=(UnknownOrder, DocumentLocked, QuantityNotPositive),
     etag=current_etag,
+    facet="fields",
 )
 def change_order(erp: Erp, cmd: ChangeOrder, now: Instant) -> Outcome:
     """Change a production order, if nobody has it open."""

@@ -2,14 +2,16 @@
 
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from pilotplant.model.instants import iso
 from pilotplant.model.operation import Replica
 from pilotplant.model.revisions import ordinal
 from pilotplant.systems.erp.definitions import ActivateVersion, ReleaseBom, UpsertRouting
 from pilotplant.systems.erp.state import Erp
-from pilotplant.systems.erp.stock import PostLine, PostStock
+from pilotplant.systems.erp.stock import PostLine, PostStock, period_open
 
 if TYPE_CHECKING:
     from pilotplant.systems.estate import Estate
@@ -169,8 +171,51 @@ def _revision(held: ReleaseBom | UpsertRouting | ActivateVersion | None) -> int:
     return ordinal(held.revision) if held else 0
 
 
+def _wrong_effectivity(estate: "Estate", keys: Keys) -> tuple[tuple[str, str, str], ...]:
+    """From when a structure holds, where engineering named a date; what is immediate may begin when it arrives."""
+    plant, item = keys
+    erp, plm = estate.serving("erp", plant), estate.systems["plm"].state
+    held = _held_bom(erp.state, keys) if erp else None
+    change = plm.change_of(item, held.revision) if held else None
+    if held is None or change is None or change.effectivity != "date":
+        return ()
+    moment = held.effective_from.timestamp()
+    if abs(moment - change.effective_at) <= 1:
+        return ()
+    return (("effective_from", iso(moment), iso(change.effective_at)),)
+
+
+def _wrong_dates(estate: "Estate", keys: Keys) -> tuple[tuple[str, str, str], ...]:
+    """Posting dates that are not those of the plant's calendar. Who posts late may post on the day on which it does."""
+    plant, source, movement, item, lot = keys
+    system, mes = estate.serving("erp", plant), estate.serving("mes", plant)
+    event = mes.state.confirmed.get(source) if mes else None
+    if (
+        system is None
+        or event is None
+        or not period_open(system.state, date.fromisoformat(event.posting_date), estate.world.now())
+    ):
+        return ()
+    intended = event.posting_date
+    zone, world = ZoneInfo(estate.dataset.plants[plant].time_zone), estate.world
+    wrong: dict[tuple[str, str, str], None] = {}
+    for number, document in system.state.documents.of_source(plant, source):
+        lines = ((line.movement, line.item, line.lot) for line in document.lines)
+        if number in system.state.documents.reversed or (movement, item, lot) not in lines:
+            continue
+        posted = datetime.fromtimestamp(world.epoch + document.posted_at * world.speed, zone).date().isoformat()
+        if document.posting_date != intended and not intended < document.posting_date <= posted:
+            wrong["posting_date", document.posting_date, intended] = None
+    return tuple(wrong)
+
+
 BOMS = Replica(
-    "erp.bom.release", _intended_bom, _held_bom, _form_bom, version=lambda erp, keys: _revision(_held_bom(erp, keys))
+    "erp.bom.release",
+    _intended_bom,
+    _held_bom,
+    _form_bom,
+    version=lambda erp, keys: _revision(_held_bom(erp, keys)),
+    moments=_wrong_effectivity,
 )
 ROUTINGS = Replica(
     "erp.routing.upsert",
@@ -186,4 +231,4 @@ VERSIONS = Replica(
     _form_version,
     version=lambda erp, keys: _revision(_held_version(erp, keys)),
 )
-POSTINGS = Replica("erp.stock.post", _intended_posting, _held_posting, _form_posting, _lines_of)
+POSTINGS = Replica("erp.stock.post", _intended_posting, _held_posting, _form_posting, _lines_of, moments=_wrong_dates)

@@ -126,7 +126,7 @@ def post_stock(erp: Erp, cmd: PostStock, now: Instant) -> Outcome:
         return Refused(UnknownPlant(detail=f"{plant} is not served by this ERP"))
     if not cmd.lines:
         return Refused(EmptyDocument())
-    if not _period_open(erp, cmd.posting_date, now):
+    if not period_open(erp, cmd.posting_date, now):
         return Refused(PeriodClosed(detail=f"{cmd.posting_date} lies outside the open periods"))
     lines = []
     for line in cmd.lines:
@@ -208,7 +208,7 @@ def get_balance(erp: Erp, query: BalanceKey, now: Instant) -> Outcome:
     return Found(Balance(query.plant, query.item, item.unit, lots))
 
 
-def _period_open(erp: Erp, posting_date: date, now: Instant) -> bool:
+def period_open(erp: Erp, posting_date: date, now: Instant) -> bool:
     """Periods reach from the profile's `open_period` in the past to tomorrow, which covers every time zone."""
     midnight = datetime(posting_date.year, posting_date.month, posting_date.day, tzinfo=UTC).timestamp()
     return now.business + erp.closed_before <= midnight <= now.business + 36 * 3600

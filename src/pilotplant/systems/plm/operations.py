@@ -350,6 +350,7 @@ def get_change(plm: Plm, query: NameChange, now: Instant) -> Outcome:
     effect=state("change", "plant", "system", version="revision"),
     returns=ChangeView,
     rejects=(UnknownChange,),
+    facet="status",
 )
 def report_result(plm: Plm, cmd: ReportResult, now: Instant) -> Outcome:
     """Note what a system made of a change; a later report about the same system and plant replaces the earlier one."""

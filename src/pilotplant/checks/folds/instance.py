@@ -1,0 +1,74 @@
+"""What a flow promises of one change at a plant, or of one confirmation, and how far it is."""
+
+from dataclasses import dataclass, field
+
+from pilotplant.ledger.records import Commit, Emit, Reject
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a step of a flow says of each of its promises."""
+
+    step: str
+    must: bool
+    exact: bool
+    executable: bool
+    event: bool
+    actor: str
+
+
+@dataclass(slots=True, eq=False)
+class Promise:
+    """One obligation that is not kept yet."""
+
+    effect: str
+    version: int
+    terms: Terms
+    after: tuple[tuple[str, str, int], ...]
+    instance: "Instance"
+    open: bool = True
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one step of an instance is."""
+
+    promised: int = 0
+    kept: int = 0
+    at: float | None = None
+    seq: int = 0
+    """Of the record that kept a promise of it last."""
+
+
+@dataclass(slots=True, eq=False)
+class Instance:
+    """One flow instance: a change at a plant, a confirmation."""
+
+    flow: int
+    name: str
+    subject: str
+    plant: str
+    due: float
+    trigger: int
+    steps: dict[str, Progress] = field(default_factory=dict)
+    promises: list[Promise] = field(default_factory=list)
+    left: int = 0
+    """How many promises are open."""
+    refusals: dict[str, Reject | Emit] = field(default_factory=dict)
+    """Definite refusals that no later success made good, by effect."""
+    exception: int = 0
+    outlasted: bool = False
+    """Whether the exception came after an outage that was longer than the target declares to keep trying."""
+    withdrawn: int = 0
+    seen: Commit | Emit | Reject | None = None
+    """The last that was seen of it."""
+
+    @property
+    def open(self) -> list[Promise]:
+        """The promises that are not kept."""
+        return [promise for promise in self.promises if promise.open]
+
+    @property
+    def excused(self) -> bool:
+        """Whether what is open need not happen any more."""
+        return bool(self.withdrawn or (self.exception and (self.refusals or self.outlasted)))

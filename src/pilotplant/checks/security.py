@@ -1,0 +1,180 @@
+"""Nothing is done that only a forged or stale message could have asked for; no secret stands where others read it."""
+
+from typing import ClassVar
+
+from pilotplant.checks.case import Case
+from pilotplant.checks.check import Check, Handlers
+from pilotplant.checks.finding import Finding, Proof
+from pilotplant.checks.folds.instance import Promise
+from pilotplant.checks.folds.knowledge import Knowledge
+from pilotplant.checks.folds.promises import Promises
+from pilotplant.checks.folds.recent import Recent
+from pilotplant.checks.wording import effect_in_words, plant_of
+from pilotplant.ledger.header import Named
+from pilotplant.ledger.records import UNBELIEVABLE, Commit, Deliver, Emit, Exposed, Read
+
+_BENT_MAX = 10_000
+_OLD = frozenset(("expired-timestamp", "replayed"))
+
+
+class Security(Check):
+    """Trust in events, and secrets."""
+
+    NAME: ClassVar[str] = "security"
+    ABOUT: ClassVar[str] = "Nobody acts on a forged or replayed event, and no secret stands where others read it."
+
+    def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
+        super().__init__(case, knowledge, promises)
+        self._bent: dict[int, Deliver] = {}
+        """By event, the first delivery of it that nobody may believe."""
+        self._stated: Recent[int, str] = Recent()
+        """Recent triggers, and other events about the same things: what they state."""
+        self._heard: Recent[str, int] = Recent()
+        """What the target was properly told something of, and when."""
+        self._replayed: dict[str, Deliver] = {}
+        """By the keys of an old event, its last delivery that carried an old signature."""
+        self._delivered: dict[str, int] = {}
+        """Of events that were replayed, the last proper delivery after that."""
+        self._read: dict[int, int] = {}
+        """By system, the first time the target looked for itself."""
+        self._exposed: dict[tuple[int, str], list[Exposed]] = {}
+        self._believed: list[tuple[Promise, Commit, Deliver]] = []
+        self._repeated: list[tuple[Commit, Deliver]] = []
+
+    def applies(self) -> bool:
+        return bool(self.case.flows)
+
+    def handlers(self) -> Handlers:
+        triggers = {flow.trigger for flow in self.case.flows}
+        about = {named.effect_keys for named in self.case.header.operations if named.name in triggers}
+
+        def counted(named: Named) -> bool:
+            return named.effect == "fact" and not named.event and self.case.governed(named)
+
+        return {
+            Emit: (lambda named: named.event and named.effect_keys in about, self.on_emit),
+            Deliver: (None, self.on_deliver),
+            Read: (None, self.on_read),
+            Commit: (counted, self.on_commit),
+            Exposed: (None, self.on_exposed),
+        }
+
+    # --- what goes by ------------------------------------------------------------------------------------------------
+
+    def on_emit(self, record: Emit) -> None:
+        """An event that asks for something."""
+        self._stated[record.seq] = record.effect
+
+    def on_deliver(self, record: Deliver) -> None:
+        """A delivery, perhaps one that must not be believed."""
+        self.examined += 1
+        if not record.bent:
+            stated = self._stated.get(record.emit)
+            if stated is not None:
+                keys = stated.partition("|")[2]
+                if keys not in self._heard:
+                    self._heard[keys] = record.seq
+                if self._replayed:
+                    self._delivered[keys] = record.seq
+            return
+        if record.bent in UNBELIEVABLE and len(self._bent) < _BENT_MAX:
+            if not self._bent:
+                self.promises.on_kept.append(self._on_kept)  # only now is there anything to look for
+            self._bent.setdefault(record.emit, record)
+        stated = self._stated.get(record.emit)
+        if record.bent in _OLD and stated is not None and len(self._replayed) < _BENT_MAX:
+            self._replayed[stated.partition("|")[2]] = record
+
+    def on_read(self, record: Read) -> None:
+        """Whoever looks for itself need not have believed anybody."""
+        if record.exchange:
+            self._read.setdefault(record.system, record.seq)
+
+    def _on_kept(self, promise: Promise, record: object) -> None:
+        if not isinstance(record, Commit) or not record.exchange:
+            return
+        trigger = promise.instance.trigger
+        bent = self._bent.get(trigger)
+        proper = self.promises.delivered.get(trigger)
+        if bent is None or bent.seq > record.exchange or (proper is not None and proper.seq < record.exchange):
+            return
+        emit = self.promises.triggers.get(trigger)
+        hint = self._heard.get(emit.effect.partition("|")[2]) if emit is not None else None
+        if hint is not None and hint < record.exchange:
+            return  # an approval, say, that came before the release
+        looked = self._read.get(emit.system, 0) if emit is not None else 0
+        if not self.case.declares.poll_interval and not 0 < looked < record.exchange:
+            self._believed.append((promise, record, bent))
+
+    def on_commit(self, record: Commit) -> None:
+        """A booking that was made before, and again after an old event was sent once more."""
+        if not record.repeat_of or not record.exchange or not self._replayed:
+            return
+        keys = "|".join(record.effect.split("|")[1:3])
+        replayed = self._replayed.get(keys)
+        if replayed is None or not record.repeat_of < replayed.seq < record.exchange:
+            return
+        if self._delivered.get(keys, 0) < replayed.seq:
+            self._repeated.append((record, replayed))
+
+    def on_exposed(self, record: Exposed) -> None:
+        """A secret stood in a request."""
+        self._exposed.setdefault((record.system, record.place), []).append(record)
+
+    # --- what is said ------------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        for promise, record, bent in self._believed:
+            self._report_believed(promise, record, bent)
+        for record, replayed in self._repeated:
+            if self.promises.repeats.get(record.effect):
+                self._report_repeated(record, replayed)
+        for (system, place), records in self._exposed.items():
+            self._report_exposed(system, place, records)
+        if not self.examined:
+            self.idle = "no event was delivered to the target"
+
+    def _report_believed(self, promise: Promise, record: Commit, bent: Deliver) -> None:
+        where, what = self.case.system(record.system), effect_in_words(record.effect, record.version)
+        forged = bent.bent == "forged-signature"
+        how = "a forged signature" if forged else "a signature that had expired"
+        proof = (
+            self.case.proof(bent, "estate", f"{promise.instance.name} is delivered with {how}", self.case.target),
+            Proof(record.exchange, 0.0, self.case.target, f"sends {what}", where),
+            self.case.proof(record, where, f"{what} is in place"),
+        )
+        sentence = (
+            f"{where} received {what} at #{record.exchange}; only a delivery with {how} (#{bent.seq}) had told of it."
+        )
+        self._add("forged" if forged else "replayed", record.effect, sentence, proof, promise.instance.name)
+
+    def _report_repeated(self, record: Commit, replayed: Deliver) -> None:
+        where, what = self.case.system(record.system), effect_in_words(record.effect)
+        proof = (
+            Proof(record.repeat_of, 0.0, where, f"books {what}"),
+            self.case.proof(replayed, "estate", "the old event is sent again with its old signature", self.case.target),
+            Proof(record.exchange, 0.0, self.case.target, "sends it again", where),
+            self.case.proof(record, where, f"books {what} again"),
+        )
+        sentence = (
+            f"{where} booked the {what} again (#{record.seq}) after the old event had been replayed with its old "
+        )
+        self._add("replayed", record.effect, f"{sentence}signature (#{replayed.seq}).", proof)
+
+    def _report_exposed(self, system: int, place: str, records: list[Exposed]) -> None:
+        where = self.case.system(system)
+        times = f" ({len(records)} times)" if len(records) > 1 else ""
+        name = self.case.header.systems[system]
+        sentence = (
+            f"{where} received a secret of this run in the {place} of a request (#{records[0].exchange}){times}: "
+        )
+        sentence += "logs keep addresses." if place == "URL" else "whoever reads the text has the key."
+        proof = tuple(
+            Proof(each.exchange, 0.0, self.case.target, f"sends a secret in the {place}", where) for each in records[:4]
+        )
+        self._add("secret", f"secret|{name}|{place}", sentence, proof)
+
+    def _add(self, kind: str, effect: str, sentence: str, proof: tuple[Proof, ...], instance: str = "") -> None:
+        self.findings.append(
+            Finding(self.NAME, sentence, proof, plant=plant_of(effect), instance=instance, step=kind, effect=effect)
+        )
