@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from pilotplant.exchange.exchange import Boundary, Exchange
+from pilotplant.exchange.turns import Turn
 from pilotplant.exchange.wire import WireRequest, WireResponse
 from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ending
@@ -117,6 +118,8 @@ class Front:
         for step in exchange.script:
             kind = type(step)
             if kind is Commit:
+                if exchange.turn is not None and not exchange.turn.come:
+                    await self._queue(exchange.turn)
                 exchange.commit()
                 continue
             if kind is not Delay and caller.gone:
@@ -135,6 +138,13 @@ class Front:
             else:
                 return await self._break(exchange, caller, step)
         return Ending.CUT_SHORT
+
+    async def _queue(self, turn: Turn) -> None:
+        """Wait until those are done who were to change the same document before."""
+        come = asyncio.get_running_loop().create_future()
+        turn.wake = lambda: None if come.done() else come.set_result(None)
+        await come
+        self._world.advance()
 
     async def _break(self, exchange: Exchange, caller: Caller, step: Step) -> Ending:
         """The endings that are no ordinary answer."""

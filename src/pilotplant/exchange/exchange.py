@@ -17,6 +17,7 @@ from pilotplant.exchange.idempotency import IdempotencyKeys
 from pilotplant.exchange.patience import MAY_ASK_TO_WAIT, Patience
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.exchange.refusing import refusal as refusal_of
+from pilotplant.exchange.turns import Turn, Turns
 from pilotplant.exchange.wire import Dialect, Route, WireRequest, WireResponse
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.draws import lognormal
@@ -33,7 +34,20 @@ from pilotplant.model.problem import (
     Rejection,
     Unavailable,
 )
-from pilotplant.model.script import NORMAL, REFUSE, Delay, Doom, Expire, Inner, Recall, Refuse, Rewrite, Script, parted
+from pilotplant.model.script import (
+    NORMAL,
+    REFUSE,
+    Commit,
+    Delay,
+    Doom,
+    Expire,
+    Inner,
+    Recall,
+    Refuse,
+    Rewrite,
+    Script,
+    parted,
+)
 from pilotplant.systems.catalog import TOKEN
 from pilotplant.systems.system import System
 
@@ -66,6 +80,7 @@ class Boundary:
         self.env = system.world.env
         self.open_exchanges = 0
         self.patience = Patience()
+        self.turns = Turns()
         self.past: dict[tuple[str, bytes], deque[tuple[float, WireResponse]]] = {}
         """What queries were answered of late, for faults that answer with what is old."""
         self._slow = profile.latency.median_ms > 0
@@ -105,7 +120,14 @@ class Boundary:
         elif operation is not None:
             exchange.claim_key(operation, now)
             exchange.take(self._script(operation, keys, now))
+            if operation.versioned and (self.turns.queues or not isinstance(exchange.script[0], Commit)):
+                self._queue_up(exchange, operation)
         return exchange
+
+    def _queue_up(self, exchange: "Exchange", operation: Operation) -> None:
+        """What takes its time before it changes a document makes others wait that came later."""
+        if any(isinstance(step, Commit) for step in exchange.script):
+            exchange.turn = self.turns.take(self.system.documents(operation, exchange.command))
 
     def open_token(self, form: Mapping[str, str], request: WireRequest) -> "TokenExchange":
         """Begin an exchange in which a token is asked for. It is recorded like every other, without its bodies."""
@@ -200,6 +222,7 @@ class Exchange:
         "response",
         "script",
         "seq",
+        "turn",
     )
 
     def __init__(
@@ -222,6 +245,8 @@ class Exchange:
         self.script: Script = NORMAL
         self.response = WireResponse(500, (), b"")
         self.committed = False
+        self.turn: Turn | None = None
+        """Its place among those who change the same document; it may be carried out when that has come."""
         self._request = request
         self._idempotency_key = idempotency_key
         self._fingerprint = fingerprint
@@ -264,6 +289,12 @@ class Exchange:
         except Exception as error:
             boundary.on_failure(error)
             self.response = boundary.dialect.refusal(Unavailable(detail="the simulator failed; see the run's output"))
+        self._leave_queue()
+
+    def _leave_queue(self) -> None:
+        if self.turn is not None:
+            turn, self.turn = self.turn, None
+            turn.leave()
 
     def _carry_out(self) -> None:
         boundary, operation = self.boundary, self.operation
@@ -430,6 +461,7 @@ class Exchange:
 
     def end(self, ending: Ending) -> None:
         """The exchange is over."""
+        self._leave_queue()
         boundary = self.boundary
         now = boundary.env.now
         boundary.ledger.write(

@@ -124,6 +124,11 @@ class Operation:
         return self.method == "GET"
 
     @property
+    def versioned(self) -> bool:
+        """Whether it changes a document of which the latest version counts."""
+        return not self.query and not self.counted
+
+    @property
     def counted(self) -> bool:
         """Whether its effects are facts."""
         return self.effect.kind is Kind.FACT

@@ -114,6 +114,12 @@ class System:
         """The newest version of a state effect that was committed in this run; 0 if none was."""
         return self._newest.get(effect, (0, 0))[0]
 
+    def documents(self, operation: Operation, command: Any) -> tuple[str, ...]:
+        """The identities of what a command would change."""
+        effect = operation.effect
+        reader = self._reader(operation.name, effect.keys, effect.version, effect.each)
+        return tuple(identity for identity, _version in reader.all(command))
+
     def changed(self) -> tuple[str, ...]:
         """The state effects that were committed in this run."""
         return tuple(self._newest)
