@@ -17,7 +17,7 @@ NAME = "concurrent duplicates race"
 CHECK = "once"
 SCENARIO = "duplicate-storm"
 
-LOOK_UP_S = 0.01
+LOOK_UP_S = 0.05
 """What a look-up in a database takes that stands somewhere else."""
 
 

@@ -14,7 +14,7 @@ from pilotplant.reference.retry import RetryPolicy
 NUMBER = 20
 NAME = "poison retried for ever"
 CHECK = "manners"
-SCENARIO = "poison-message"
+SCENARIO = "erp-rejects"
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from pilotplant.reference.parts import Parts
 NUMBER = 52
 NAME = "head-of-line blocking"
 CHECK = "thresholds"
-SCENARIO = "ambiguous-timeouts"
+SCENARIO = "plant-offline"
 
 
 class SingleFile(Lane):

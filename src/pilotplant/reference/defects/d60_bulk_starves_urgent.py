@@ -13,7 +13,7 @@ NAME = "bulk feed starves urgent changes"
 CHECK = "thresholds"
 SCENARIO = "priority-lanes"
 
-POOL = 4
+POOL = 2
 MANY = 200
 
 
