@@ -27,6 +27,7 @@ from pilotplant.model.verdict import Verdict
 from pilotplant.target.model import Declares
 
 BOARD_MAX = 500
+NOTHING_TO_JUDGE = "Nothing came about that it could judge."
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def _conclude(check: Check, crashed: dict[str, str]) -> None:
         crashed[check.NAME] = f"{type(error).__name__}: {error}"
         return
     if not check.examined and not check.findings and not check.doubts and not check.idle:
-        check.doubt("Nothing came about that it could judge.", "let the run last until the flows are carried out")
+        check.doubt(NOTHING_TO_JUDGE, "let the run last until the flows are carried out")
 
 
 def _only_warn(check: Check) -> None:
