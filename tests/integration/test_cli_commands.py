@@ -152,7 +152,7 @@ def test_validate_checks_the_whole_project(project: Project) -> None:
     project.write("simulators/erp/odd.yaml", "profile: odd\nsystem: erp\nauth: {kind: oauth3}\n")
     done = project.call("validate")
     assert done.code == 2
-    assert "targets/other.yaml:1:1: PP-VALUE a target needs `deliver`, `start` or both" in done.err
+    assert "targets/other.yaml:1:1: PP-VALUE a target needs `deliver`, `start` or `inprocess`" in done.err
     assert "simulators/erp/odd.yaml:3:14: PP-VALUE `kind` must be" in done.err
     assert project.call("validate", "short").code == 0, "only what was named, and what that names"
 

@@ -182,7 +182,7 @@ stimuli:
   - {do: mes.order.complete, count: 4, over: 600ms}
   - {do: plm.change.release, count: 2, over: 600ms, with: {affected_median: 1, affected_p95: 2}}
 faults:
-  - {fault: response-lost, match: {operation: erp.stock.post}, probability: 0.5}
+  - {fault: response-lost, match: {operation: erp.stock.post}, nth: 2}
 flows: [production-confirmation, engineering-change]
 quiescence: {quiet: 800ms, give_up: 20s}
 """

@@ -193,3 +193,27 @@ def test_a_strike_comes_at_the_very_await() -> None:
     run(work(), prepare=prepare)
     assert seen.index("struck") == 3
     assert len(seen) == 7
+
+
+def test_a_suspended_life_stands_still_and_goes_on_where_it_stood() -> None:
+    seen: list[tuple[str, float]] = []
+
+    async def life(name: str) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(4):
+            await asyncio.sleep(1)
+            seen.append((name, loop.time()))
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        tasks = [loop.create_task(life(name), context=middleware(number)) for number, name in ((1, "a"), (2, "b"))]
+        await asyncio.sleep(1.5)
+        loop.suspend(1)
+        await asyncio.sleep(5)
+        loop.resume(1)
+        await asyncio.gather(*tasks)
+
+    run(work())
+    assert [moment for name, moment in seen if name == "b"] == [1, 2, 3, 4]
+    assert [moment for name, moment in seen if name == "a"] == [1, 6.5, 7.5, 8.5]

@@ -11,7 +11,7 @@ from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ack, Deliver, FaultBitten
 from pilotplant.ledger.writer import LedgerWriter
-from pilotplant.model.script import DELIVERY, Alter, Copy, Delay, Disregard, Hold, Script
+from pilotplant.model.script import DELIVERY, Alter, Copy, Delay, Disregard, Hold, Kill, Script, Step, Suspend
 
 FIRST_RETRY_S = 0.25
 RETRY_CAP_S = 5.0
@@ -32,6 +32,7 @@ class Webhook:
         ledger: LedgerWriter,
         faults: FaultPlan,
         hold: Callable[[float], Awaitable[None]],
+        strike: Callable[[Step], Awaitable[None]],
         accepts: Callable[[str], bool] = lambda _type: True,
     ) -> None:
         self.url = url
@@ -45,6 +46,7 @@ class Webhook:
         self._ledger = ledger
         self._faults = faults
         self._hold = hold
+        self._strike = strike
         self._poster = poster
         self._waiting: deque[Journey] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -112,6 +114,9 @@ class Webhook:
             match step:
                 case Delay() | Hold():
                     delayed_by = await self._wait(journey, step) or delayed_by
+                case Kill() | Suspend():
+                    self._note_bite(step.fault, journey.event)
+                    await self._strike(step)
                 case Alter():
                     journey.alter(step)
                 case Copy():

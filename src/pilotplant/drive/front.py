@@ -16,7 +16,7 @@ from pilotplant.exchange.wire import WireRequest, WireResponse
 from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ending
 from pilotplant.model.problem import BodyTooLarge, MethodNotAllowed, NoSuchOperation
-from pilotplant.model.script import Commit, Delay, Drop, Hold, Reset, Respond, Step, Trickle
+from pilotplant.model.script import Commit, Delay, Drop, Hold, Kill, Reset, Respond, Step, Suspend, Trickle
 
 TOKEN_PATH = "/oauth/token"
 OPENAPI_PATH = "/openapi.json"
@@ -69,11 +69,13 @@ class Front:
         *,
         world: World,
         hold: Callable[[float], Awaitable[None]],
+        strike: Callable[[Step], Awaitable[None]],
         documents: Mapping[str, bytes],
     ) -> None:
         self._mounts = {f"/{name.replace('@', '/')}": boundary for name, boundary in boundaries.items()}
         self._world = world
         self._hold = hold
+        self._strike = strike
         self._documents = documents
 
     def door(self, path: str) -> Door | None:
@@ -132,6 +134,8 @@ class Front:
             if kind is Delay:
                 await asyncio.sleep(step.seconds)  # type: ignore[attr-defined]
                 self._world.advance()
+            elif kind in (Kill, Suspend):
+                await self._strike(step)
             elif kind is Hold:
                 await self._hold(step.until)  # type: ignore[attr-defined]
                 self._world.advance()

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -19,6 +19,7 @@ from pilotplant.faults.fault import Fault
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.pacer import Pacer
 from pilotplant.ledger.records import FaultArmed, FaultLifted, Heal
+from pilotplant.model.script import Step
 from pilotplant.systems.estate import Estate
 from pilotplant.systems.system import Published, System
 
@@ -47,8 +48,10 @@ class Host(ABC):
         self.failed = asyncio.Event()
         self.healed = asyncio.Event()
         self.incarnation = 0
-        self.restarting = False
-        """Whether the target was killed and is not back yet."""
+        self.strike: Callable[[Step], Awaitable[None]] = _nobody_to_strike
+        """Set by whoever started the target: kills or suspends it."""
+        self.away = ""
+        """Why the target cannot be expected to do anything just now, if it cannot."""
         self.boundaries = {
             system.name: Boundary(
                 system,
@@ -60,7 +63,7 @@ class Host(ABC):
             )
             for system in estate
         }
-        self.front = Front(self.boundaries, world=self.world, hold=self._hold, documents=documents)
+        self.front = Front(self.boundaries, world=self.world, hold=self._hold, strike=self._struck, documents=documents)
         self._pacer: Pacer | None = None
 
     @property
@@ -108,6 +111,7 @@ class Host(ABC):
             ledger=self.ledger,
             faults=self.faults,
             hold=self._hold,
+            strike=self._struck,
             accepts=accepts,
         )
         self.webhooks.append(webhook)
@@ -176,7 +180,15 @@ class Host(ABC):
             async with asyncio.timeout(max(0.0, until - self.world.env.now)):
                 await self.healed.wait()
 
+    async def _struck(self, step: Step) -> None:
+        await self.strike(step)
+        self.world.advance()
+
     def _fail(self, error: BaseException) -> None:
         if self.failure is None:
             self.failure = error
             self.failed.set()
+
+
+async def _nobody_to_strike(_step: Step) -> None:
+    raise AssertionError("a fault on the target needs a target that the run has started")

@@ -101,6 +101,9 @@ class Fault(BaseModel, ABC):
     DRAWN: ClassVar[Settings | None] = None
     """For random runs: values of its settings that a correct middleware survives. Without them it is not drawn."""
 
+    ON_TARGET: ClassVar[bool] = False
+    """Whether it is done to the middleware itself, which then has to be one that the run starts."""
+
     TOKENS: ClassVar[bool] = False
     """Whether it is about tokens, which not every system issues."""
 

@@ -67,6 +67,20 @@ class Hold(Step):
     until: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Kill(Step):
+    """End the middleware as SIGKILL would, see it dead, and start it again after so long."""
+
+    restart_after_s: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend(Step):
+    """Let the middleware stand still for so long, as SIGSTOP would."""
+
+    for_s: float = 1.0
+
+
 # --- What an exchange does by itself -------------------------------------------------------------------------------
 
 Answer = tuple[int, tuple[tuple[bytes, bytes], ...], bytes]

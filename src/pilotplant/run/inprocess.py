@@ -19,8 +19,9 @@ from pilotplant.drive.inprocess.outside import kept_out
 from pilotplant.drive.inprocess.running import run_virtually
 from pilotplant.drive.inprocess.transport import respond
 from pilotplant.kernel.draws import Draws
-from pilotplant.ledger.records import Crash, Outside, Restart
+from pilotplant.ledger.records import Outside
 from pilotplant.model.errors import UsageError
+from pilotplant.run.mortal import Mortal, refuse_without_body
 from pilotplant.run.preparation import Data, Prepared, prepare
 from pilotplant.run.request import Progress, RunRequest
 from pilotplant.target.addresses import environment
@@ -41,6 +42,7 @@ class InProcessStage:
                 f"target {target.target} says nothing of how to build it within this process",
                 help="Give it `inprocess: {factory: package.module:name}`, or use --mode live.",
             )
+        refuse_without_body(request, startable=target.inprocess is not None or request.factory is not None)
         self._request = request
         draws = Draws(request.seed)
         self._loop = VirtualLoop(draws.stream("scheduling"))
@@ -53,7 +55,7 @@ class InProcessStage:
         self._crash = request.setup.scenario.crash
         self._moments = sorted(set(self._crash.at)) if self._crash else []
         self._stack = ExitStack()
-        self._restart: asyncio.Task[None] | None = None
+        self._mortal: Mortal | None = None
 
     @property
     def awaits(self) -> int:
@@ -109,8 +111,10 @@ class InProcessStage:
             self._outside.on_connect = middleware.connected
             self._loop.on_spin = self._spins
             await middleware.start()
-            self._note_restart()
+            self._mortal = Mortal(middleware, host)
+            self._mortal.note_start()
             self._loop.awaits = 0  # counted from here, so that no await of the start is meant
+            middleware.on_start = self._arm
             self._arm()
         if target.deliver is not None:
             host.subscribe(filled(target.deliver.url, fill), target.deliver.wants)
@@ -134,52 +138,32 @@ class InProcessStage:
             self._outside.note_task(task, "spins: it never waits, so no time passes")
         self._middleware.give_up("the target spun without waiting, and was ended")
 
-    def _arm(self) -> None:
-        """Prepare the next crash."""
+    def _arm(self, spent: int = 0) -> None:
+        """Prepare the next crash. The `spent` awaits of a start do not count."""
+        self._loop.awaits -= spent
         self._loop.at_await = self._kill
         later = [moment for moment in self._moments if moment > self._loop.awaits]
         self._loop.awaits_until = later[0] if later else 0
 
     def _kill(self) -> None:
         """In the middle of a turn of the loop, between two steps of the middleware."""
-        middleware, prepared = self._middleware, self._prepared
-        assert middleware is not None and self._crash is not None
-        prepared.host.restarting = True
-        middleware.crash()
-        prepared.world.advance()
-        note = f"killed at await {self._loop.awaits_until}"
-        prepared.ledger.write(Crash, prepared.world.env.now, middleware.life, note)
+        assert self._middleware is not None and self._mortal is not None and self._crash is not None
+        if self._middleware.alive and not self._prepared.host.away:
+            self._middleware.crash()
+            self._mortal.note_death(f"killed at await {self._loop.awaits_until}", self._crash.restart_after)
         self._loop.awaits_until = 0
-        self._restart = self._loop.create_task(self._begin_again(self._crash.restart_after))
-
-    async def _begin_again(self, after_s: float) -> None:
-        await asyncio.sleep(after_s)
-        assert self._middleware is not None
-        counted = self._loop.awaits
-        await self._middleware.start()
-        self._loop.awaits = counted
-        self._note_restart()
-        self._prepared.host.restarting = False
-        self._arm()
-
-    def _note_restart(self) -> None:
-        prepared, middleware = self._prepared, self._middleware
-        assert middleware is not None
-        prepared.host.incarnation = middleware.life
-        prepared.world.advance()
-        prepared.ledger.write(Restart, prepared.world.env.now, middleware.life)
 
     async def revive_target(self) -> None:
-        if self._restart is not None:
-            await self._restart
+        if self._mortal is not None:
+            await self._mortal.revive()
 
     async def stop_target(self) -> None:
         self._loop.awaits_until = 0
         ledger, world = self._prepared.ledger, self._prepared.world
         for wanted in self._outside.wanted:
             ledger.write(Outside, world.env.now, wanted)
-        if self._restart is not None and not self._restart.done():
-            self._restart.cancel()
+        if self._mortal is not None:
+            self._mortal.leave()
         if self._middleware is not None and self._middleware.life:
             await self._middleware.stop()
         self._stack.close()

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pilotplant.contracts.openapi import documents
-from pilotplant.ledger.records import Restart
 from pilotplant.model.errors import TargetError, UsageError
 from pilotplant.run.ending import run_until_ended
+from pilotplant.run.mortal import Mortal, refuse_without_body
 from pilotplant.run.preparation import Data, Prepared, prepare_live
 from pilotplant.run.request import Progress, RunRequest
 from pilotplant.target.addresses import environment
@@ -28,9 +28,11 @@ class LiveStage:
             raise UsageError("the scenario crashes its target between two awaits", help="Run it with --mode inprocess.")
         if request.target.deliver is None and request.target.start is None:
             raise UsageError(f"target {request.target.target} exists only in-process", help="Use --mode inprocess.")
+        refuse_without_body(request, startable=request.target.start is not None)
         self._request = request
         self._directory = Path()
         self._process: TargetProcess | None = None
+        self._mortal: Mortal | None = None
 
     @property
     def awaits(self) -> int:
@@ -73,17 +75,20 @@ class LiveStage:
             log = self._directory / "target.log"
             self._process = TargetProcess(target.start, fill, told, folder=folder, log=log)
             await self._process.start()
-            prepared.world.advance()
-            host.ledger.write(Restart, host.world.env.now, host.incarnation)
+            self._mortal = Mortal(self._process, host)
+            self._mortal.note_start()
         if target.deliver is not None:
             url = filled(target.deliver.url, fill)
             await _reachable(url)
             host.subscribe(url, target.deliver.wants)
 
     async def revive_target(self) -> None:
-        """Nothing here kills it."""
+        if self._mortal is not None:
+            await self._mortal.revive()
 
     async def stop_target(self) -> None:
+        if self._mortal is not None:
+            self._mortal.leave()
         if self._process is not None:
             await self._process.stop()
 

@@ -45,8 +45,8 @@ async def until_quiet(host: Host, spec: QuiescenceSpec, declares: Declares, targ
 def moving_now(host: Host) -> str:
     """What is moving, in words; empty where nothing is."""
     parts: list[str] = []
-    if host.restarting:
-        parts.append("the target is being restarted")
+    if host.away:
+        parts.append(host.away)
     if host.open_exchanges:
         parts.append(f"{host.open_exchanges} exchange(s) are open")
     if host.undelivered:

@@ -351,5 +351,5 @@ def _target_flaws(target: TargetSpec) -> Iterator[Flaw]:
     for position, event in enumerate(target.deliver.events if target.deliver else ()):
         if event not in catalog.events():
             yield Flaw(("deliver", "events", position), f"there is no event `{event}`", event, tuple(catalog.events()))
-    if target.deliver is None and target.start is None:
-        yield Flaw((), "a target needs `deliver`, `start` or both: nothing could reach it", code="PP-VALUE")
+    if target.deliver is None and target.start is None and target.inprocess is None:
+        yield Flaw((), "a target needs `deliver`, `start` or `inprocess`: nothing could reach it", code="PP-VALUE")

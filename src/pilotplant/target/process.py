@@ -79,17 +79,34 @@ class TargetProcess:
             return
         if process.returncode is None:
             if self.process_id:
-                warden.end_group(self.process_id, _SIGNALS[self._start.stop.signal])
+                self.resume()  # one that stands still would not heed the signal
+                warden.signal_group(self.process_id, _SIGNALS[self._start.stop.signal])
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._start.stop.within):
                         await process.wait()
-                warden.end_group(self.process_id, signal.SIGKILL)
+                warden.signal_group(self.process_id, signal.SIGKILL)
             if process.returncode is None:
                 assert process.stdin is not None
                 process.stdin.close()
                 await process.wait()
         self._warden = None
         self._blot()
+
+    async def kill(self) -> None:
+        """End it as a power failure would, and see it dead."""
+        process = self._warden
+        if process is not None and self.process_id:
+            warden.signal_group(self.process_id, signal.SIGKILL)
+            await process.wait()
+        self._warden = None
+
+    def suspend(self) -> None:
+        """Let it stand still."""
+        warden.signal_group(self.process_id, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        warden.signal_group(self.process_id, signal.SIGCONT)
 
     def _blot(self) -> None:
         """A target may print what it was told; the log must not keep it."""

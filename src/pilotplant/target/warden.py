@@ -15,7 +15,7 @@ import threading
 GRACE_S = 1.0
 
 
-def end_group(process_id: int, how: int) -> None:
+def signal_group(process_id: int, how: int) -> None:
     """Signal the process group, if it is still there."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process_id, how)
@@ -38,15 +38,15 @@ def main(command: list[str]) -> int:
     def watch() -> None:
         while os.read(0, 1024):  # not sys.stdin: its lock would be held when the interpreter ends
             pass
-        end_group(child.pid, signal.SIGTERM)
+        signal_group(child.pid, signal.SIGTERM)
         try:
             child.wait(GRACE_S)
         except subprocess.TimeoutExpired:
-            end_group(child.pid, signal.SIGKILL)
+            signal_group(child.pid, signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
     code = child.wait()
-    end_group(child.pid, signal.SIGKILL)
+    signal_group(child.pid, signal.SIGKILL)
     return code if code >= 0 else 128 - code
 
 

@@ -111,6 +111,8 @@ class Middleware:
         self.alive = False
         self.ended = ""
         """Why it ended by itself, if it did."""
+        self.on_start: Callable[[int], None] = lambda _awaits: None
+        """Told after every further start how many awaits it took."""
         self._factory = factory
         self._network = network
         self._environment = environment
@@ -130,6 +132,7 @@ class Middleware:
 
     async def start(self) -> None:
         """Build it, and let it begin."""
+        before = self._loop.awaits
         self.life += 1
         self.ended = ""
         self._context = copy_context()
@@ -157,6 +160,7 @@ class Middleware:
             raise TargetError(f"the factory returned {made!r}: neither an ASGI application nor a coroutine")
         self._main.add_done_callback(self._over, context=Context())
         self.alive = True
+        self.on_start(self._loop.awaits - before)
 
     async def stop(self) -> None:
         """End it kindly: it may finish what it is at."""
@@ -172,6 +176,18 @@ class Middleware:
             task.cancel()
         await asyncio.wait(left, timeout=STARTUP_S)
         self._close_databases()
+
+    async def kill(self) -> None:
+        """Kill it."""
+        self.crash()
+
+    def suspend(self) -> None:
+        """Let it stand still."""
+        self._loop.suspend(self.life)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._loop.resume(self.life)
 
     def crash(self) -> None:
         """Kill it where it stands, as SIGKILL would."""

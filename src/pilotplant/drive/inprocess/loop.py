@@ -59,6 +59,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now = 0.0
         self._spins = 0
         self._dead: set[int] = set()
+        self._suspended: dict[int, list[Any]] = {}
         self._clock_resolution = 1e-9
         self._selector = self
         self.set_task_factory(_make_task)
@@ -69,10 +70,23 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def abandon(self, life: int) -> None:
         """Let nothing of this life run any more: no `finally`, no callback, as after SIGKILL."""
         self._dead.add(life)
+        self.resume(life)
         handles: tuple[Any, ...] = (*self._ready, *self._scheduled)
         for handle in handles:
             if handle._context.get(LIFE) == life:
                 handle.cancel()
+
+    def suspend(self, life: int) -> None:
+        """Let nothing of this life run until it is resumed; its timers run out meanwhile, as those of a process do."""
+        waiting = self._suspended[life] = []
+        for place, handle in enumerate(self._ready):
+            if handle._context.get(LIFE) == life:
+                waiting.append(handle)
+                self._ready[place] = _cancelled(self)  # in its place: the loop has counted how many there are
+
+    def resume(self, life: int) -> None:
+        """Let it go on where it stood."""
+        self._ready.extend(self._suspended.pop(life, ()))
 
     # What asyncio calls.
 
@@ -115,7 +129,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
         handle: Any = super().call_soon(callback, *args, context=context)
-        if self._dead and handle._context.get(LIFE) in self._dead:
+        if self._suspended and (waiting := self._suspended.get(handle._context.get(LIFE, 0))) is not None:
+            waiting.append(self._ready.pop())
+        elif self._dead and handle._context.get(LIFE) in self._dead:
             handle.cancel()
         return handle
 
@@ -152,6 +168,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 def _make_task(loop: Any, coro: Any, context: Context | None = None) -> NumberedTask:
     return NumberedTask(coro, loop=loop, context=context)
+
+
+def _cancelled(loop: VirtualLoop) -> asyncio.Handle:
+    handle = asyncio.Handle(print, (), loop, Context())
+    handle.cancel()
+    return handle
 
 
 def _give_up(_tasks: list[asyncio.Task[Any]]) -> NoReturn:

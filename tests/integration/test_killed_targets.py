@@ -1,0 +1,92 @@
+"""Faults on the middleware itself, live and in-process: killed at a chosen moment and started again, or suspended."""
+
+from pathlib import Path
+
+import pytest
+
+from pilotplant.ledger.reader import Ledger
+from pilotplant.ledger.records import Ack, Commit, Crash, FaultBitten, Request, Restart
+from tests.integration.command_line import Project
+
+SCENARIO = """\
+scenario: dying
+estate: small
+stimuli:
+  - {{do: mes.order.complete, count: 5, over: 1500ms}}
+faults:
+  - {fault}
+flows: [production-confirmation]
+quiescence: {{quiet: 800ms, give_up: 20s}}
+"""
+TARGET = """\
+target: mortal
+start:
+  command: ["{python}", -m, pilotplant.reference, --port, "{port}", --database, "{work}/reference.sqlite"]
+  ready: {url: "http://127.0.0.1:{port}/health", within: 10s}
+inprocess: {factory: "pilotplant.reference.factory:create"}
+deliver: {url: "http://127.0.0.1:{port}/events"}
+declares: {backoff_cap: 2s}
+"""
+
+
+def run(project: Project, mode: str, fault: str) -> list[object]:
+    project.write("scenarios/dying.yaml", SCENARIO.format(fault=fault))
+    project.write("targets/mortal.yaml", TARGET)
+    done = project.call("run", "dying", "--target", "mortal", "--mode", mode, "--seed", "1", "-q")
+    assert done.code == 0, done.said
+    return list(Ledger(project.run_directory))
+
+
+@pytest.mark.parametrize("mode", ["live", "inprocess"])
+def test_killed_after_a_booking_it_finds_in_its_next_life_that_it_was_done(project: Project, mode: str) -> None:
+    fault = "{fault: killed, match: {operation: erp.stock.post}, moment: after, nth: 2, restart_after_s: 0.3}"
+    records = run(project, mode, fault)
+    (bitten,) = [record for record in records if isinstance(record, FaultBitten)]
+    commits = [record for record in records if isinstance(record, Commit) and record.exchange == bitten.touched]
+    (death,) = [record for record in records if isinstance(record, Crash)]
+    assert commits and all(commit.seq < death.seq for commit in commits), "it was booked, and then it died"
+    assert [record.incarnation for record in records if isinstance(record, Restart)] == [1, 2]
+    assert {record.incarnation for record in records if isinstance(record, Request)} == {1, 2}
+    assert not any(
+        isinstance(record, Request) and record.incarnation == 2 and record.seq < death.seq for record in records
+    )
+
+
+@pytest.mark.parametrize("mode", ["live", "inprocess"])
+def test_killed_before_a_request_was_carried_out_it_asks_again(project: Project, mode: str) -> None:
+    fault = "{fault: killed, match: {operation: erp.stock.post}, moment: before, nth: 2, restart_after_s: 0.3}"
+    records = run(project, mode, fault)
+    (bitten,) = [record for record in records if isinstance(record, FaultBitten)]
+    assert not [record for record in records if isinstance(record, Commit) and record.exchange == bitten.touched]
+
+
+@pytest.mark.parametrize("mode", ["live", "inprocess"])
+def test_killed_as_soon_as_it_has_acknowledged_an_event_it_carries_that_out(project: Project, mode: str) -> None:
+    fault = "{fault: killed, match: {operation: mes.order.completed}, moment: after, nth: 3, restart_after_s: 0.3}"
+    records = run(project, mode, fault)
+    (death,) = [record for record in records if isinstance(record, Crash)]
+    acknowledged = [record for record in records if isinstance(record, Ack) and record.seq < death.seq]
+    assert acknowledged[-1].status == 202
+
+
+@pytest.mark.parametrize("mode", ["live", "inprocess"])
+def test_suspended_it_does_nothing_for_a_while_and_then_goes_on(project: Project, mode: str) -> None:
+    fault = "{fault: suspended, match: {operation: mes.order.completed}, nth: 2, for_s: 0.6}"
+    records = run(project, mode, fault)
+    (bitten,) = [record for record in records if isinstance(record, FaultBitten)]
+    asked = [record.t for record in records if isinstance(record, Request)]
+    assert not [t for t in asked if bitten.t + 0.05 < t < bitten.t + 0.55]
+    assert [t for t in asked if t > bitten.t + 0.55]
+
+
+def test_a_target_that_the_run_does_not_start_cannot_be_killed(project: Project) -> None:
+    fault = "{fault: killed, match: {operation: erp.stock.post}}"
+    project.write("scenarios/dying.yaml", SCENARIO.format(fault=fault))
+    done = project.call("run", "dying", "--target", "null", "-q")
+    assert done.code == 2, done.said
+    assert "the fault killed is done to the target, and null is not started by the run" in done.err
+
+
+def test_the_scenario_that_ships_kills_it_in_four_ways(repository: Path) -> None:
+    shipped = (repository / "scenarios" / "middleware-crash.yaml").read_text("utf-8")
+    assert shipped.count("fault: killed") == 4
