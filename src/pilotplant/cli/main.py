@@ -19,6 +19,7 @@ from pilotplant.cli.commands import (
     report,
     run,
     schema,
+    shrink,
     up,
     validate,
 )
@@ -51,6 +52,7 @@ def _root(
 app.command("run")(run.run)
 app.command("explore")(explore.explore)
 app.command("replay")(replay.replay)
+app.command("shrink")(shrink.shrink)
 app.command("prove")(prove.prove)
 app.command("up")(up.up)
 app.command("init")(init.init)

@@ -15,14 +15,17 @@ _COMMENT = 110
 _COMMENT_LINES = 6
 
 
-def save(folder: Path, scenario: ScenarioSpec, found: FoundSpec, *, told: list[str]) -> Path:
-    """Save a scenario that failed like this; `told` is what its comment says. The same finding has the same file."""
+def save(folder: Path, scenario: ScenarioSpec, found: FoundSpec, *, told: list[str], by_name: bool = True) -> Path:
+    """Save a scenario that failed like this; `told` is what its comment says. The same finding has the same file.
+
+    Only what stands in the folder of explored scenarios is replayed `by_name`.
+    """
     content = scenario.model_copy(update={"found": found})
     identity = blake2b(content.model_dump_json(by_alias=True).encode(), digest_size=4).hexdigest()
     name = f"{scenario.scenario}-{found.check}-{identity}"
     path = folder / f"{name}.yaml"
     folder.mkdir(parents=True, exist_ok=True)
-    told = [*told, f"Replay: pilotplant replay {name}"]
+    told = [*told, f"Replay: pilotplant replay {name if by_name else path.name}"]
     replace_file(path, written(content.model_copy(update={"scenario": name}), told).encode())
     return path
 

@@ -17,6 +17,8 @@ from pilotplant.run.stage import Stage
 from pilotplant.run.stimulation import Stimulation
 
 _LOOK_EVERY_S = 0.02
+_AFTERMATH_S = 0.3
+"""So long after the last stimulus faults are lifted: what it sets off happens under them as well."""
 
 Act = Callable[[Prepared], Awaitable[None]]
 """What happens while the estate works."""
@@ -75,6 +77,7 @@ class Course:
             self._raise_failure(host)
             if self._stage.died():
                 break
+        await asyncio.sleep(_AFTERMATH_S)
         self.trace.stimuli_digest = stimulation.digest
         self.trace.notes.extend(stimulation.skipped)
 

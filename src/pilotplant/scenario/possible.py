@@ -20,7 +20,7 @@ def impossible(
     ends_s = _end_s(scenario)
     for position, fault in enumerate(scenario.faults):
         place = ("faults", position)
-        if scenario.stimuli and fault.window.from_s >= ends_s:
+        if scenario.stimuli and fault.window.from_s > ends_s:
             message = f"the stimuli are over after {ends_s:g} s, and all faults with them: this one is never armed"
             yield Flaw((*place, "window", "from_s"), message, code="PP-VALUE")
         for flaw in _unfit(fault, estate, profiles):
