@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pilotplant.scenario.model import Mode
 
 SUFFIX = ".scenario.yaml"
+_WISHES = {"target", "seed", "mode", "set"}
 _FLOWS = ("engineering-change", "production-confirmation")
 """By what an estate without a scenario is judged, if a test says nothing else."""
 _MARK = "pilotplant(scenario, target=, seed=, mode=, set=, estate=, flows=): of what verdict, ledger and estate are"
@@ -98,9 +99,16 @@ def scenario(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """
 
     def runs(name: str | Path, **wishes: Any) -> Judged:
+        from pilotplant.cli.rendering import render
+        from pilotplant.model.errors import PilotplantError
         from pilotplant.run.running import run
 
-        return Judged.of(run(_asked(request.config, tmp_path_factory.mktemp("pilotplant"), name, **wishes)))
+        if strange := sorted(set(wishes) - _WISHES):
+            raise pytest.UsageError(f"a scenario takes {', '.join(sorted(_WISHES))}, not {', '.join(strange)}")
+        try:
+            return Judged.of(run(_asked(request.config, tmp_path_factory.mktemp("pilotplant"), name, **wishes)))
+        except PilotplantError as error:
+            pytest.fail(render(error, "text"), pytrace=False)
 
     return runs
 
@@ -131,7 +139,7 @@ def estate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     directory = tmp_path_factory.mktemp("pilotplant")
     written = directory / "story.yaml"
     written.write_text(f"scenario: story\nestate: {name}\nflows: [{', '.join(flows)}]\n", encoding="utf-8")
-    wishes.setdefault("target", "null")
+    wishes.setdefault("target", _configured(request.config) or "null")
     return Story(_asked(request.config, directory, written, **{**wishes, "mode": "inprocess"}))
 
 
@@ -160,8 +168,10 @@ def _asked(
     from pilotplant.scenario.loading import load_run
     from pilotplant.target.model import in_process
 
-    wanted = target or config.getoption("--pilotplant-target") or config.getini("pilotplant_target") or "reference"
+    wanted = target or _configured(config) or "reference"
     chosen: Mode = mode or config.getoption("--pilotplant-mode") or config.getini("pilotplant_mode")
+    if chosen not in ("inprocess", "live"):
+        raise pytest.UsageError(f"pilotplant_mode is {chosen!r}; it may be inprocess or live")
     overrides = [f"{path}={json.dumps(value)}" for path, value in (set or {}).items()]
     project = find_project(None, os.environ, config.rootpath)
     factory = _factory(wanted)
@@ -172,6 +182,12 @@ def _asked(
     return RunRequest(
         project, setups[0], spec, seeded, only_null_target, chosen, factory, directory, overrides=overrides
     )
+
+
+def _configured(config: pytest.Config) -> str:
+    """The target that the project or the call names."""
+    named: str = config.getoption("--pilotplant-target") or config.getini("pilotplant_target")
+    return named
 
 
 def _factory(target: str | Path | Callable[..., Any]) -> str | Callable[..., Any] | None:

@@ -65,8 +65,9 @@ def test_killed_as_soon_as_it_has_acknowledged_an_event_it_carries_that_out(proj
     fault = "{fault: killed, match: {operation: mes.order.completed}, moment: after, nth: 3, restart_after_s: 0.3}"
     records = run(project, mode, fault)
     (death,) = [record for record in records if isinstance(record, Crash)]
-    acknowledged = [record for record in records if isinstance(record, Ack) and record.seq < death.seq]
-    assert acknowledged[-1].status == 202
+    (bitten,) = [record for record in records if isinstance(record, FaultBitten)]
+    (acknowledged,) = [record for record in records if isinstance(record, Ack) and record.emit == bitten.touched]
+    assert acknowledged.status == 202 and acknowledged.seq < death.seq
 
 
 @pytest.mark.parametrize("mode", ["live", "inprocess"])

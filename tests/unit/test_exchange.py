@@ -53,6 +53,10 @@ def ask(boundary: Boundary, *arguments: Any, **named: Any) -> WireResponse:
     return perform(boundary.open(request(*arguments, **named)))
 
 
+def issued(boundary: Boundary, form: dict[str, str], asked: WireRequest) -> WireResponse:
+    return perform(boundary.open_token(form, asked))
+
+
 def problem(response: WireResponse) -> tuple[int, str]:
     assert dict(response.headers)[b"content-type"] == b"application/problem+json"
     document = json.loads(response.body)
@@ -76,13 +80,13 @@ def test_tokens_are_issued_used_and_expire(tmp_path: Path) -> None:
         "client_id": given.client_id,
         "client_secret": given.client_secret,
     }
-    answer = boundary.issue_token(form, request("/oauth/token"))
+    answer = issued(boundary, form, request("/oauth/token"))
     token = json.loads(answer.body)
     assert (answer.status, token["token_type"], token["expires_in"]) == (200, "Bearer", 60)
     header = f"Bearer {token['access_token']}"
     assert ask(boundary, authorization=header).status == 201
     built.pass_time(59.9)
-    second = json.loads(boundary.issue_token(form, request("/oauth/token")).body)
+    second = json.loads(issued(boundary, form, request("/oauth/token")).body)
     assert second["access_token"] != token["access_token"]
     assert ask(boundary, authorization=header).status == 201
     built.pass_time(0.1)
@@ -101,7 +105,7 @@ def test_a_token_where_others_read_it_is_noted_and_blotted_out(tmp_path: Path, p
         "client_id": given.client_id,
         "client_secret": given.client_secret,
     }
-    token = json.loads(boundary.issue_token(form, request("/oauth/token")).body)["access_token"]
+    token = json.loads(issued(boundary, form, request("/oauth/token")).body)["access_token"]
     path = f"{POST}?access_token={token}" if place == "URL" else POST
     body = posting() | ({"text": f"sent with {token}"} if place == "body" else {})
     ask(boundary, path, body, authorization=f"Bearer {token}")
@@ -125,7 +129,7 @@ def test_wrong_credentials_get_no_token(tmp_path: Path, changed: dict[str, str],
     boundary = bench(tmp_path, erp={"auth": {"kind": "oauth2"}}).boundary("erp")
     given = boundary.credentials
     form = {"grant_type": "client_credentials", "client_id": given.client_id, "client_secret": given.client_secret}
-    assert problem(boundary.issue_token({**form, **changed}, request("/oauth/token"))) == expected
+    assert problem(issued(boundary, {**form, **changed}, request("/oauth/token"))) == expected
     assert isinstance(boundary.authenticator, TokenCheck)
 
 
@@ -145,7 +149,7 @@ def test_an_api_key(tmp_path: Path) -> None:
     assert problem(ask(boundary)) == (401, "unauthorized")
     assert problem(ask(boundary, x_api_key="wrong")) == (401, "unauthorized")
     assert ask(boundary, x_api_key=boundary.credentials.api_key).status == 201
-    assert problem(boundary.issue_token({}, request("/oauth/token"))) == (404, "no-such-operation")
+    assert problem(issued(boundary, {}, request("/oauth/token"))) == (404, "no-such-operation")
 
 
 # --- Limits --------------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class Host(ABC):
                 credentials[system.name],
                 Rest(system.kind.operations),
                 faults,
-                self._fail,
+                self.fail,
             )
             for system in estate
         }
@@ -75,8 +75,11 @@ class Host(ABC):
     def _poster(self) -> Posts:
         """What posts events to the target."""
 
+    async def _before_end(self) -> None:
+        """What a driver has to end while clock and ledger still stand."""
+
     async def __aenter__(self) -> Self:
-        self._pacer = Pacer(self.world, self._fail)
+        self._pacer = Pacer(self.world, self.fail)
         for label in self.faults.armed:
             self.ledger.write(FaultArmed, self.world.env.now, label)
         for system in self.estate:
@@ -89,6 +92,7 @@ class Host(ABC):
     ) -> None:
         for webhook in self.webhooks:
             await webhook.close()
+        await self._before_end()
         if self._pacer is not None:
             self._pacer.stop()
         self.ledger.close()
@@ -184,7 +188,8 @@ class Host(ABC):
         await self.strike(step)
         self.world.advance()
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """Something broke in the harness: the run cannot go on."""
         if self.failure is None:
             self.failure = error
             self.failed.set()

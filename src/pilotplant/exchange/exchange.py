@@ -5,23 +5,23 @@ first byte of the answer is about to go out and how it ended. Limits, faults and
 driver.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
-from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
 from pilotplant.exchange.authentication import Authenticator, Credentials, Token, TokenCheck, authenticator
+from pilotplant.exchange.exposure import note_secrets
 from pilotplant.exchange.idempotency import IdempotencyKeys
+from pilotplant.exchange.latency import Latency
 from pilotplant.exchange.patience import MAY_ASK_TO_WAIT, Patience
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.exchange.refusing import refusal as refusal_of
 from pilotplant.exchange.turns import Turn, Turns
-from pilotplant.exchange.wire import Dialect, Route, WireRequest, WireResponse
+from pilotplant.exchange.wire import Dialect, Route, WireRequest, WireResponse, fingerprint_of
 from pilotplant.faults.plan import FaultPlan
-from pilotplant.kernel.draws import lognormal
-from pilotplant.ledger.records import Ending, Exposed, FaultBitten, Reject, Request, ResponseEnd, ResponseFirst, Reveals
+from pilotplant.ledger.records import Ending, FaultBitten, Reject, Request, ResponseEnd, ResponseFirst, Reveals
 from pilotplant.model.operation import Operation, Values, extractor
 from pilotplant.model.outcome import Found, Outcome, Refused
 from pilotplant.model.problem import (
@@ -83,8 +83,7 @@ class Boundary:
         self.turns = Turns()
         self.past: dict[tuple[str, bytes], deque[tuple[float, WireResponse]]] = {}
         """What queries were answered of late, for faults that answer with what is old."""
-        self._slow = profile.latency.median_ms > 0
-        self._asked: Counter[int] = Counter()
+        self._latency = Latency(system.name, profile.latency, system.world.draws)
         self._extract: dict[str, Values] = {
             operation.name: extractor(operation.keys) for operation in system.kind.operations.values()
         }
@@ -96,7 +95,7 @@ class Boundary:
         operation = route.operation if isinstance(route, Route) else None
         keys = self._extract[operation.name](command) if operation is not None and command is not None else ()
         idempotency_key = request.headers.get(b"idempotency-key", b"").decode("latin-1")
-        fingerprint = _fingerprint(request) if request.method != "GET" else 0
+        fingerprint = fingerprint_of(request) if request.method != "GET" else 0
         now = self.env.now
         seq = self.ledger.write(
             Request,
@@ -113,7 +112,7 @@ class Boundary:
         )
         self.open_exchanges += 1
         self.patience.note_request(request, fingerprint, now)
-        self._note_secrets(seq, operation, request, now)
+        note_secrets(self.ledger, seq, self.system.number, operation, request, now)
         exchange = Exchange(self, seq, operation, command, keys, request, idempotency_key, fingerprint, taken)
         if refusal is not None:
             exchange.refuse(refusal)
@@ -131,36 +130,14 @@ class Boundary:
 
     def open_token(self, form: Mapping[str, str], request: WireRequest) -> "TokenExchange":
         """Begin an exchange in which a token is asked for. It is recorded like every other, without its bodies."""
-        exchange = self._token_exchange(form, request)
-        if self.faults.active:
-            exchange.take(self.faults.bend(NORMAL, TOKEN, self.system.name, (), self.env.now))
-        return exchange
-
-    def _note_secrets(self, seq: int, operation: Operation | None, request: WireRequest, now: float) -> None:
-        """Only here is it seen: what is written has its secrets blotted out."""
-        ledger = self.ledger
-        address = request.path.encode() + b"?" + request.query
-        if not ledger.betrays(address + request.body):
-            return
-        number = ledger.operations[operation.name] if operation is not None else 0
-        for place, content in (("URL", address), ("body", request.body)):
-            if ledger.betrays(content):
-                ledger.write(Exposed, now, self.system.number, seq, number, place)
-
-    def issue_token(self, form: Mapping[str, str], request: WireRequest) -> WireResponse:
-        """Answer a token request at once, untouched by faults."""
-        exchange = self._token_exchange(form, request)
-        exchange.commit()
-        exchange.first_byte()
-        exchange.end(Ending.SENT)
-        return exchange.response
-
-    def _token_exchange(self, form: Mapping[str, str], request: WireRequest) -> "TokenExchange":
         now, number, ledger = self.env.now, self.system.number, self.ledger
         operation = ledger.operations[TOKEN]
         seq = ledger.write(Request, now, number, operation, (), "", 0, request.connection, "", request.incarnation, 0)
         self.open_exchanges += 1
-        return TokenExchange(self, seq, form, request)
+        exchange = TokenExchange(self, seq, form, request)
+        if self.faults.active:
+            exchange.take(self.faults.bend(NORMAL, TOKEN, self.system.name, (), self.env.now))
+        return exchange
 
     def _admit(self, request: WireRequest, route: Route | Rejection) -> tuple[Rejection | None, Any, int]:
         """The refusal (if any), the command (if it got that far), and how many limits took the request."""
@@ -185,18 +162,11 @@ class Boundary:
 
     def _script(self, operation: Operation, keys: tuple[str, ...], now: float) -> Script:
         script = NORMAL
-        if self._slow:
-            script = (Delay("", self._latency_s(operation, keys)), *script)
+        if self._latency.median_ms > 0:
+            script = (Delay("", self._latency.seconds(operation.name, keys)), *script)
         if self.faults.active:
             script = self.faults.bend(script, operation.name, self.system.name, keys, now)
         return script
-
-    def _latency_s(self, operation: Operation, keys: tuple[str, ...]) -> float:
-        """Drawn by what is asked and how often it was asked before, so that the order of arrival decides nothing."""
-        draws, latency = self.system.world.draws, self.profile.latency
-        asked = draws.number(f"latency|{self.system.name}|{operation.name}|{'|'.join(keys)}")
-        self._asked[asked] += 1
-        return lognormal(draws.uniform(f"{asked}|{self._asked[asked]}"), latency.median_ms, latency.p95_ms) / 1000
 
 
 class Exchange:
@@ -525,8 +495,3 @@ class TokenExchange(Exchange):
 
     def _kept_body(self, ending: Ending) -> int:
         return 0  # a token is nobody else's business
-
-
-def _fingerprint(request: WireRequest) -> int:
-    """What a request asks for, as a number: where it goes is part of it, so that one key cannot stand for two."""
-    return int.from_bytes(blake2b(request.path.encode() + b"\n" + request.body, digest_size=8).digest())

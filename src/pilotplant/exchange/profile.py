@@ -37,7 +37,7 @@ class Open(BaseModel):
 Auth = Annotated[OAuth2 | ApiKey | Open, Field(discriminator="kind")]
 
 
-class Latency(BaseModel):
+class LatencySpec(BaseModel):
     """How long the system takes before it has carried something out: lognormal by median and 95th percentile."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,7 +67,7 @@ class ProfileSpec(BaseModel):
     limits: list[Annotated[SerializeAsAny[LimitSpec], BeforeValidator(_limit)]] = []
     idempotency: Literal["none", "strict", "stripe"] = "none"
     """What an `idempotency-key` means: nothing; required and accepted once; replays the first answer."""
-    latency: Latency = Latency()
+    latency: LatencySpec = LatencySpec()
     body_max_bytes: Annotated[int, Field(ge=64)] = 1_048_576
     behaviour: Any = None
 

@@ -56,6 +56,7 @@ def _ended_when_told(work: Callable[[], T]) -> T:
 @contextmanager
 def processes(jobs: int) -> Iterator[Executor]:
     """So many processes to run things in."""
+    os.environ.setdefault("PYTHONHASHSEED", "0")  # so that whoever walks a set of texts does so alike in all of them
     others = {child.pid for child in active_children()}
     with _terminated_like_interrupted():
         pool = _Pool(jobs, get_context("spawn"), initializer=_begin)
@@ -66,7 +67,7 @@ def processes(jobs: int) -> Iterator[Executor]:
             _at_sigterm(signal.SIG_IGN)
             for child in active_children():
                 if child.pid not in others:
-                    child.terminate()
+                    child.kill()  # its targets end with it; kindly, it might be held up in the middle of something
             if isinstance(error, BrokenProcessPool):
                 message = "a process that ran a scenario ended by itself"
                 raise InternalError(message, help="Does the middleware end the process that it is in?") from error

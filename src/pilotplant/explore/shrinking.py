@@ -60,7 +60,7 @@ class _Shrinker:
         self._fails = fails
         self._budget = budget
         self._on_run = on_run
-        self._passed: set[str] = set()
+        self._asked: set[str] = set()
 
     def shrink(self) -> None:
         """Until nothing changes any more."""
@@ -80,14 +80,14 @@ class _Shrinker:
         """Whether this still fails; then it is the best."""
         candidate = scenario.model_copy(update=update)
         identity = candidate.model_dump_json(by_alias=True)
-        if identity in self._passed:
-            return False
+        if identity in self._asked:
+            return False  # it passed; or it failed, and going back to it would go round in a circle
         if self.runs == self._budget:
             raise _Spent
         self.runs += 1
         self._on_run(self.runs)
+        self._asked.add(identity)
         if not self._fails(candidate):
-            self._passed.add(identity)
             return False
         self.best = candidate
         return True

@@ -144,11 +144,12 @@ def _faults(given: Sequence[Fault], scene: Scene, chance: Random) -> list[Fault]
     left = list(given)
     drawable = sorted(name for name, kind in fault_kinds().items() if kind.DRAWN is not None)
     chosen: list[Fault] = []
+    again = any(fault.key.startswith("drawn-") for fault in given)  # what was found is explored once more
     for number in range(chance.choices(range(len(FAULTS_WEIGHTS)), FAULTS_WEIGHTS)[0]):
         if left and chance.random() < 0.3:
             chosen.append(left.pop(chance.randrange(len(left))))
             continue
         fault = fault_kinds()[chance.choice(drawable)].sampled(chance, scene)
         if fault is not None:
-            chosen.append(fault.model_copy(update={"key": f"drawn-{number}"}))
+            chosen.append(fault.model_copy(update={"key": f"drawn-{number}{'-again' * again}"}))
     return chosen

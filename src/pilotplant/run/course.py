@@ -48,10 +48,10 @@ class Course:
         """Start everything, let it happen, come to rest, and end everything."""
         stage = self._stage
         prepared = stage.prepare(self._request, self._data, self._directory)
-        expander = Expander(self._request.setup.flows, prepared.estate, prepared.ledger)
-        for system in prepared.estate:
-            system.listeners.append(expander.on_event)
         try:
+            expander = Expander(self._request.setup.flows, prepared.estate, prepared.ledger)
+            for system in prepared.estate:
+                system.listeners.append(expander.on_event)
             async with prepared.host as host:
                 try:
                     await stage.start_target(prepared)

@@ -20,6 +20,7 @@ def at_every_await(request: RunRequest, crash: CrashSpec, run: Callable[[RunRequ
         return calm
     awaits = _spread(calm.awaits, crash.at_most)
     passed, worst, where = 0, calm, 0
+    failed: list[int] = []
     for done, moment in enumerate(awaits, start=1):
         request.on_progress(Progress(f"killed at await {moment} of {calm.awaits}", done, len(awaits)))
         directory = calm.directory / f"await-{moment:06d}"
@@ -27,11 +28,15 @@ def at_every_await(request: RunRequest, crash: CrashSpec, run: Callable[[RunRequ
         if not again.result.exit:
             passed += 1
             shutil.rmtree(directory)
-        elif worst is calm or again.result.exit == 1 != worst.result.exit:
+            continue
+        failed.append(moment)
+        if worst is calm or again.result.exit == 1 != worst.result.exit:
             worst, where = again, moment
     note = f"killed at {len(awaits)} of {calm.awaits} awaits, one run each: {passed} passed"
     if where:
-        note += f"; this is the run that was killed at await {where}"
+        note += (
+            f", not those at {', '.join(map(str, failed[:20]))}{' …' * (len(failed) > 20)}; this is the one at {where}"
+        )
     result = worst.result
     summary = f"{note}. {result.summary}"
     return replace(worst, result=msgspec.structs.replace(result, summary=summary, notes=(note, *result.notes)))

@@ -26,8 +26,12 @@ class LiveStage:
     def __init__(self, request: RunRequest) -> None:
         if request.setup.scenario.crash is not None:
             raise UsageError("the scenario crashes its target between two awaits", help="Run it with --mode inprocess.")
-        if request.target.deliver is None and request.target.start is None:
-            raise UsageError(f"target {request.target.target} exists only in-process", help="Use --mode inprocess.")
+        target = request.target
+        built = target.inprocess is not None and target.start is None
+        if built and (target.deliver is None or "{port}" in target.deliver.url):
+            raise UsageError(
+                f"target {target.target} can only be built within this process", help="Add --mode inprocess."
+            )
         refuse_without_body(request, startable=request.target.start is not None)
         self._request = request
         self._directory = Path()

@@ -1,7 +1,8 @@
 """What faults do to the middleware itself: it dies and comes back, or stands still for a while."""
 
 import asyncio
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from pilotplant.drive.host import Host
 from pilotplant.ledger.records import Crash, Restart
@@ -53,7 +54,7 @@ class Mortal:
             case Suspend(for_s=for_s):
                 self._host.away = "the target stands still"
                 self._body.suspend()
-                self._back = asyncio.create_task(self._go_on(for_s))
+                self._comes_back(self._go_on(for_s))
 
     def note_death(self, why: str, restart_after_s: float) -> None:
         """It was killed, and is to be started again later."""
@@ -61,7 +62,17 @@ class Mortal:
         host.away = _RESTARTING
         host.world.advance()
         host.ledger.write(Crash, host.world.env.now, host.incarnation, why)
-        self._back = asyncio.get_running_loop().create_task(self._begin_again(restart_after_s))
+        self._comes_back(self._begin_again(restart_after_s))
+
+    def _comes_back(self, work: Coroutine[Any, Any, None]) -> None:
+        """See to its return; where that fails, the run cannot go on."""
+
+        def over(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self._host.fail(error)
+
+        self._back = asyncio.get_running_loop().create_task(work)
+        self._back.add_done_callback(over)
 
     async def _begin_again(self, after_s: float) -> None:
         await asyncio.sleep(after_s)
@@ -84,7 +95,7 @@ class Mortal:
     async def revive(self) -> None:
         """Wait until it is back."""
         if self._back is not None:
-            await self._back
+            await asyncio.wait([self._back])
 
     def leave(self) -> None:
         """The run is over: what was to come back need not."""

@@ -51,6 +51,8 @@ def run(request: RunRequest, act: Act | None = None) -> Finished:
     """
     crash = request.setup.scenario.crash
     if crash is not None and crash.every is not None and request.mode == "inprocess":
+        if act is not None:
+            raise UsageError("a story cannot be told once for every await", help="Use `crash: {at: [N]}`.")
         return at_every_await(request, crash, _run)
     return _run(request, act)
 

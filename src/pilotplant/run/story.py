@@ -13,14 +13,19 @@ from pilotplant.drive.inprocess.transport import respond, transport
 from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import AnyRecord, Commit
 from pilotplant.model.errors import UsageError
+from pilotplant.model.suggestions import did_you_mean
 from pilotplant.run.preparation import Prepared
 from pilotplant.run.quiescence import until_quiet
 from pilotplant.run.request import Finished, RunRequest
 from pilotplant.run.running import run
 from pilotplant.run.stimulation import Stimulation
 from pilotplant.scenario.model import StimulusSpec
+from pilotplant.systems import catalog
 from pilotplant.systems.system import System
 from pilotplant.target.addresses import environment
+
+LONGEST_S = 7 * 86_400.0
+"""A story that is not over by then waits for something that never comes."""
 
 Telling = Callable[[], Awaitable[None]]
 
@@ -35,22 +40,35 @@ class Story:
     def __init__(self, request: RunRequest) -> None:
         self._request = replace(request, mode="inprocess")
         self._prepared: Prepared | None = None
+        self._done = 0
+        self._played = 0
 
     def play(self, story: Telling) -> Finished:
         """Tell a story from beginning to end, and judge what happened."""
 
         async def act(prepared: Prepared) -> None:
             self._prepared = prepared
-            await story()
+            try:
+                async with asyncio.timeout(LONGEST_S):
+                    await story()
+            except TimeoutError:
+                raise UsageError(f"the story was not over after {LONGEST_S / 3600:g} hours of its own time") from None
 
+        self._played += 1
+        assert self._request.directory is not None
+        directory = self._request.directory / f"story-{self._played}"
+        self._playing = replace(self._request, directory=directory)
         try:
-            return run(self._request, act)
+            return run(self._playing, act)
         finally:
             self._prepared = None
 
     def do(self, stimulus: str, **parameters: Any) -> None:
         """Let a system of record do something: `do("mes.order.complete")`. It happens at once."""
-        spec = StimulusSpec.model_validate({"do": stimulus, "at": 0, "with": parameters})
+        if stimulus not in catalog.stimuli():
+            raise UsageError(f"there is no stimulus `{stimulus}`{did_you_mean(stimulus, catalog.stimuli())}")
+        self._done += 1
+        spec = StimulusSpec.model_validate({"do": stimulus, "at": 0, "with": parameters, "key": f"story-{self._done}"})
         world = self._now.world
         stimulation = Stimulation([spec], self._now.estate)
         world.advance()
@@ -82,7 +100,10 @@ class Story:
 
     async def client(self, system: str) -> httpx.AsyncClient:
         """A client that is let in: `async with await estate.client("erp") as erp:`."""
-        (address,) = [each for each in self._now.addresses() if each.name == system]
+        addresses = {each.name: each for each in self._now.addresses()}
+        if system not in addresses:
+            raise UsageError(f"the estate has no system `{system}`{did_you_mean(system, addresses)}")
+        address = addresses[system]
         given = address.credentials
         headers = {"x-api-key": given.api_key} if given.kind == "api-key" else {}
         client = httpx.AsyncClient(transport=self.transport, base_url=address.url, headers=headers)
@@ -125,5 +146,5 @@ class Story:
 
     @property
     def _directory(self) -> Path:
-        assert self._request.directory is not None
-        return self._request.directory
+        assert self._playing.directory is not None
+        return self._playing.directory

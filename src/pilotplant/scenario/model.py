@@ -61,6 +61,11 @@ def _fault(entry: Any) -> Any:
     return fault_kinds()[entry["fault"]].model_validate(entry)
 
 
+def _key(fault: Any) -> str:
+    key: str = fault.key
+    return key
+
+
 class QuiescenceSpec(BaseModel):
     """When the estate counts as being at rest, in wire time."""
 
@@ -121,3 +126,12 @@ class ScenarioSpec(BaseModel):
     thresholds: list[str] = []
     quiescence: QuiescenceSpec = QuiescenceSpec()
     found: FoundSpec | None = None
+
+    @model_validator(mode="after")
+    def _keys_differ(self) -> Self:
+        given = {"stimuli": [_key(entry) for entry in self.stimuli], "faults": [_key(entry) for entry in self.faults]}
+        for name, written in given.items():
+            keys = [key or str(number) for number, key in enumerate(written)]  # as a run names their chance
+            if twice := next((key for key in keys if keys.count(key) > 1), ""):
+                raise ValueError(f"two {name} draw from the chance named `{twice}`, by `key` or by position")
+        return self

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from random import Random
-from types import TracebackType
 
 from pilotplant.drive.host import Host
 from pilotplant.drive.inprocess.life import Middleware
@@ -31,20 +30,15 @@ class InProcessHost(Host):
         outside: Outside,
     ) -> None:
         super().__init__(estate, profiles, credentials, faults, events_secret=events_secret, documents=documents)
-        self.network = Network(self.front, chance=chance, outside=outside.note)
+        self.network = Network(self.front, chance=chance, outside=outside.note, fail=self.fail)
         self.middleware: Middleware | None = None
 
     @property
     def url(self) -> str:
         return f"http://{ESTATE}"
 
+    async def _before_end(self) -> None:
+        await self.network.close()
+
     def _poster(self) -> InProcessPoster:
         return InProcessPoster(self.network, self.middleware)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for webhook in self.webhooks:
-            await webhook.close()
-        await self.network.close()
-        await super().__aexit__(kind, error, trace)

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
-from importlib import import_module
+from importlib import import_module, invalidate_caches
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from starlette.types import ASGIApp, Message
@@ -24,7 +25,10 @@ from pilotplant.drive.inprocess.network import Network
 from pilotplant.drive.inprocess.transport import transport
 from pilotplant.model.errors import TargetError
 
+log = logging.getLogger("pilotplant.target")
 STARTUP_S = 60.0
+_LOG = "Its traceback, if it left one, is in target.log in the run's directory."
+_OURS = __name__.partition(".")[0]
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -45,6 +49,7 @@ class Factory:
     def __init__(self, named: str | Callable[..., Any], folder: Path | None = None) -> None:
         self._named = named
         self._folder = folder
+        self._before: dict[str, ModuleType] = {}
 
     def make(self, given: Mapping[str, Any]) -> Any:
         """A new middleware."""
@@ -72,7 +77,7 @@ class Factory:
     def _found(self) -> Any:
         assert isinstance(self._named, str)
         module_name, _, name = self._named.partition(":")
-        if self._folder is not None and str(self._folder) not in sys.path:
+        if self._folder is not None:
             sys.path.insert(0, str(self._folder))
         try:
             found: Any = import_module(module_name)
@@ -83,15 +88,31 @@ class Factory:
                 f"the factory {self._named} cannot be imported: {error}",
                 help="Write it as `package.module:function`; `directory` says from where.",
             ) from error
+        finally:
+            if self._folder is not None:
+                sys.path.remove(str(self._folder))
         return found
 
     def forget(self) -> None:
-        """Where the application is made by its module, the module has to run again: that is its memory."""
-        if not isinstance(self._named, str) or not _is_application(self._found()):
-            return
-        package = self._named.partition(":")[0].partition(".")[0]
-        for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+        """The modules of the middleware run again for every life: what they hold is memory."""
+        if isinstance(self._named, str):
+            self._before.update({name: sys.modules.pop(name) for name in self._modules() if name not in self._before})
+            for name in self._modules():
+                del sys.modules[name]
+            invalidate_caches()
+
+    def restore(self) -> None:
+        """After the run: whoever had imported the middleware before finds it as it was."""
+        for name in self._modules() if self._before or isinstance(self._named, str) else ():
             del sys.modules[name]
+        sys.modules.update(self._before)
+        self._before.clear()
+
+    def _modules(self) -> list[str]:
+        package = str(self._named).partition(":")[0].partition(".")[0]
+        if package == _OURS:
+            return []  # the reference keeps nothing in modules
+        return [name for name in sys.modules if name == package or name.startswith(f"{package}.")]
 
 
 def _is_application(thing: Any) -> bool:
@@ -120,7 +141,7 @@ class Middleware:
         self._loop = loop
         self._context = Context()
         self._app: ASGIApp | None = None
-        self._graveyard: list[NumberedTask] = []
+        self._graveyard: list[tuple[Context, list[NumberedTask]]] = []
         self._main: asyncio.Task[Any] | None = None
         self._lifespan: _Lifespan | None = None
         self._answers: set[asyncio.Future[tuple[int, bytes]]] = set()
@@ -143,12 +164,14 @@ class Middleware:
             "transport": transport(self._network),
             "transport_for": partial(transport, self._network),
         }
+        self._factory.forget()
         try:
             made = self._context.run(self._factory.make, given)
         except TargetError:
             raise
-        except Exception as error:
-            raise TargetError(f"the target could not be built: {type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:
+            self._context.run(log.exception, "the factory failed")
+            raise TargetError(f"the target could not be built: {type(error).__name__}: {error}", help=_LOG) from error
         if inspect.iscoroutine(made):
             self._main = self._task(made)
         elif _is_application(made):
@@ -174,7 +197,8 @@ class Middleware:
         left = self._tasks()
         for task in left:
             task.cancel()
-        await asyncio.wait(left, timeout=STARTUP_S)
+        if left:
+            await asyncio.wait(left, timeout=STARTUP_S)
         self._close_databases()
 
     async def kill(self) -> None:
@@ -192,13 +216,13 @@ class Middleware:
     def crash(self) -> None:
         """Kill it where it stands, as SIGKILL would."""
         self.alive = False
+        # Kept for as long as the run lasts: who is collected runs its `finally`, and the dead do not. Before anything
+        # is let go, for some tasks are held by nothing but the loop.
+        self._graveyard.append((self._context, self._tasks()))
         self._loop.abandon(self.life)
         self._network.cut(self.life)
-        # Kept for as long as the run lasts: who is collected runs its `finally`, and the dead do not.
-        self._graveyard.extend(self._tasks())
         self._main = self._app = self._lifespan = None
         self._close_databases()
-        self._factory.forget()
         for answer in [answer for answer in self._answers if not answer.done()]:
             answer.set_exception(Dead())
 
@@ -212,14 +236,16 @@ class Middleware:
         before = logging.root.manager.disable
         logging.disable()
         try:
-            for task in self._graveyard:
-                task._log_destroy_pending = False  # type: ignore[attr-defined]
-                coroutine: Any = task.get_coro()
-                with suppress(BaseException):
-                    coroutine.close()
+            for context, tasks in self._graveyard:
+                for task in tasks:
+                    task._log_destroy_pending = False  # type: ignore[attr-defined]
+                    coroutine: Any = task.get_coro()
+                    with suppress(BaseException):
+                        context.run(coroutine.close)  # as that life, to which the world is refused
         finally:
             logging.disable(before)
             self._graveyard.clear()
+            self._factory.restore()
 
     async def handle(self, path: str, query: str, headers: Headers, body: bytes) -> tuple[int, bytes]:
         """Give it a POST request; its status and body, or `Dead`."""
@@ -230,7 +256,7 @@ class Middleware:
         self._answers.add(answer)
         conversation = _Conversation(answer, body)
         try:
-            self._task(conversation.run(app, _scope(path, query, headers)))
+            self._task(conversation.run(app, _scope(path, query, headers, self._state())))
             return await answer
         finally:
             self._answers.discard(answer)
@@ -239,6 +265,10 @@ class Middleware:
         """What this life is at."""
         tasks = [task for task in asyncio.all_tasks(self._loop) if isinstance(task, NumberedTask)]
         return sorted((task for task in tasks if task.life == self.life), key=hash)
+
+    def _state(self) -> dict[str, Any]:
+        """What the lifespan has put down for the requests."""
+        return dict(self._lifespan.state) if self._lifespan is not None else {}
 
     def _task(self, work: Any) -> asyncio.Task[Any]:
         return self._loop.create_task(work, context=self._context.copy())
@@ -261,7 +291,7 @@ class Middleware:
         self._connections.clear()
 
 
-def _scope(path: str, query: str, headers: Headers) -> dict[str, Any]:
+def _scope(path: str, query: str, headers: Headers, state: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -275,6 +305,7 @@ def _scope(path: str, query: str, headers: Headers) -> dict[str, Any]:
         "headers": list(headers),
         "client": ("127.0.0.1", 50_000),
         "server": ("127.0.0.1", 8000),
+        "state": state,
     }
 
 
@@ -291,8 +322,7 @@ class _Conversation:
         try:
             await app(scope, self._receive, self._send)
         except Exception:
-            self._settle(500, b"")  # as a server would
-            return
+            log.exception("the application failed")  # and answers 500, as a server would
         self._settle(500, b"")
 
     async def _receive(self) -> Message:
@@ -324,11 +354,15 @@ class _Lifespan:
         self._begun = asyncio.Event()
         self._finished = asyncio.Event()
         self._failure = ""
-        self._supported = True
+        self.state: dict[str, Any] = {}
 
     async def run(self) -> None:
         """In the middleware's own context."""
-        scope: dict[str, Any] = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
+        scope: dict[str, Any] = {
+            "type": "lifespan",
+            "asgi": {"version": "3.0", "spec_version": "2.0"},
+            "state": self.state,
+        }
         self._to_app.put_nowait({"type": "lifespan.startup"})
         try:
             await self._app(scope, self._to_app.get, self._send)
@@ -337,8 +371,7 @@ class _Lifespan:
                 return  # it has said why it does not start
             if self._begun.is_set():
                 raise
-            self._supported = isinstance(error, AssertionError | KeyError | NotImplementedError)
-            self._failure = "" if self._supported else f"{type(error).__name__}: {error}"
+            log.info("the application does without a lifespan: %r", error)  # as servers take it
         finally:
             self._begun.set()
             self._finished.set()
@@ -362,7 +395,7 @@ class _Lifespan:
         except TimeoutError:
             self._failure = f"its start took longer than {within_s:g} s"
         if self._failure:
-            raise TargetError(f"the target did not start: {self._failure}")
+            raise TargetError(f"the target did not start: {self._failure}", help=_LOG)
 
     async def shut_down(self, within_s: float) -> None:
         """Ask it to end, and wait."""

@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context, ContextVar
+from heapq import heapify, heappush
 from random import Random
 from typing import Any, NoReturn
 
@@ -41,6 +42,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     _ready: deque[Any]
     _scheduled: list[Any]
+    _timer_cancelled_count: int
 
     def __init__(self, chance: Random) -> None:
         super().__init__()
@@ -60,6 +62,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._spins = 0
         self._dead: set[int] = set()
         self._suspended: dict[int, list[Any]] = {}
+        self._timers: dict[int, list[Any]] = {}
         self._clock_resolution = 1e-9
         self._selector = self
         self.set_task_factory(_make_task)
@@ -77,16 +80,24 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 handle.cancel()
 
     def suspend(self, life: int) -> None:
-        """Let nothing of this life run until it is resumed; its timers run out meanwhile, as those of a process do."""
+        """Let nothing of this life run until it is resumed; timers that run out meanwhile strike then."""
         waiting = self._suspended[life] = []
         for place, handle in enumerate(self._ready):
             if handle._context.get(LIFE) == life:
                 waiting.append(handle)
                 self._ready[place] = _cancelled(self)  # in its place: the loop has counted how many there are
+        timers = self._timers[life] = [t for t in self._scheduled if t._context.get(LIFE) == life and not t.cancelled()]
+        self._scheduled = [timer for timer in self._scheduled if timer not in timers]
+        heapify(self._scheduled)
 
     def resume(self, life: int) -> None:
         """Let it go on where it stood."""
         self._ready.extend(self._suspended.pop(life, ()))
+        for timer in self._timers.pop(life, ()):
+            if timer.cancelled():
+                self._timer_cancelled_count -= 1  # the loop counts those that it still has to throw away
+            else:
+                heappush(self._scheduled, timer)
 
     # What asyncio calls.
 
@@ -153,6 +164,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         except Exception as error:
             future.set_exception(error)
         return future
+
+    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]
+        """Signals are for the harness: nobody sends the middleware any."""
 
     def _process_events(self, event_list: list[Any]) -> None:
         del event_list

@@ -26,10 +26,13 @@ class NoSuchHost(Exception):
 class Network:
     """Carries requests of the middleware to the estate's front."""
 
-    def __init__(self, front: Front, *, chance: Random, outside: Callable[[str], None]) -> None:
+    def __init__(
+        self, front: Front, *, chance: Random, outside: Callable[[str], None], fail: Callable[[BaseException], None]
+    ) -> None:
         self._front = front
         self._chance = chance
         self._outside = outside
+        self._fail = fail
         self._numbers = count(1)
         self._lines: dict[Line, None] = {}
         self._serving: set[asyncio.Task[None]] = set()
@@ -72,7 +75,8 @@ class Network:
             self._serving.discard(task)
             self._lines.pop(line, None)
             if not task.cancelled() and (error := task.exception()) is not None:
-                asyncio.get_running_loop().call_exception_handler({"message": "an exchange failed", "exception": error})
+                self._fail(error)
+                line.drop()
 
         task.add_done_callback(ended)
 

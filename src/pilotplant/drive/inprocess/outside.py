@@ -1,24 +1,26 @@
-"""The real world, kept out while a run's clock is virtual: one time for everyone, chance from the seed, no way around.
+"""The real world, kept out while a run's clock is virtual: one time for everyone, and chance from the seed.
 
 `time.time`, dates and `datetime.now` follow the loop's clock, and so do `monotonic` and `perf_counter`; `os.urandom`,
-`uuid4`, `secrets` and `random` draw from the seed. Whoever sleeps with `time.sleep`, connects a socket or starts a
+`uuid4`, `secrets` and `random` draw from the seed. Whoever sleeps with `time.sleep`, opens a connection or starts a
 thread or a process is noted with file and line, and refused (a sleep just returns): the run goes on, but its verdict
 will be unknown.
+
+What stands in the place of a function of the standard library asks for the run of the moment and falls back to the real
+one without, because modules keep what they have imported from one run to the next.
 """
 
 import asyncio
 import os
 import random
-import socket
 import sqlite3
 import sqlite3.dbapi2
-import subprocess
 import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cache, wraps
 from pathlib import Path
 from random import Random
 from types import FrameType
@@ -26,22 +28,46 @@ from typing import Any
 from unittest.mock import patch
 
 import anyio.to_thread
+import httpx
 import time_machine
 
 from pilotplant.drive.inprocess.loop import LIFE, OutsideWorld, VirtualLoop
 
 MONOTONIC_START_S = 1000.0
+SLEEPS_MAX = 1000
+"""So many blocking sleeps, in which no time passes, are let go; more would be a loop that waits for time to pass."""
+
 _LIBRARY = tuple({str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "purelib", "platlib")})
 _OURSELVES = str(Path(__file__).parents[2])
 _REFERENCE = str(Path(__file__).parents[2] / "reference")
 
+REFUSED: Mapping[str, str] = {
+    "_thread.start_new_thread": "starts a thread",
+    "os.exec": "becomes another process",
+    "os.fork": "starts a process",
+    "os.forkpty": "starts a process",
+    "os.posix_spawn": "starts a process",
+    "os.system": "starts a process",
+    "subprocess.Popen": "starts a process",
+    "socket.bind": "listens on a socket",
+    "socket.connect": "connects a socket",
+    "socket.getaddrinfo": "looks up a network address",
+    "socket.gethostbyaddr": "looks up a network address",
+    "socket.gethostbyname": "looks up a network address",
+    "socket.sendmsg": "sends to the network",
+    "socket.sendto": "sends to the network",
+}
+"""Audit events of Python that would leave this process, and what they are called."""
+
 
 class Outside:
-    """What was wanted from the real world, each with the place that wanted it."""
+    """What was wanted from the real world in one run, each with the place that wanted it."""
 
-    def __init__(self, loop: VirtualLoop) -> None:
-        self._loop = loop
+    def __init__(self, loop: VirtualLoop, chance: Random) -> None:
+        self.loop = loop
+        self.chance = chance
         self.wanted: dict[str, None] = {}
+        self.sleeps = 0
         self.on_connect: Callable[[sqlite3.Connection], None] = lambda _connection: None
         """Told of every SQLite connection that the middleware opens."""
 
@@ -49,7 +75,7 @@ class Outside:
         """Somebody wanted something: once for each place."""
         self.wanted.setdefault(f"{_place(sys._getframe(1))} {what}")
 
-    def note_task(self, task: asyncio.Task[Any], what: str) -> None:
+    def note_task(self, task: "asyncio.Task[Any]", what: str) -> None:
         """A task did something by not doing anything else: named by the line at which it stands."""
         coroutine: Any = task.get_coro()
         place = ""
@@ -66,86 +92,137 @@ class Outside:
         return OutsideWorld(f"{what}: not possible under a virtual clock")
 
 
+_run: Outside | None = None
+"""The run of the moment."""
+
+
 @contextmanager
 def kept_out(loop: VirtualLoop, *, epoch: float, chance: Random) -> Iterator[Outside]:
     """Keep the real world out as long as this lasts."""
-    outside = Outside(loop)
+    global _run
+    _listen()
+    outside = Outside(loop, chance)
     loop.outside = outside.note
-    state = random.getstate()
+    state, environment = random.getstate(), dict(os.environ)
     random.seed(chance.getrandbits(64))
     with time_machine.travel(epoch, tick=False) as traveller, ExitStack() as stack:
         loop.on_advance = lambda now: traveller.move_to(epoch + now)
-        for place, name, replacement in _replacements(outside, loop, chance):
+        for place, name, replacement in _REPLACEMENTS:
             stack.enter_context(patch.object(place, name, replacement))
+        _run = outside
         try:
             yield outside
         finally:
+            _run = None
             random.setstate(state)
+            if dict(os.environ) != environment:
+                os.environ.clear()
+                os.environ.update(environment)
 
 
-def _replacements(outside: Outside, loop: VirtualLoop, chance: Random) -> Iterator[tuple[Any, str, Any]]:
-    yield from _clocks(loop)
-    yield os, "urandom", chance.randbytes
-    yield random, "_urandom", chance.randbytes
-    yield time, "sleep", _sleep(outside)
-    yield threading.Thread, "start", _only_without(outside, threading.Thread.start, "starts a thread")
-    yield socket.socket, "connect", _only_without(outside, socket.socket.connect, "connects a socket")
-    yield socket.socket, "connect_ex", _only_without(outside, socket.socket.connect_ex, "connects a socket")
-    yield socket, "getaddrinfo", _only_without(outside, socket.getaddrinfo, "looks up a network address")
-    yield subprocess.Popen, "__init__", _only_without(outside, subprocess.Popen.__init__, "starts a process")
-    yield anyio.to_thread, "run_sync", _run_here
-    yield sqlite3, "connect", _noted(outside, sqlite3.connect)
-    yield sqlite3.dbapi2, "connect", _noted(outside, sqlite3.connect)
+@cache
+def _listen() -> None:
+    """Hear of what Python reports to auditors: once for this process, since nobody can stop listening."""
+    sys.addaudithook(_heard)
 
 
-def _clocks(loop: VirtualLoop) -> Iterator[tuple[Any, str, Any]]:
-    def seconds() -> float:
-        return MONOTONIC_START_S + loop.time()
-
-    def nanoseconds() -> int:
-        return round(seconds() * 1e9)
-
-    for name in ("monotonic", "perf_counter"):
-        yield time, name, seconds
-        yield time, f"{name}_ns", nanoseconds
+def _heard(event: str, args: tuple[Any, ...]) -> None:
+    if _run is not None and event in REFUSED and LIFE.get():
+        where = next((str(each) for each in args if isinstance(each, str | tuple) and each), "")
+        raise _run.refuse(f"{REFUSED[event]} ({where})" if where and event.startswith("socket.") else REFUSED[event])
 
 
-def _sleep(outside: Outside) -> Callable[[float], None]:
-    really = time.sleep
+def _virtual(really: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Put a function in the place of a real one, for as long as there is a run."""
 
-    def sleep(seconds: float) -> None:
-        if LIFE.get():
-            outside.note(f"sleeps with time.sleep({seconds:g}), which stops everything else: await asyncio.sleep")
-        else:
-            really(seconds)
+    def dress(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(really)
+        def standing_in(*args: Any, **named: Any) -> Any:
+            return really(*args, **named) if _run is None else function(_run, *args, **named)
 
-    return sleep
+        return standing_in
 
-
-def _only_without(outside: Outside, really: Callable[..., Any], what: str) -> Callable[..., Any]:
-    """Let the harness through, and refuse the middleware."""
-
-    def guarded(*args: Any, **named: Any) -> Any:
-        if LIFE.get():
-            raise outside.refuse(what)
-        return really(*args, **named)
-
-    return guarded
+    return dress
 
 
-def _noted(outside: Outside, really: Callable[..., sqlite3.Connection]) -> Callable[..., sqlite3.Connection]:
-    def connect(*args: Any, **named: Any) -> sqlite3.Connection:
-        connection = really(*args, **named)
-        if LIFE.get():
-            outside.on_connect(connection)
-        return connection
-
-    return connect
+def _seconds(run: Outside) -> float:
+    return MONOTONIC_START_S + run.loop.time()
 
 
-async def _run_here(function: Callable[..., Any], *args: Any, **_named: Any) -> Any:
+def _nanoseconds(run: Outside) -> int:
+    return round(_seconds(run) * 1e9)
+
+
+def _random_bytes(run: Outside, size: int) -> bytes:
+    return run.chance.randbytes(size)
+
+
+_really_sleep = time.sleep
+
+
+def _sleep(run: Outside, seconds: float) -> None:
+    if not LIFE.get():
+        _really_sleep(seconds)
+        return
+    run.note(f"sleeps with time.sleep({seconds:g}), which stops everything else: await asyncio.sleep")
+    run.sleeps += 1
+    if run.sleeps > SLEEPS_MAX:
+        raise OutsideWorld("time.sleep: no time passes while nobody else can run")
+
+
+_really_connect = sqlite3.connect
+
+
+def _connect(run: Outside, *args: Any, **named: Any) -> sqlite3.Connection:
+    connection: sqlite3.Connection = _really_connect(*args, **named)
+    if LIFE.get():
+        run.on_connect(connection)
+    return connection
+
+
+_really_in_a_thread = anyio.to_thread.run_sync
+
+
+async def _in_a_thread(function: Callable[..., Any], *args: Any, **named: Any) -> Any:
     """In place of anyio's worker threads, in which Starlette runs endpoints that are not coroutines."""
+    if _run is None:
+        return await _really_in_a_thread(function, *args, **named)
     return function(*args)
+
+
+_really_start = threading.Thread.start
+
+
+def _start(run: Outside, thread: threading.Thread) -> None:
+    if LIFE.get():
+        raise run.refuse("starts a thread")  # not every Python reports this to auditors
+    _really_start(thread)
+
+
+def _call_and_wait(run: Outside, _transport: Any, request: httpx.Request) -> httpx.Response:
+    if LIFE.get():
+        raise run.refuse(f"calls {request.url.host} with a client that is not asynchronous: use httpx.AsyncClient")
+    return _really_call(_transport, request)
+
+
+_really_call = httpx.HTTPTransport.handle_request
+
+
+_CONNECT = _virtual(_really_connect)(_connect)
+_REPLACEMENTS: tuple[tuple[Any, str, Any], ...] = (
+    (time, "monotonic", _virtual(time.monotonic)(_seconds)),
+    (time, "perf_counter", _virtual(time.perf_counter)(_seconds)),
+    (time, "monotonic_ns", _virtual(time.monotonic_ns)(_nanoseconds)),
+    (time, "perf_counter_ns", _virtual(time.perf_counter_ns)(_nanoseconds)),
+    (time, "sleep", _virtual(_really_sleep)(_sleep)),
+    (os, "urandom", _virtual(os.urandom)(_random_bytes)),
+    (random, "_urandom", _virtual(os.urandom)(_random_bytes)),
+    (sqlite3, "connect", _CONNECT),
+    (sqlite3.dbapi2, "connect", _CONNECT),
+    (threading.Thread, "start", _virtual(_really_start)(_start)),
+    (httpx.HTTPTransport, "handle_request", _virtual(_really_call)(_call_and_wait)),
+    (anyio.to_thread, "run_sync", _in_a_thread),
+)
 
 
 def _place(frame: FrameType | None) -> str:

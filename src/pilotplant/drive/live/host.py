@@ -63,12 +63,12 @@ class LiveHost(Host):
     ) -> None:
         if self._flushing is not None:
             self._flushing.cancel()
-        for webhook in self.webhooks:
-            await webhook.close()
-        await self._server.__aexit__(kind, error, trace)
         await super().__aexit__(kind, error, trace)
         gc.unfreeze()
         gc.set_threshold(*self._gc_threshold)
+
+    async def _before_end(self) -> None:
+        await self._server.__aexit__(None, None, None)
 
     @property
     def port(self) -> int:
@@ -89,4 +89,4 @@ class LiveHost(Host):
                 await asyncio.sleep(FLUSH_S)
                 self.ledger.flush()
         except OSError as error:  # the disk is full: without a ledger there is no verdict
-            self._fail(LedgerError(f"the ledger cannot be written: {error.strerror}"))
+            self.fail(LedgerError(f"the ledger cannot be written: {error.strerror}"))
