@@ -258,6 +258,35 @@ def test_refused_and_then_overtaken_needs_no_exception_of_its_own(changes: Histo
     silent(changes)
 
 
+def refused_and_made_good_by_a_newer_version(changes: History, *, refused: bool, exception: str = "after") -> None:
+    """One item of ECO-1 is refused, ECO-2 takes that item further, and the other item of ECO-1 is left alone."""
+    changes.deliver(changes.release("ECO-1", PARENT, OTHER))
+    if exception == "before":
+        changes.raise_exception("ECO-1", DE)
+    if refused:
+        changes.let_activation_fail(DE, PARENT, PARENT_1)
+        changes.deliver(changes.last("erp.version.rejected"))
+    if exception == "after":
+        changes.raise_exception("ECO-1", DE)
+    changes.wait(1)
+    changes.deliver(changes.release("ECO-2", PARENT))
+    changes.carry_out((DE, PARENT, PARENT_2))
+
+
+def test_refused_and_told_stays_so_when_a_newer_version_is_carried_out(changes: History) -> None:
+    refused_and_made_good_by_a_newer_version(changes, refused=True)
+    silent(changes)
+
+
+@pytest.mark.parametrize(("refused", "exception"), [(True, ""), (True, "before"), (False, "after")])
+def test_a_newer_version_excuses_nobody_who_simply_stops(changes: History, refused: bool, exception: str) -> None:
+    """Nobody was told of the refusal, or there was none."""
+    refused_and_made_good_by_a_newer_version(changes, refused=refused, exception=exception)
+    judgement = changes.judge()
+    assert convicting(judgement) == {"completeness": 1}
+    assert judgement.findings[0].instance == "ECO-1@DE01"
+
+
 def test_overtaken_excuses_nothing_while_the_later_change_is_open(changes: History) -> None:
     first = changes.release("ECO-1", PARENT)
     changes.wait(1)

@@ -216,8 +216,9 @@ class Promises:
             self._note_actor(promise, record)
         if record.effect != promise.effect:
             self.elsewhere.add(promise.effect)
-        if instance.refusals:
-            instance.refusals.pop(promise.effect, None)
+        refusal = instance.refusals.pop(promise.effect, None) if instance.refusals else None
+        if refusal is not None and record.version > promise.version > 0:
+            instance.given_up = max(refusal.seq, instance.given_up)
         instance.left -= 1
         if not instance.left:
             self._finish(instance, record.t)
