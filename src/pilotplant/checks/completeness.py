@@ -86,7 +86,7 @@ class Completeness(Check):
                 "what is missing there may only be late.",
                 "raise `quiescence.give_up`, or see what keeps the target busy",
             )
-        for effect, record in self.promises.undone.items():
+        for effect, record in self.promises.owed_again().items():
             self._report_undone(effect, record)
         for record in self.promises.unpromised:
             self._report_unpromised(record)

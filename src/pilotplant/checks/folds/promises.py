@@ -441,6 +441,12 @@ class Promises:
         repeated = {effect for effect, commits in self.repeats.items() if commits}
         return promised | repeated | self.undone.keys() | self.elsewhere
 
+    def owed_again(self) -> dict[str, Commit]:
+        """Facts that were taken back and should stand: not those of an instance that is excused, which may be whole or
+        not at all."""
+        excused = {p.effect for instance in self.instances.values() if instance.excused for p in instance.promises}
+        return {effect: record for effect, record in self.undone.items() if effect not in excused}
+
     def concerned(self, subject: str) -> bool:
         """Whether anything that is open, or was withdrawn, is about this."""
         return subject in self._by_subject or subject in self.withdrawn
