@@ -362,7 +362,7 @@ class Promises:
         if record.bent in UNBELIEVABLE:
             self._disbelieved.add((record.emit, record.attempt))
             return
-        if record.emit in self.triggers:
+        if record.emit in self.triggers and not record.about:
             self.delivered.setdefault(record.emit, record)
         if self._told and record.emit in self._told:
             self._told[record.emit] = self._told[record.emit] or record.seq
