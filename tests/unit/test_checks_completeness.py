@@ -8,6 +8,7 @@ from pilotplant.checks.finding import Severity
 from pilotplant.checks.judge import Judgement
 from pilotplant.ledger.records import Crash
 from pilotplant.model.verdict import Verdict
+from pilotplant.target.model import Declares
 from tests.unit.histories import (
     CHANGE,
     CN,
@@ -339,6 +340,59 @@ def test_a_state_that_nothing_asks_for_only_warns(changes: History) -> None:
     judgement = changes.judge()
     assert [finding.severity for finding in judgement.findings] == [Severity.WARN]
     assert judgement.verdict is Verdict.PASS
+
+
+# --- events that nobody can carry out ---------------------------------------------------------------------------------
+
+POISON = "CNF-6000002"
+
+
+def poison(history: History, about: str, *, status: int = 202) -> None:
+    """Besides a confirmation that is booked comes an event that cannot be carried out."""
+    event = history.finish_order(DE)
+    history.book(event)
+    history.send_event(event, bent="poison", about=about)
+    history.acknowledge(event, status=status)
+
+
+@pytest.mark.parametrize("about", ["?", f"{DE}/{POISON}"])
+def test_taken_and_nobody_told(confirmations: History, about: str) -> None:
+    poison(confirmations, about)
+    judgement = convicted(confirmations, "An event that nobody can carry out was acknowledged")
+    assert judgement.findings[0].step == "silent-drop"
+    assert len(judgement.findings[0].proof) == 2
+
+
+@pytest.mark.parametrize(("about", "subject"), [("?", "9f86d081"), ("?", ""), (f"{DE}/{POISON}", POISON)])
+def test_taken_and_told_by_whatever_name(confirmations: History, about: str, subject: str) -> None:
+    poison(confirmations, about)
+    confirmations.raise_exception(subject, "")
+    silent(confirmations)
+
+
+def test_not_taken_tells_the_sender(confirmations: History) -> None:
+    poison(confirmations, "?", status=400)
+    silent(confirmations)
+
+
+def test_whoever_polls_need_not_read_what_is_sent(confirmations: History) -> None:
+    poison(confirmations, "?")
+    assert confirmations.judge(declares=Declares(poll_interval=1)).findings == ()
+
+
+def test_told_of_one_says_nothing_of_another(confirmations: History) -> None:
+    """The exception names what the other event was about, and so cannot mean the one that nobody can read."""
+    poison(confirmations, "?")
+    poison(confirmations, f"{DE}/{POISON}")
+    confirmations.raise_exception(POISON, DE)
+    judgement = convicted(confirmations, "and nobody was told of it.")
+    assert "delivers what cannot be read" in judgement.findings[0].proof[0].text
+
+
+def test_told_before_it_came_is_about_something_else(confirmations: History) -> None:
+    confirmations.raise_exception("9f86d081", "")
+    poison(confirmations, "?")
+    convicted(confirmations, "and nobody was told of it.")
 
 
 # --- without an identity ----------------------------------------------------------------------------------------------

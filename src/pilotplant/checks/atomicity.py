@@ -272,7 +272,9 @@ class Atomicity(Check):
         listed = ", ".join(done)
         seq = max(done.values())
         told = bool(instance.exception)
-        then = "was not taken back: a person has to put it right" if told else "was neither taken back nor told to anybody"
+        then = (
+            "was not taken back: a person has to put it right" if told else "was neither taken back nor told to anybody"
+        )
         self.findings.append(
             Finding(
                 self.NAME,
