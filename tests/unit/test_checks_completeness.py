@@ -363,7 +363,7 @@ def test_taken_and_nobody_told(confirmations: History, about: str) -> None:
     assert len(judgement.findings[0].proof) == 2
 
 
-@pytest.mark.parametrize(("about", "subject"), [("?", "9f86d081"), ("?", ""), (f"{DE}/{POISON}", POISON)])
+@pytest.mark.parametrize(("about", "subject"), [("?", "9f86d081"), (f"{DE}/{POISON}", POISON)])
 def test_taken_and_told_by_whatever_name(confirmations: History, about: str, subject: str) -> None:
     poison(confirmations, about)
     confirmations.raise_exception(subject, "")

@@ -10,8 +10,8 @@ from pilotplant.model.script import Alter, Change, Copy
 
 
 class Letter(NamedTuple):
-    """What is sent in one attempt. `bites` are the faults that bite when its first byte goes out; `about` is the subject
-    of what is no copy but an event of its own."""
+    """What is sent in one attempt. `bites` are the faults that bite when its first byte goes out; `about` is the
+    subject of what is no copy but an event of its own."""
 
     journey: "Journey"
     body: bytes

@@ -305,8 +305,8 @@ class Completeness(Check):
         self.findings.append(
             Finding(
                 self.NAME,
-                f"An event that nobody can carry out was acknowledged (#{poison.seq}, {ack.status}), and nobody was told "
-                f"of it.{times}",
+                f"An event that nobody can carry out was acknowledged (#{poison.seq}, {ack.status}), "
+                f"and nobody was told of it.{times}",
                 tuple(proof),
                 step="silent-drop",
                 effect=f"dropped|{poison.seq}",

@@ -1,7 +1,7 @@
 """Events that nobody can carry out, and whether a person was told of them.
 
-Told is whatever may have been meant: an exception that names the event's subject, or one raised later that names nothing
-known. So one word about an event that cannot be read does for all that came before it.
+Told is whatever may have been meant: an exception that names the event's subject, or one raised later that names
+nothing known. So one word about an event that cannot be read does for all that came before it.
 """
 
 from pilotplant.checks.case import Case
