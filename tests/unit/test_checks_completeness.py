@@ -229,6 +229,32 @@ def test_a_refusal_by_event_that_was_never_told_is_unknown(changes: History) -> 
     assert any("the target was never told" in doubt.sentence for doubt in judgement.doubts)
 
 
+def refused_by_the_shop_floor(changes: History) -> None:
+    """The MES does not know one of the two items yet. The flow says nothing of what follows from that."""
+    changes.deliver(changes.release("ECO-1", PARENT, OTHER))
+    changes.active((DE, PARENT, PARENT_1), (DE, OTHER, following_revision(OTHER)))
+    mes = changes.estate.systems[f"mes@{DE}"].state
+    known, mes.knows = mes.knows, lambda item: item != PARENT and known(item)
+    assert changes.publish(DE, PARENT, PARENT_1).status == 422
+    mes.knows = known
+
+
+def test_refused_where_the_flow_says_nothing_and_told(changes: History) -> None:
+    refused_by_the_shop_floor(changes)
+    changes.raise_exception("ECO-1", DE)
+    assert "completeness" not in convicting(changes.judge())
+
+
+@pytest.mark.parametrize("exception", [False, True])
+def test_refused_where_the_flow_says_nothing_and_left_alone(changes: History, exception: bool) -> None:
+    """Nobody was told, or the refused was made good afterwards, so that nothing is in the way of the rest."""
+    refused_by_the_shop_floor(changes)
+    if exception:
+        changes.raise_exception("ECO-1", DE)
+        changes.publish(DE, PARENT, PARENT_1)
+    convicted(changes, "ECO-1@DE01 was only half carried out. Missing in MES: work instructions")
+
+
 # --- overtaken and withdrawn ------------------------------------------------------------------------------------------
 
 

@@ -216,12 +216,20 @@ class Promises:
             self._note_actor(promise, record)
         if record.effect != promise.effect:
             self.elsewhere.add(promise.effect)
-        refusal = instance.refusals.pop(promise.effect, None) if instance.refusals else None
-        if refusal is not None and record.version > promise.version > 0:
-            instance.given_up = max(refusal.seq, instance.given_up)
+        if instance.refusals or instance.setbacks:
+            self._make_good(promise, record)
         instance.left -= 1
         if not instance.left:
             self._finish(instance, record.t)
+
+    def _make_good(self, promise: Promise, record: Commit | Emit) -> None:
+        """What was refused came about: by the instance's own version, or only by a newer one."""
+        instance, effect = promise.instance, promise.effect
+        refusal = instance.refusals.pop(effect, None)
+        if not record.version > promise.version > 0:
+            instance.setbacks.pop(effect, None)
+        elif refusal is not None:
+            instance.setbacks[effect] = refusal.seq
 
     def _note_actor(self, promise: Promise, record: Commit | Emit) -> None:
         """Who did it: the target, or a system by itself. Events are always stated by a system."""
@@ -342,8 +350,11 @@ class Promises:
         refused = False
         for promise in self._open.get(effect, ()):
             on_reject = self.case.flows[promise.instance.flow].on_reject
-            right = promise.open and promise.effect == effect and promise.version == version
-            if right and on_reject is not None and promise.terms.step in on_reject.of:
+            if not promise.open or promise.effect != effect or promise.version != version:
+                continue
+            if on_reject is None or promise.terms.step not in on_reject.of:
+                promise.instance.setbacks[effect] = record.seq
+            else:
                 promise.instance.refusals[effect] = promise.instance.seen = record
                 refused = True
                 if isinstance(record, Reject) and record.needs and version:
