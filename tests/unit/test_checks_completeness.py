@@ -305,6 +305,20 @@ def test_refused_and_told_stays_so_when_a_newer_version_is_carried_out(changes: 
     silent(changes)
 
 
+@pytest.mark.parametrize(("told", "convicts"), [(True, False), (False, True)])
+def test_refused_after_a_newer_version_was_carried_out(changes: History, told: bool, convicts: bool) -> None:
+    """Two changes of one item are under way at once, and the refusal of the older comes last."""
+    first = changes.release("ECO-1", PARENT, OTHER)
+    changes.wait(1)
+    changes.deliver(first, changes.release("ECO-2", PARENT))
+    changes.carry_out((DE, PARENT, PARENT_2))
+    changes.let_activation_fail(DE, PARENT, PARENT_1)
+    changes.deliver(changes.last("erp.version.rejected"))
+    if told:
+        changes.raise_exception("ECO-1", DE)
+    assert ("completeness" in convicting(changes.judge())) is convicts
+
+
 @pytest.mark.parametrize(("refused", "exception"), [(True, ""), (True, "before"), (False, "after")])
 def test_a_newer_version_excuses_nobody_who_simply_stops(changes: History, refused: bool, exception: str) -> None:
     """Nobody was told of the refusal, or there was none."""

@@ -78,6 +78,8 @@ class Promises:
         self.acknowledged: dict[int, Ack] = {}
         self.triggers: dict[int, Emit] = {}
         self._open: dict[str, list[Promise]] = {}
+        self._surpassed: dict[str, list[Promise]] = {}
+        """Promises that a newer version has kept, of instances with others open: the older may still be refused."""
         self._promised: dict[str, int] = {}
         self._unasked: dict[tuple[str, int], Commit] = {}
         self._latest: dict[str, Instance] = {}
@@ -221,6 +223,8 @@ class Promises:
         instance.left -= 1
         if not instance.left:
             self._finish(instance, record.t)
+        elif record.version > promise.version > 0:
+            self._surpassed.setdefault(promise.effect, []).append(promise)
 
     def _make_good(self, promise: Promise, record: Commit | Emit) -> None:
         """What was refused came about: by the instance's own version, or only by a newer one."""
@@ -252,6 +256,8 @@ class Promises:
         del about[key]
         if not about:
             del self._by_subject[instance.subject]
+        if self._surpassed:
+            self._forget_surpassed(instance)
         instance.promises.clear()  # promises refer to their instance: without the circle both are freed at once
         self._instances_of[instance.trigger] -= 1
         if not self._instances_of[instance.trigger]:
@@ -260,6 +266,12 @@ class Promises:
                 told.pop(instance.trigger, None)
         if len(self.finished) < BOARD_MAX:
             self.finished.append(instance)
+
+    def _forget_surpassed(self, instance: Instance) -> None:
+        for promise in instance.promises:
+            left = [other for other in self._surpassed.pop(promise.effect, ()) if other.instance is not instance]
+            if left:
+                self._surpassed[promise.effect] = left
 
     def _undo(self, record: Commit) -> None:
         for effect in dict.fromkeys(record.undoes):  # two equal lines of a document are one fact
@@ -348,19 +360,19 @@ class Promises:
 
     def _refuse(self, effect: str, version: int, record: Reject | Emit) -> bool:
         refused = False
-        for promise in self._open.get(effect, ()):
-            on_reject = self.case.flows[promise.instance.flow].on_reject
-            if not promise.open or promise.effect != effect or promise.version != version:
+        still_open = [promise for promise in self._open.get(effect, ()) if promise.open]
+        for promise in (*still_open, *self._surpassed.get(effect, ())):
+            instance, on_reject = promise.instance, self.case.flows[promise.instance.flow].on_reject
+            if promise.effect != effect or promise.version != version:
                 continue
-            if on_reject is None or promise.terms.step not in on_reject.of:
-                promise.instance.setbacks[effect] = record.seq
-            else:
-                promise.instance.refusals[effect] = promise.instance.seen = record
-                refused = True
-                if isinstance(record, Reject) and record.needs and version:
-                    for item in record.needs:
-                        wanted = f"{ITEM}|{plant_of(effect)}|{item}"
-                        self._wanting.setdefault(wanted, []).append((promise.instance, record))
+            if not promise.open or on_reject is None or promise.terms.step not in on_reject.of:
+                instance.setbacks[effect] = record.seq
+                continue
+            instance.refusals[effect] = instance.seen = record
+            refused = True
+            for item in record.needs if isinstance(record, Reject) and version else ():
+                wanted = f"{ITEM}|{plant_of(effect)}|{item}"
+                self._wanting.setdefault(wanted, []).append((instance, record))
         return refused
 
     def on_response(self, record: ResponseFirst) -> None:
