@@ -370,9 +370,10 @@ class Promises:
                 continue
             instance.refusals[effect] = instance.seen = record
             refused = True
-            for item in record.needs if isinstance(record, Reject) and version else ():
-                wanted = f"{ITEM}|{plant_of(effect)}|{item}"
-                self._wanting.setdefault(wanted, []).append((instance, record))
+            if isinstance(record, Reject) and version:
+                for item in record.needs:
+                    wanted = f"{ITEM}|{plant_of(effect)}|{item}"
+                    self._wanting.setdefault(wanted, []).append((instance, record))
         return refused
 
     def on_response(self, record: ResponseFirst) -> None:
