@@ -11,7 +11,7 @@ import pytest
 
 from pilotplant.channels import webhook
 from pilotplant.faults.fault import Fault
-from pilotplant.ledger.records import Ack, Deliver, Emit, FaultBitten
+from pilotplant.ledger.records import ILLEGIBLE, Ack, Deliver, Emit, FaultBitten
 from pilotplant.systems.erp.operations import post_stock
 from tests.estates import EPOCH, SECRET, Live, live, posting
 from tests.integration.test_live_host import Receiver, run, until
@@ -37,6 +37,7 @@ class Seen:
         self.emits = estate.records(Emit)
         self.bitten = [record.fault for record in estate.records(FaultBitten)]
         self.bent = [record.bent for record in self.delivers]
+        self.about = [record.about for record in self.delivers]
 
     @property
     def events(self) -> Got:
@@ -139,6 +140,7 @@ def test_a_forged_event_tells_of_something_else_and_comes_first(tmp_path: Path) 
     assert forged["id"] != true["id"] and forged["subject"] != true["subject"] and forged["data"] != true["data"]
     assert forged["data"]["plant"] == true["data"]["plant"] and forged["data"].keys() == true["data"].keys()
     assert seen.bent == ["forged-signature", ""] and seen.bitten == ["forged-signature"]
+    assert seen.about == [forged["subject"], ""]
     assert [(ack.attempt, ack.status) for ack in seen.acks] == [(1, 401), (2, 202)]
     assert {record.emit for record in seen.delivers} == {seen.emits[0].seq}
 
@@ -185,6 +187,7 @@ def test_an_unknown_type_is_an_event_of_its_own(tmp_path: Path) -> None:
 def test_poison_comes_besides_and_gives_up_some_time(tmp_path: Path, how: str) -> None:
     seen = see(tmp_path, [fault("poison", how=how, attempts=2)], script=[202, 500, 500])
     assert seen.bent == ["", "poison", "poison"] and seen.bitten == ["poison", "poison"]
+    assert seen.about[0] == "" and all((about == ILLEGIBLE) is (how == "unreadable") for about in seen.about[1:])
     assert all(true for true, _age in seen.signed), "it comes from whom it says"
     good, bad = json.loads(seen.bodies[0]), seen.bodies[1]
     if how == "unreadable":

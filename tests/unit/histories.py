@@ -276,10 +276,10 @@ class History:
 
     # --- events --------------------------------------------------------------------------------------------------
 
-    def send_event(self, event: Published, *, bent: str = "") -> int:
-        """The first byte of a delivery goes out; `bent` by a fault of this kind."""
+    def send_event(self, event: Published, *, bent: str = "", about: str = "") -> int:
+        """The first byte of a delivery goes out; `bent` by a fault of this kind, which tells of another subject."""
         attempt = self._attempts[event.seq] = self._attempts.get(event.seq, 0) + 1
-        return self.ledger.write(Deliver, self.world.env.now, event.seq, attempt, bent)
+        return self.ledger.write(Deliver, self.world.env.now, event.seq, attempt, bent, about)
 
     def acknowledge(self, event: Published, status: int = 202, note: str = "") -> None:
         """The delivery ends; status 0: no answer came."""

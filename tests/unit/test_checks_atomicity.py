@@ -5,8 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pilotplant.checks.finding import Severity
 from pilotplant.ledger.records import Crash, Ending, Restart
 from pilotplant.model.outcome import Committed
+from pilotplant.model.verdict import Verdict
 from pilotplant.systems.erp.orders import ChangeOrder, NameOrder, change_order, get_order
 from pilotplant.systems.erp.stock import FindDocuments, ReverseDocument, find_documents, post_stock, reverse_document
 from tests.unit.histories import CONFIRMATION, DE, History, convicting, dataset, kinds, shipped_flow
@@ -51,13 +53,43 @@ def test_half_a_confirmation_is_left_standing(history: History) -> None:
     assert kinds(judgement, "atomicity") == {"no-compensation"}
     (finding,) = (finding for finding in judgement.findings if finding.check == "atomicity")
     assert "is booked, issue of " in finding.sentence
-    assert "neither taken back nor handed to the desk" in finding.sentence
+    assert "neither taken back nor told to anybody" in finding.sentence
+    assert finding.severity is Severity.FAIL
 
 
-def test_half_a_confirmation_is_handed_to_the_desk(history: History) -> None:
+def test_half_a_confirmation_that_the_desk_knows_of_is_a_warning(history: History) -> None:
+    """Somebody may make it whole, and until then half of it stands."""
     half_booked(history)
     history.raise_exception("CNF-0000002", DE)
+    judgement = history.judge()
+    (finding,) = judgement.findings
+    assert (finding.check, finding.step, finding.severity) == ("atomicity", "no-compensation", Severity.WARN)
+    assert judgement.verdict is Verdict.PASS
+
+
+def test_half_a_confirmation_is_taken_back_and_the_desk_knows_of_it(history: History) -> None:
+    """None of it stands, as it should be: nothing is lost by that."""
+    history.reverse(half_booked(history))
+    history.raise_exception("CNF-0000002", DE)
     silent(history)
+
+
+def test_half_a_confirmation_is_taken_back_each_time_that_it_is_tried(history: History) -> None:
+    """A person said that the cause was mended, and it was not."""
+    first, event = half_booked(history), history.last("mes.order.completed")
+    history.reverse(first)
+    history.resolve(history.raise_exception("CNF-0000002", DE))
+    whole = history.posting(event)
+    history.reverse(history.post(msgspec.structs.replace(whole, lines=whole.lines[:1])))
+    history.raise_exception("CNF-0000002", DE)
+    silent(history)
+
+
+def test_half_a_confirmation_is_taken_back_and_nobody_knows(history: History) -> None:
+    history.reverse(half_booked(history))
+    judgement = history.judge()
+    assert kinds(judgement, "atomicity") == set()
+    assert kinds(judgement, "completeness") == {"exception", "reversal"}
 
 
 def test_half_a_confirmation_is_made_whole_later(history: History) -> None:

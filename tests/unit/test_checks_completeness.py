@@ -8,6 +8,7 @@ from pilotplant.checks.finding import Severity
 from pilotplant.checks.judge import Judgement
 from pilotplant.ledger.records import Crash
 from pilotplant.model.verdict import Verdict
+from pilotplant.target.model import Declares
 from tests.unit.histories import (
     CHANGE,
     CN,
@@ -228,6 +229,32 @@ def test_a_refusal_by_event_that_was_never_told_is_unknown(changes: History) -> 
     assert any("the target was never told" in doubt.sentence for doubt in judgement.doubts)
 
 
+def refused_by_the_shop_floor(changes: History) -> None:
+    """The MES does not know one of the two items yet. The flow says nothing of what follows from that."""
+    changes.deliver(changes.release("ECO-1", PARENT, OTHER))
+    changes.active((DE, PARENT, PARENT_1), (DE, OTHER, following_revision(OTHER)))
+    mes = changes.estate.systems[f"mes@{DE}"].state
+    known, mes.knows = mes.knows, lambda item: item != PARENT and known(item)
+    assert changes.publish(DE, PARENT, PARENT_1).status == 422
+    mes.knows = known
+
+
+def test_refused_where_the_flow_says_nothing_and_told(changes: History) -> None:
+    refused_by_the_shop_floor(changes)
+    changes.raise_exception("ECO-1", DE)
+    assert "completeness" not in convicting(changes.judge())
+
+
+@pytest.mark.parametrize("exception", [False, True])
+def test_refused_where_the_flow_says_nothing_and_left_alone(changes: History, exception: bool) -> None:
+    """Nobody was told, or the refused was made good afterwards, so that nothing is in the way of the rest."""
+    refused_by_the_shop_floor(changes)
+    if exception:
+        changes.raise_exception("ECO-1", DE)
+        changes.publish(DE, PARENT, PARENT_1)
+    convicted(changes, "ECO-1@DE01 was only half carried out. Missing in MES: work instructions")
+
+
 # --- overtaken and withdrawn ------------------------------------------------------------------------------------------
 
 
@@ -256,6 +283,49 @@ def test_refused_and_then_overtaken_needs_no_exception_of_its_own(changes: Histo
     assert changes.routing(DE, PARENT, PARENT_2).status == 422
     changes.raise_exception("ECO-2", DE)
     silent(changes)
+
+
+def refused_and_made_good_by_a_newer_version(changes: History, *, refused: bool, exception: str = "after") -> None:
+    """One item of ECO-1 is refused, ECO-2 takes that item further, and the other item of ECO-1 is left alone."""
+    changes.deliver(changes.release("ECO-1", PARENT, OTHER))
+    if exception == "before":
+        changes.raise_exception("ECO-1", DE)
+    if refused:
+        changes.let_activation_fail(DE, PARENT, PARENT_1)
+        changes.deliver(changes.last("erp.version.rejected"))
+    if exception == "after":
+        changes.raise_exception("ECO-1", DE)
+    changes.wait(1)
+    changes.deliver(changes.release("ECO-2", PARENT))
+    changes.carry_out((DE, PARENT, PARENT_2))
+
+
+def test_refused_and_told_stays_so_when_a_newer_version_is_carried_out(changes: History) -> None:
+    refused_and_made_good_by_a_newer_version(changes, refused=True)
+    silent(changes)
+
+
+@pytest.mark.parametrize(("told", "convicts"), [(True, False), (False, True)])
+def test_refused_after_a_newer_version_was_carried_out(changes: History, told: bool, convicts: bool) -> None:
+    """Two changes of one item are under way at once, and the refusal of the older comes last."""
+    first = changes.release("ECO-1", PARENT, OTHER)
+    changes.wait(1)
+    changes.deliver(first, changes.release("ECO-2", PARENT))
+    changes.carry_out((DE, PARENT, PARENT_2))
+    changes.let_activation_fail(DE, PARENT, PARENT_1)
+    changes.deliver(changes.last("erp.version.rejected"))
+    if told:
+        changes.raise_exception("ECO-1", DE)
+    assert ("completeness" in convicting(changes.judge())) is convicts
+
+
+@pytest.mark.parametrize(("refused", "exception"), [(True, ""), (True, "before"), (False, "after")])
+def test_a_newer_version_excuses_nobody_who_simply_stops(changes: History, refused: bool, exception: str) -> None:
+    """Nobody was told of the refusal, or there was none."""
+    refused_and_made_good_by_a_newer_version(changes, refused=refused, exception=exception)
+    judgement = changes.judge()
+    assert convicting(judgement) == {"completeness": 1}
+    assert judgement.findings[0].instance == "ECO-1@DE01"
 
 
 def test_overtaken_excuses_nothing_while_the_later_change_is_open(changes: History) -> None:
@@ -310,6 +380,59 @@ def test_a_state_that_nothing_asks_for_only_warns(changes: History) -> None:
     judgement = changes.judge()
     assert [finding.severity for finding in judgement.findings] == [Severity.WARN]
     assert judgement.verdict is Verdict.PASS
+
+
+# --- events that nobody can carry out ---------------------------------------------------------------------------------
+
+POISON = "CNF-6000002"
+
+
+def poison(history: History, about: str, *, status: int = 202) -> None:
+    """Besides a confirmation that is booked comes an event that cannot be carried out."""
+    event = history.finish_order(DE)
+    history.book(event)
+    history.send_event(event, bent="poison", about=about)
+    history.acknowledge(event, status=status)
+
+
+@pytest.mark.parametrize("about", ["?", f"{DE}/{POISON}"])
+def test_taken_and_nobody_told(confirmations: History, about: str) -> None:
+    poison(confirmations, about)
+    judgement = convicted(confirmations, "An event that nobody can carry out was acknowledged")
+    assert judgement.findings[0].step == "silent-drop"
+    assert len(judgement.findings[0].proof) == 2
+
+
+@pytest.mark.parametrize(("about", "subject"), [("?", "9f86d081"), (f"{DE}/{POISON}", POISON)])
+def test_taken_and_told_by_whatever_name(confirmations: History, about: str, subject: str) -> None:
+    poison(confirmations, about)
+    confirmations.raise_exception(subject, "")
+    silent(confirmations)
+
+
+def test_not_taken_tells_the_sender(confirmations: History) -> None:
+    poison(confirmations, "?", status=400)
+    silent(confirmations)
+
+
+def test_whoever_polls_need_not_read_what_is_sent(confirmations: History) -> None:
+    poison(confirmations, "?")
+    assert confirmations.judge(declares=Declares(poll_interval=1)).findings == ()
+
+
+def test_told_of_one_says_nothing_of_another(confirmations: History) -> None:
+    """The exception names what the other event was about, and so cannot mean the one that nobody can read."""
+    poison(confirmations, "?")
+    poison(confirmations, f"{DE}/{POISON}")
+    confirmations.raise_exception(POISON, DE)
+    judgement = convicted(confirmations, "and nobody was told of it.")
+    assert "delivers what cannot be read" in judgement.findings[0].proof[0].text
+
+
+def test_told_before_it_came_is_about_something_else(confirmations: History) -> None:
+    confirmations.raise_exception("9f86d081", "")
+    poison(confirmations, "?")
+    convicted(confirmations, "and nobody was told of it.")
 
 
 # --- without an identity ----------------------------------------------------------------------------------------------

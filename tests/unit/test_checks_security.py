@@ -75,6 +75,48 @@ def test_who_heard_of_the_approval_may_have_begun(tmp_path: Path) -> None:
     assert kinds(history.judge(), "security") == set()
 
 
+IMITATED = "CNF-5000002"
+
+
+@pytest.mark.parametrize(("bent", "kind"), [("forged-signature", "forged"), ("expired-timestamp", "replayed")])
+def test_booked_what_never_happened_on_the_word_of_an_imitation(history: History, bent: str, kind: str) -> None:
+    event = history.finish_order(DE)
+    history.send_event(event, bent=bent, about=f"{DE}/{IMITATED}")
+    history.book(event)
+    history.post(history.posting(event, source=IMITATED))
+    judgement = history.judge()
+    assert kinds(judgement, "security") == {kind}
+    (finding,) = (finding for finding in judgement.findings if finding.check == "security")
+    assert finding.instance == f"{DE}/{IMITATED}"
+
+
+def test_an_imitation_that_nobody_believes(history: History) -> None:
+    event = history.finish_order(DE)
+    history.send_event(event, bent="forged-signature", about=f"{DE}/{IMITATED}")
+    history.acknowledge(event, status=401)
+    history.book(event)
+    judgement = history.judge()
+    assert judgement.findings == ()
+    assert judgement.doubts == ()
+
+
+def test_booked_before_the_imitation_came_or_about_something_else(history: History) -> None:
+    """What nothing asks for is a matter of completeness, unless an imitation had asked for it."""
+    event = history.finish_order(DE)
+    history.book(event)
+    history.post(history.posting(event, source=IMITATED))
+    history.send_event(event, bent="forged-signature", about=f"{DE}/{IMITATED}")
+    history.post(history.posting(event, source="CNF-7000000"))
+    assert kinds(history.judge(), "security") == set()
+
+
+def test_an_imitation_is_no_delivery_of_what_it_imitates(history: History) -> None:
+    """A copy that tells of something else has not told of the event itself."""
+    event = history.finish_order(DE)
+    history.send_event(event, bent="poison", about=f"{DE}/{IMITATED}")
+    assert "never delivered" in history.judge().doubts[0].sentence
+
+
 def test_forged_copies_of_what_had_come_properly(history: History) -> None:
     event = history.finish_order(DE)
     history.deliver(event)

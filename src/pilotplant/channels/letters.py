@@ -5,11 +5,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pilotplant.channels.cloudevents import Outgoing
+from pilotplant.ledger.records import ILLEGIBLE
 from pilotplant.model.script import Alter, Change, Copy
 
 
 class Letter(NamedTuple):
-    """What is sent in one attempt. `bites` are the faults that bite when its first byte goes out."""
+    """What is sent in one attempt. `bites` are the faults that bite when its first byte goes out; `about` is the
+    subject of what is no copy but an event of its own."""
 
     journey: "Journey"
     body: bytes
@@ -18,6 +20,7 @@ class Letter(NamedTuple):
     copied: bool = False
     forged: bool = False
     age_s: float = 0.0
+    about: str = ""
 
 
 class Journey:
@@ -50,13 +53,23 @@ class Journey:
     def copy(self, step: Copy) -> Letter:
         """What a fault sends besides."""
         body = _changed(self.body, step.change)
-        return Letter(self, body, _kind(step.fault), (step.fault,), True, step.forged, step.age_s)
+        about = _subject(body) if body != self.body else ""
+        if about == "/".join(self.event.keys):
+            about = ""
+        return Letter(self, body, _kind(step.fault), (step.fault,), True, step.forged, step.age_s, about)
 
 
 def _changed(body: bytes, change: Change) -> bytes:
     envelope: dict[str, Any] = msgspec.json.decode(body)
     changed = change.apply(envelope)
     return changed if isinstance(changed, bytes) else msgspec.json.encode(changed)
+
+
+def _subject(body: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(body)["subject"])
+    except msgspec.DecodeError:
+        return ILLEGIBLE
 
 
 def _kind(label: str) -> str:

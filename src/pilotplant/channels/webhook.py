@@ -187,7 +187,7 @@ class Webhook:
         event = letter.journey.event
         for fault in letter.bites:
             self._note_bite(fault, event)
-        self._ledger.write(Deliver, self._world.env.now, event.emit, attempt, letter.bent)
+        self._ledger.write(Deliver, self._world.env.now, event.emit, attempt, letter.bent, letter.about)
 
     def _note_bite(self, fault: str, event: Outgoing) -> None:
         self._faults.bitten[fault] += 1

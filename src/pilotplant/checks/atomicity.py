@@ -246,7 +246,7 @@ class Atomicity(Check):
         if settled is not None and settled.settled:
             for instance in self.promises.instances.values():
                 self._judge(instance)
-            for effect in self.promises.undone:
+            for effect in self.promises.owed_again():
                 self._judge_undone(effect, self._taken_back.get(effect) or [])
         for told, reject in self._again:
             self._report_again(told, reject)
@@ -257,27 +257,29 @@ class Atomicity(Check):
             self.idle = "nothing was booked and nothing changed that others change too"
 
     def _judge(self, instance: Instance) -> None:
-        """Half of it stands, the other half was refused for good, and nobody was told."""
+        """Half of it stands, and the other half was refused for good. A person who was told of that may still make it
+        whole, so then it is only a warning."""
         refusals = self.promises.standing_refusals(instance)
-        if (
-            not refusals
-            or instance.exception
-            or instance.withdrawn
-            or self.case.flows[instance.flow].coalesce != "every"
-        ):
+        if not refusals or instance.withdrawn or self.case.flows[instance.flow].coalesce != "every":
             return
-        done = {name: progress for name, progress in instance.steps.items() if progress.kept and progress.seq}
+        undone = self.promises.undone
+        standing = [p.terms.step for p in instance.promises if not p.open and p.effect not in undone]
+        done = {step: instance.steps[step].seq for step in standing}
         if not done:
             return
         effect, refusal = next(iter(refusals.items()))
         where, what = self.case.system(refusal.system), effect_in_words(effect, refusal.version)
         listed = ", ".join(done)
-        seq = max(progress.seq for progress in done.values())
+        seq = max(done.values())
+        told = bool(instance.exception)
+        then = (
+            "was not taken back: a person has to put it right" if told else "was neither taken back nor told to anybody"
+        )
         self.findings.append(
             Finding(
                 self.NAME,
                 f"{instance.name}: {listed} {'are' if len(done) > 1 else 'is'} booked, {what} was refused for good "
-                f"(#{refusal.seq}), and what is booked was neither taken back nor handed to the desk.",
+                f"(#{refusal.seq}), and what is booked {then}.",
                 (
                     Proof(seq, 0.0, where, f"{listed}: booked"),
                     self.case.proof(refusal, where, f"refuses {what}", self.case.target),
@@ -285,6 +287,7 @@ class Atomicity(Check):
                 plant=self.promises.plant(instance),
                 instance=instance.name,
                 step="no-compensation",
+                severity=Severity.WARN if told else Severity.FAIL,
                 effect=effect,
             )
         )

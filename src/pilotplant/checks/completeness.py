@@ -8,12 +8,13 @@ from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
 from pilotplant.checks.folds.anonymous import Accounting
+from pilotplant.checks.folds.dropped import Dropped
 from pilotplant.checks.folds.instance import Instance, Promise
 from pilotplant.checks.folds.knowledge import EVER, Knowledge
 from pilotplant.checks.folds.near import NearMisses
-from pilotplant.checks.folds.promises import Promises
+from pilotplant.checks.folds.promises import EXCEPTION, Promises
 from pilotplant.checks.wording import effect_in_words, holder_of, plant_of
-from pilotplant.ledger.records import Commit, Emit, Reject
+from pilotplant.ledger.records import ILLEGIBLE, Ack, Commit, Deliver, Emit, Reject
 
 POISON_TIMES = 8
 """So often the same has to be refused for good before it is said to block others."""
@@ -36,23 +37,32 @@ class Completeness(Check):
         self._reports: dict[tuple[str, str], Commit] = {}
         """By change and plant, the last report to the PLM that all went well."""
         self._near: NearMisses | None = None
+        self._dropped = Dropped(case, promises)
         promises.on_finish.append(self._on_finish)
 
     def handlers(self) -> Handlers:
         return {
-            Reject: (self.case.governed, self.on_reject),
-            Commit: (lambda named: named.name == _REPORT, self.on_report),
+            Reject: (lambda named: named.name == EXCEPTION or self.case.governed(named), self.on_reject),
+            Commit: (lambda named: named.name in (_REPORT, EXCEPTION), self.on_report),
+            Emit: (self._dropped.concerns, self._dropped.on_emit),
+            Deliver: (None, self._dropped.on_deliver),
+            Ack: (None, self._dropped.on_ack),
         }
 
     def on_reject(self, record: Reject) -> None:
         """Whoever sends the same refused request for ever does not get to anything else."""
-        if record.definite and record.effect and len(self._poison) < _REFUSED_MAX:
+        if self.case.operation(record.operation) == EXCEPTION:
+            self._dropped.on_exception(record)
+        elif record.definite and record.effect and len(self._poison) < _REFUSED_MAX:
             times = self._poison.setdefault((record.effect, record.version, record.code), [])
             times.append(record)
             del times[:-POISON_TIMES]
 
     def on_report(self, record: Commit) -> None:
-        """The PLM is told what came of a change."""
+        """The PLM is told what came of a change, or a person that something cannot be carried out."""
+        if self.case.operation(record.operation) == EXCEPTION:
+            self._dropped.on_exception(record)
+            return
         change, plant, system = record.effect.split("|")[1:4]
         if record.exchange and system == "erp":
             if record.facet == "accepted" and self.promises.concerned(change):
@@ -86,8 +96,10 @@ class Completeness(Check):
                 "what is missing there may only be late.",
                 "raise `quiescence.give_up`, or see what keeps the target busy",
             )
-        for effect, record in self.promises.undone.items():
+        for effect, record in self.promises.owed_again().items():
             self._report_undone(effect, record)
+        if self.promises.settled.settled and not self.case.declares.poll_interval:
+            self._report_dropped()  # whoever looks for itself need not read what it is sent
         for record in self.promises.unpromised:
             self._report_unpromised(record)
         for promise, record in self.promises.intruding:
@@ -276,6 +288,28 @@ class Completeness(Check):
                 plant=plant_of(effect),
                 step="reversal",
                 effect=effect,
+            )
+        )
+
+    def _report_dropped(self) -> None:
+        untold = self._dropped.untold()
+        if not untold:
+            return
+        poison, ack = untold[0]
+        times = f" This happened to {len(untold)} events." if len(untold) > 1 else ""
+        proof = []
+        for sent, taken in untold[:3]:
+            what = f"delivers what cannot be {'read' if sent.about == ILLEGIBLE else f'carried out ({sent.about})'}"
+            proof.append(self.case.proof(sent, "estate", what, self.case.target))
+            proof.append(self.case.proof(taken, self.case.target, f"acknowledges it ({taken.status})", "estate"))
+        self.findings.append(
+            Finding(
+                self.NAME,
+                f"An event that nobody can carry out was acknowledged (#{poison.seq}, {ack.status}), "
+                f"and nobody was told of it.{times}",
+                tuple(proof),
+                step="silent-drop",
+                effect=f"dropped|{poison.seq}",
             )
         )
 

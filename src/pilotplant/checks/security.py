@@ -27,6 +27,8 @@ class Security(Check):
         super().__init__(case, knowledge, promises)
         self._bent: dict[int, Deliver] = {}
         """By event, the first delivery of it that nobody may believe."""
+        self._imitated: dict[frozenset[str], Deliver] = {}
+        """By its keys, the first delivery that told of something that never happened and that nobody may believe."""
         self._triggers = {flow.trigger for flow in case.flows}
         self._stated: Recent[int, str] = Recent()
         """Recent triggers: what they state."""
@@ -82,6 +84,10 @@ class Security(Check):
             if stated is not None:
                 self._delivered[stated.partition("|")[2]] = record.seq
             return
+        if record.bent in UNBELIEVABLE and record.about:
+            if len(self._imitated) < _BENT_MAX:
+                self._imitated.setdefault(frozenset(record.about.split("/")), record)
+            return
         if record.bent in UNBELIEVABLE and len(self._bent) < _BENT_MAX:
             if not self._bent:
                 self.promises.on_kept.append(self._on_kept)  # only now is there anything to look for
@@ -130,7 +136,9 @@ class Security(Check):
 
     def finish(self) -> None:
         for promise, record, bent in self._believed:
-            self._report_believed(promise, record, bent)
+            self._report_believed(promise.instance.name, record, bent)
+        if self._imitated:
+            self._judge_imitations()
         for record, replayed in self._repeated:
             if self.promises.repeats.get(record.effect):
                 self._report_repeated(record, replayed)
@@ -139,19 +147,30 @@ class Security(Check):
         if not self.examined:
             self.idle = "no event was delivered to the target"
 
-    def _report_believed(self, promise: Promise, record: Commit, bent: Deliver) -> None:
+    def _judge_imitations(self) -> None:
+        """What nothing had asked for but an imitation: one finding for each request."""
+        done: dict[int, tuple[Commit, Deliver]] = {}
+        for record in self.promises.unpromised:
+            keys = set(record.effect.split("|")[1:])
+            imitation = next((bent for about, bent in self._imitated.items() if about <= keys), None)
+            if imitation is not None and imitation.seq < record.exchange:
+                done.setdefault(record.exchange, (record, imitation))
+        for record, imitation in done.values():
+            self._report_believed(imitation.about, record, imitation)
+
+    def _report_believed(self, name: str, record: Commit, bent: Deliver) -> None:
         where, what = self.case.system(record.system), effect_in_words(record.effect, record.version)
         forged = bent.bent == "forged-signature"
         how = "a forged signature" if forged else "a signature that had expired"
         proof = (
-            self.case.proof(bent, "estate", f"{promise.instance.name} is delivered with {how}", self.case.target),
+            self.case.proof(bent, "estate", f"{name} is delivered with {how}", self.case.target),
             Proof(record.exchange, 0.0, self.case.target, f"sends {what}", where),
             self.case.proof(record, where, f"{what} is in place"),
         )
         sentence = (
             f"{where} received {what} at #{record.exchange}; only a delivery with {how} (#{bent.seq}) had told of it."
         )
-        self._add("forged" if forged else "replayed", record.effect, sentence, proof, promise.instance.name)
+        self._add("forged" if forged else "replayed", record.effect, sentence, proof, name)
 
     def _report_repeated(self, record: Commit, replayed: Deliver) -> None:
         where, what = self.case.system(record.system), effect_in_words(record.effect)

@@ -164,14 +164,18 @@ class Deliver(Record, array_like=True, gc=False, frozen=True, tag=10):
     """The first byte of a delivery attempt is about to be sent. `emit` is the event's record; of a copy that a fault
     sends besides, that of the event which it copies or imitates.
 
-    `bent` names the kind of fault that bent it: what nobody may believe (`UNBELIEVABLE`) reveals nothing.
+    `bent` names the kind of fault that bent it: what nobody may believe (`UNBELIEVABLE`) reveals nothing. `about` is
+    the subject of a copy that is an event of its own, `ILLEGIBLE` if it cannot be read, and else empty.
     """
 
     emit: int
     attempt: int
     bent: str = ""
+    about: str = ""
 
 
+ILLEGIBLE = "?"
+"""What a delivery is about that nobody can read."""
 UNBELIEVABLE = frozenset(("forged-signature", "expired-timestamp"))
 """What bends a delivery such that its receiver must not act on it."""
 

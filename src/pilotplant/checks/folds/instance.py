@@ -56,6 +56,9 @@ class Instance:
     """How many promises are open."""
     refusals: dict[str, Reject | Emit] = field(default_factory=dict)
     """Definite refusals that no later success made good, by effect."""
+    setbacks: dict[str, int] = field(default_factory=dict)
+    """Definite refusals, by effect, that excuse only whoever told a person afterwards: of steps for which the flow says
+    nothing, and those that only a newer version made good, which was not this one's doing."""
     exception: int = 0
     outlasted: bool = False
     """Whether the exception came after an outage that was longer than the target declares to keep trying."""
@@ -71,4 +74,5 @@ class Instance:
     @property
     def excused(self) -> bool:
         """Whether what is open need not happen any more."""
-        return bool(self.withdrawn or (self.exception and (self.refusals or self.outlasted)))
+        refused = self.refusals or self.outlasted or any(seq < self.exception for seq in self.setbacks.values())
+        return bool(self.withdrawn or (self.exception and refused))

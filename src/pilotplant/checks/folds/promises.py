@@ -78,6 +78,8 @@ class Promises:
         self.acknowledged: dict[int, Ack] = {}
         self.triggers: dict[int, Emit] = {}
         self._open: dict[str, list[Promise]] = {}
+        self._surpassed: dict[str, list[Promise]] = {}
+        """Promises that a newer version has kept, of instances with others open: the older may still be refused."""
         self._promised: dict[str, int] = {}
         self._unasked: dict[tuple[str, int], Commit] = {}
         self._latest: dict[str, Instance] = {}
@@ -216,11 +218,22 @@ class Promises:
             self._note_actor(promise, record)
         if record.effect != promise.effect:
             self.elsewhere.add(promise.effect)
-        if instance.refusals:
-            instance.refusals.pop(promise.effect, None)
+        if instance.refusals or instance.setbacks:
+            self._make_good(promise, record)
         instance.left -= 1
         if not instance.left:
             self._finish(instance, record.t)
+        elif record.version > promise.version > 0:
+            self._surpassed.setdefault(promise.effect, []).append(promise)
+
+    def _make_good(self, promise: Promise, record: Commit | Emit) -> None:
+        """What was refused came about: by the instance's own version, or only by a newer one."""
+        instance, effect = promise.instance, promise.effect
+        refusal = instance.refusals.pop(effect, None)
+        if not record.version > promise.version > 0:
+            instance.setbacks.pop(effect, None)
+        elif refusal is not None:
+            instance.setbacks[effect] = refusal.seq
 
     def _note_actor(self, promise: Promise, record: Commit | Emit) -> None:
         """Who did it: the target, or a system by itself. Events are always stated by a system."""
@@ -243,6 +256,8 @@ class Promises:
         del about[key]
         if not about:
             del self._by_subject[instance.subject]
+        if self._surpassed:
+            self._forget_surpassed(instance)
         instance.promises.clear()  # promises refer to their instance: without the circle both are freed at once
         self._instances_of[instance.trigger] -= 1
         if not self._instances_of[instance.trigger]:
@@ -251,6 +266,12 @@ class Promises:
                 told.pop(instance.trigger, None)
         if len(self.finished) < BOARD_MAX:
             self.finished.append(instance)
+
+    def _forget_surpassed(self, instance: Instance) -> None:
+        for promise in instance.promises:
+            left = [other for other in self._surpassed.pop(promise.effect, ()) if other.instance is not instance]
+            if left:
+                self._surpassed[promise.effect] = left
 
     def _undo(self, record: Commit) -> None:
         for effect in dict.fromkeys(record.undoes):  # two equal lines of a document are one fact
@@ -339,16 +360,20 @@ class Promises:
 
     def _refuse(self, effect: str, version: int, record: Reject | Emit) -> bool:
         refused = False
-        for promise in self._open.get(effect, ()):
-            on_reject = self.case.flows[promise.instance.flow].on_reject
-            right = promise.open and promise.effect == effect and promise.version == version
-            if right and on_reject is not None and promise.terms.step in on_reject.of:
-                promise.instance.refusals[effect] = promise.instance.seen = record
-                refused = True
-                if isinstance(record, Reject) and record.needs and version:
-                    for item in record.needs:
-                        wanted = f"{ITEM}|{plant_of(effect)}|{item}"
-                        self._wanting.setdefault(wanted, []).append((promise.instance, record))
+        still_open = [promise for promise in self._open.get(effect, ()) if promise.open]
+        for promise in (*still_open, *self._surpassed.get(effect, ())):
+            instance, on_reject = promise.instance, self.case.flows[promise.instance.flow].on_reject
+            if promise.effect != effect or promise.version != version:
+                continue
+            if not promise.open or on_reject is None or promise.terms.step not in on_reject.of:
+                instance.setbacks[effect] = record.seq
+                continue
+            instance.refusals[effect] = instance.seen = record
+            refused = True
+            if isinstance(record, Reject) and version:
+                for item in record.needs:
+                    wanted = f"{ITEM}|{plant_of(effect)}|{item}"
+                    self._wanting.setdefault(wanted, []).append((instance, record))
         return refused
 
     def on_response(self, record: ResponseFirst) -> None:
@@ -361,7 +386,7 @@ class Promises:
         if record.bent in UNBELIEVABLE:
             self._disbelieved.add((record.emit, record.attempt))
             return
-        if record.emit in self.triggers:
+        if record.emit in self.triggers and not record.about:
             self.delivered.setdefault(record.emit, record)
         if self._told and record.emit in self._told:
             self._told[record.emit] = self._told[record.emit] or record.seq
@@ -439,6 +464,12 @@ class Promises:
         promised = {promise.effect for instance in self.instances.values() for promise in instance.open}
         repeated = {effect for effect, commits in self.repeats.items() if commits}
         return promised | repeated | self.undone.keys() | self.elsewhere
+
+    def owed_again(self) -> dict[str, Commit]:
+        """Facts that were taken back and should stand: not those of an instance that is excused, which may be whole or
+        not at all."""
+        excused = {p.effect for instance in self.instances.values() if instance.excused for p in instance.promises}
+        return {effect: record for effect, record in self.undone.items() if effect not in excused}
 
     def concerned(self, subject: str) -> bool:
         """Whether anything that is open, or was withdrawn, is about this."""
