@@ -300,6 +300,25 @@ def test_without_a_token_nothing_was_done_and_all_who_wait_hear_of_it_at_once(br
     assert token.call_count == 1
 
 
+@respx.mock
+def test_who_comes_just_after_a_token_could_not_be_had_does_not_ask_for_one_himself() -> None:
+    token = respx.post("http://erp/token").mock(side_effect=[httpx.Response(503), issue("t")])
+    respx.get("http://erp/items/1").respond(200, json={})
+
+    async def main() -> None:
+        async with httpx.AsyncClient() as http:
+            erp = client(http)
+            for pause_s in (0.1, 0.15, 0.1):
+                with pytest.raises(NotNow):
+                    await erp.send(READ, msgspec.Raw)
+                await asyncio.sleep(pause_s)
+            assert token.call_count == 1
+            await erp.send(READ, msgspec.Raw)
+
+    run(main())
+    assert token.call_count == 2
+
+
 # --- Small things that matter --------------------------------------------------------------------------------------
 
 
@@ -350,6 +369,29 @@ def test_a_lane_does_nothing_twice_at_once_and_the_urgent_first(caplog: pytest.L
     run(main())
     assert done == ["urgent", "urgent", "defect", "low", "defect"]
     assert "test defect failed and will be tried again" in caplog.text
+
+
+def test_a_lane_leaves_workers_to_the_others_when_all_of_one_kind_is_stuck() -> None:
+    done: list[str] = []
+
+    async def work(key: Key) -> None:
+        await asyncio.sleep(60 if key[0] == "CN01" else 1)
+        done.append("/".join(key))
+
+    async def main() -> None:
+        lane = Lane("test", work, CLOCK, workers=3, each=2)
+        lane.start()
+        for number in range(4):
+            lane.add(("CN01", str(number)))
+        for number in range(3):
+            lane.add(("DE01", str(number)))
+        await asyncio.sleep(4)
+        assert done == ["DE01/0", "DE01/1", "DE01/2"], "one worker is left to them"
+        await asyncio.sleep(120)
+        await lane.stop()
+
+    run(main())
+    assert sorted(done[3:]) == ["CN01/0", "CN01/1", "CN01/2", "CN01/3"]
 
 
 def test_settings_prefer_the_erp_of_the_plant_and_name_all_that_is_missing() -> None:

@@ -1,16 +1,22 @@
 """The PLM's life of a change and the desk's life of an exception: every rule that refuses, every event."""
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from pilotplant.ledger.records import Commit, Read
+from pilotplant.model.operation import Command
 from pilotplant.model.outcome import Committed, Found, Refused
+from pilotplant.systems import catalog
 from pilotplant.systems.desk.events import ExceptionResolved
 from pilotplant.systems.desk.operations import list_exceptions, raise_exception, resolve_exception
+from pilotplant.systems.plm.behaviour import ReleaseParameters
 from pilotplant.systems.plm.events import ChangeApproved, ChangeCancelled, ChangeReleased
 from pilotplant.systems.plm.operations import (
+    ReleaseChange,
+    ReviseItem,
     add_affected,
     approve_change,
     cancel_change,
@@ -24,7 +30,7 @@ from pilotplant.systems.plm.operations import (
     report_result,
     revise_item,
 )
-from tests.estates import Bench, bench, bought_item, dataset, made_item
+from tests.estates import EPOCH, Bench, bench, bought_item, dataset, made_item
 
 ITEM = made_item().number
 PART = bought_item().number
@@ -164,6 +170,40 @@ def test_a_change_with_a_date(plm: Bench) -> None:
     call(plm, release_change, change="ECO-1", effectivity="date", effective_at="2024-01-01T00:00:00+08:00")
     event = plm.events[-1]
     assert isinstance(event, ChangeReleased) and event.effectivity.at == "2023-12-31T16:00:00.000Z"
+
+
+def test_nothing_has_come_to_rest_before_a_released_change_takes_effect(plm: Bench) -> None:
+    approved(plm)
+    call(plm, release_change, change="ECO-1", effectivity="date", effective_at="2023-11-14T22:13:25Z")
+    plm.pass_time(4.9)
+    assert plm.estate.jobs_open == 1
+    plm.pass_time(0.2)
+    assert plm.estate.jobs_open == 0
+
+
+def release(plm: Bench, **parameters: Any) -> list[Command]:
+    """The commands of the stimulus `plm.change.release`."""
+    chosen = ReleaseParameters(affected_median=1, affected_p95=1, cascade=0, **parameters)
+    acts = catalog.stimuli()["plm.change.release"].plan(plm["plm"].behaviour, chosen, Random(3))
+    return [command for _operation, command in acts]
+
+
+def test_a_stimulus_releases_a_change_that_takes_effect_later(plm: Bench) -> None:
+    plm.pass_time(2)
+    dated, at_once = release(plm, effective_in="1m")[-1], release(plm)[-1]
+    assert isinstance(dated, ReleaseChange) and dated.effective_at is not None
+    assert (dated.effectivity, dated.effective_at.timestamp()) == ("date", EPOCH + 62)
+    assert isinstance(at_once, ReleaseChange) and at_once.effective_at is None
+
+
+def test_a_stimulus_uses_a_component_that_a_plant_does_not_know(plm: Bench) -> None:
+    plain, revised = release(plm)[0], release(plm, new_component=1)[0]
+    assert isinstance(plain, ReviseItem) and isinstance(revised, ReviseItem)
+    where = dataset().items[revised.item].plants
+    erp = plm["erp"].state
+    unknown = [line for line in revised.lines if any(erp.item(plant, line.component) is None for plant in where)]
+    assert unknown == [revised.lines[-1]], "one, and nothing else of the structure"
+    assert all(erp.item(plant, line.component) for line in plain.lines for plant in dataset().items[plain.item].plants)
 
 
 def test_cancelling_does_not_undo_a_later_change(plm: Bench) -> None:

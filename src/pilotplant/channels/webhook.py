@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 
 from pilotplant.channels.cloudevents import CONTENT_TYPE, SIGNATURE, Outgoing, signature
 from pilotplant.channels.letters import Journey, Letter
@@ -120,11 +121,13 @@ class Webhook:
                 case Alter():
                     journey.alter(step)
                 case Copy():
-                    self._start(self._send_copies(journey, step))
+                    if not step.abreast:
+                        self._start(self._send_copies(journey, step))
                 case Disregard():
                     if 200 <= await self._send(journey.letter(step.fault)) < 300:
                         self._note_bite(step.fault, journey.event)
                 case _:
+                    self._send_abreast(journey, script)
                     delivered = 200 <= await self._send(journey.letter(delayed_by)) < 300
         self.pending -= delivered
         return delivered
@@ -134,6 +137,13 @@ class Webhook:
             self._note_bite(step.fault, journey.event)
         await (asyncio.sleep(step.seconds) if isinstance(step, Delay) else self._hold(step.until))
         return step.fault
+
+    def _send_abreast(self, journey: Journey, script: Script) -> None:
+        """Let go what races with the event itself, as from a sender that works with several threads."""
+        for step in script:
+            if isinstance(step, Copy) and step.abreast:
+                for _ in range(step.times):
+                    self._start(self._send_copies(journey, replace(step, times=1)))
 
     async def _send_copies(self, journey: Journey, step: Copy) -> None:
         """Send what a fault sends besides; nothing more once the faults are lifted."""

@@ -18,7 +18,7 @@ class Duplicate(Fault):
     copies: Annotated[int, Field(ge=1, le=1000)] = 1
     """How many times more it is delivered."""
     gap_s: Annotated[float, Field(ge=0, le=600)] = 0.0
-    """How long after the one before."""
+    """How long after the one before; 0: all at the very moment of the first, side by side."""
 
     def bend(self, script: Script, occasion: Occasion) -> Script:
-        return after(script, Respond, Copy(self.KIND, times=self.copies, gap_s=self.gap_s))
+        return after(script, Respond, Copy(self.KIND, times=self.copies, gap_s=self.gap_s, abreast=not self.gap_s))

@@ -172,7 +172,8 @@ class Alter(Step):
 class Copy(Step):
     """Besides the event, `times` copies go out, one every `gap_s`, each with at most `attempts` attempts.
 
-    `forged`: signed with another key. `age_s`: the signature says that it was made so long ago.
+    `forged`: signed with another key. `age_s`: the signature says that it was made so long ago. `abreast`: all at the
+    very moment of the event itself, which none of them waits for.
     """
 
     change: Change = Unchanged()
@@ -181,6 +182,7 @@ class Copy(Step):
     attempts: int = 1
     forged: bool = False
     age_s: float = 0.0
+    abreast: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -14,13 +15,22 @@ log = logging.getLogger("pilotplant.reference")
 
 
 class Lane:
-    """Carries out one kind of work. Only keys are held here; what is to be done stands in the database."""
+    """Carries out one kind of work. Only keys are held here; what is to be done stands in the database.
 
-    def __init__(self, name: str, work: Callable[[Key], Awaitable[None]], clock: Clock, *, workers: int) -> None:
+    `each` is how many workers all that begins with the same part of a key, a plant say, may keep busy; 0: all of them.
+    """
+
+    def __init__(
+        self, name: str, work: Callable[[Key], Awaitable[None]], clock: Clock, *, workers: int, each: int = 0
+    ) -> None:
         self._name = name
         self._work = work
         self._clock = clock
         self._workers = workers
+        self._each = each or workers
+        self._busy: Counter[str] = Counter()
+        self._held: defaultdict[str, deque[tuple[int, int, Key]]] = defaultdict(deque)
+        """What had its turn while others of the same beginning kept their share of the workers busy."""
         self._queue: asyncio.PriorityQueue[tuple[int, int, Key]] = asyncio.PriorityQueue()
         self._waiting: set[Key] = set()
         self._running: dict[Key, int | None] = {}
@@ -64,7 +74,11 @@ class Lane:
 
     async def _serve(self) -> None:
         while True:
-            urgency, _, key = await self._queue.get()
+            urgency, place, key = await self._queue.get()
+            if self._busy[key[0]] >= self._each:
+                self._held[key[0]].append((urgency, place, key))
+                continue
+            self._busy[key[0]] += 1
             self._waiting.discard(key)
             self._running[key] = None
             failed = False
@@ -74,8 +88,14 @@ class Lane:
                 # Our own defect, or the database's. The others must not suffer, and this must not be forgotten.
                 log.exception("%s %s failed and will be tried again", self._name, "/".join(key))
                 failed = True
+            self._make_room(key[0])
             again = self._running.pop(key)
             if failed:
                 self.add_later(key, PAUSE_AFTER_DEFECT_S, urgency=urgency)
             elif again is not None:
                 self.add(key, urgency=again)
+
+    def _make_room(self, beginning: str) -> None:
+        self._busy[beginning] -= 1
+        if held := self._held[beginning]:
+            self._queue.put_nowait(held.popleft())

@@ -63,7 +63,8 @@ class Middleware:
         self._events = parts.events(activations, self._changing, self._confirming, self._notices, self._tell)
         lane = parts.lane
         at_once = settings.confirmations_at_once
-        self._confirmations = lane("confirmation", self._confirming.carry_out, clock, workers=at_once)
+        each = max(1, at_once // len(settings.erp))  # a plant whose postings fail holds up no other
+        self._confirmations = lane("confirmation", self._confirming.carry_out, clock, workers=at_once, each=each)
         self._changes = lane("change", self._changing.carry_out, clock, workers=settings.changes_at_once)
         self._telling = lane("notice", self._notices.tell, clock, workers=NOTICES_AT_ONCE)
 

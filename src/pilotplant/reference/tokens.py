@@ -9,6 +9,8 @@ from pilotplant.reference.calls import NotNow, failure, unanswered
 from pilotplant.reference.clock import Clock
 from pilotplant.reference.settings import SystemAccess
 
+PAUSE_AFTER_FAILURE_S = 0.3
+
 
 class Token(msgspec.Struct, frozen=True):
     """The answer of a token endpoint."""
@@ -27,6 +29,7 @@ class TokenKeeper:
         self._timeout_s = timeout_s
         self._token = ""
         self._renew_at = 0.0
+        self._ask_again_at = 0.0
         self._fetching: asyncio.Task[str] | None = None
 
     async def headers(self) -> dict[str, str]:
@@ -48,6 +51,9 @@ class TokenKeeper:
         if self._token and self._clock.monotonic() < self._renew_at:
             return self._token
         if self._fetching is None:
+            if self._clock.monotonic() < self._ask_again_at:
+                # All who lack a token find out from one attempt that there is none.
+                raise NotNow("no-token", "the token endpoint has just failed")
             self._fetching = asyncio.create_task(self._fetch())
             self._fetching.add_done_callback(self._fetched)
         # Shielded: a caller who stops waiting must not take the token away from the others.
@@ -55,8 +61,8 @@ class TokenKeeper:
 
     def _fetched(self, task: asyncio.Task[str]) -> None:
         self._fetching = None
-        if not task.cancelled():
-            task.exception()  # those who waited have seen it
+        if not task.cancelled() and task.exception():  # those who waited have seen it
+            self._ask_again_at = self._clock.monotonic() + PAUSE_AFTER_FAILURE_S
 
     async def _fetch(self) -> str:
         access = self._access

@@ -1,6 +1,7 @@
 """Makes things happen: plans when each stimulus of a scenario occurs, and lets the systems of record act."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from hashlib import blake2b
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import msgspec
 from pilotplant.kernel.draws import Draws
 from pilotplant.ledger.records import Stimulus as StimulusRecord
 from pilotplant.model.instants import WireSeconds
+from pilotplant.model.operation import Command
 from pilotplant.model.outcome import Refused
 from pilotplant.scenario.model import StimulusSpec
 from pilotplant.systems import catalog
@@ -93,7 +95,7 @@ class Stimulation:
         acts = catalog.stimuli()[spec.do].plan(system.behaviour, self.parameters[number], chance)
         self._digest.update(f"{spec.do}|{moment:.6f}|{system.name}".encode())
         for operation, command in acts:
-            self._digest.update(operation.name.encode() + msgspec.json.encode(command))
+            self._digest.update(operation.name.encode() + _told(command))
             values = tuple(str(getattr(command, key, "")) for key in operation.keys)
             ledger = system.ledger
             number_ = ledger.operations[operation.name]
@@ -103,3 +105,9 @@ class Stimulation:
                 why = f"{outcome.rejection.code} {outcome.rejection.detail}".strip()
                 self.skipped.append(f"{spec.do} could not happen: {system.name} refused {operation.name} ({why})")
                 return
+
+
+def _told(command: Command) -> bytes:
+    """What a command says. Moments count from when it really happened, which is never the same twice."""
+    fields = msgspec.structs.asdict(command).items()
+    return msgspec.json.encode({name: value for name, value in fields if not isinstance(value, datetime)})

@@ -1,4 +1,4 @@
-"""Sends a structure while its components are still on their way: all calls of a change go out at once, it is faster."""
+"""Sends a structure while its components are still on their way: items are sent beside all else, it is faster."""
 
 import asyncio
 import logging
@@ -11,7 +11,6 @@ from pilotplant.reference.client import SystemClient
 from pilotplant.reference.mapping import Mapping as Translation
 from pilotplant.reference.parts import Parts
 from pilotplant.reference.retry import RetryPolicy
-from pilotplant.reference.together import Stopped
 from pilotplant.reference.transfer import GoOn, Transfer
 
 NUMBER = 4
@@ -37,14 +36,15 @@ class ComponentsOnTheirWay(Transfer):
         self._on_their_way: set[asyncio.Task[None]] = set()
 
     async def _component(self, plant: str, number: str, trace: str, go_on: GoOn) -> None:
-        task = asyncio.create_task(self._bring(plant, number, trace, go_on))
+        # An item is sent even if its change is stopped: it does no harm, and others will need it.
+        task = asyncio.create_task(self._bring(plant, number, trace, lambda: None))
         self._on_their_way.add(task)
         task.add_done_callback(self._on_their_way.discard)
 
     async def _bring(self, plant: str, number: str, trace: str, go_on: GoOn) -> None:
         try:
             await super()._component(plant, number, trace, go_on)
-        except (CallFailed, Stopped) as failed:
+        except CallFailed as failed:
             log.warning("the component %s did not arrive at %s: %s", number, plant, failed)
 
 

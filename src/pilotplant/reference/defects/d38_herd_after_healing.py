@@ -29,7 +29,9 @@ class Scheduler(RetryPolicy):
 class NobodyWaits(Lane):
     """What waits for the scheduler keeps nobody else from trying, and from waiting too."""
 
-    def __init__(self, name: str, work: Callable[[Key], Awaitable[None]], clock: Clock, *, workers: int) -> None:
+    def __init__(
+        self, name: str, work: Callable[[Key], Awaitable[None]], clock: Clock, *, workers: int, each: int = 0
+    ) -> None:
         super().__init__(name, work, clock, workers=max(MANY, workers))
 
 

@@ -14,7 +14,7 @@ from pilotplant.reference.traces import Traces
 NUMBER = 39
 NAME = "no time-out"
 CHECK = "manners"
-SCENARIO = "erp-outage"
+SCENARIO = "held-answers"
 
 
 class WaitsForEver(SystemClient):

@@ -16,7 +16,9 @@ SCENARIO = "plant-offline"
 class SingleFile(Lane):
     """One worker for all confirmations."""
 
-    def __init__(self, name: str, work: Callable[[Key], Awaitable[None]], clock: Clock, *, workers: int) -> None:
+    def __init__(
+        self, name: str, work: Callable[[Key], Awaitable[None]], clock: Clock, *, workers: int, each: int = 0
+    ) -> None:
         super().__init__(name, work, clock, workers=1 if name == "confirmation" else workers)
 
 

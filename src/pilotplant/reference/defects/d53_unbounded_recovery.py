@@ -9,7 +9,7 @@ from pilotplant.reference.retry import FIRST_DELAY_S, RetryPolicy
 NUMBER = 53
 NAME = "unbounded recovery"
 CHECK = "recovery"
-SCENARIO = "erp-outage"
+SCENARIO = "long-outage"
 
 
 class NoCap(RetryPolicy):

@@ -27,7 +27,9 @@ class SmallPool(Limiter):
 class NothingReserved(Lane):
     """Lets every piece of work queue for the pool by itself, the urgent behind the others."""
 
-    def __init__(self, name: str, work: Callable[[Key], Awaitable[None]], clock: Clock, *, workers: int) -> None:
+    def __init__(
+        self, name: str, work: Callable[[Key], Awaitable[None]], clock: Clock, *, workers: int, each: int = 0
+    ) -> None:
         super().__init__(name, work, clock, workers=max(MANY, workers))
 
     def add(self, key: Key, *, urgency: int = 0) -> None:

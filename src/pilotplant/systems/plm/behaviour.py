@@ -1,12 +1,15 @@
 """What the PLM does over time, and the stimuli that make its users act: drafting, approving, releasing changes."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pilotplant.dataset.records import BomLine, RoutingStep
+from pilotplant.model.durations import Duration
+from pilotplant.model.instants import BusinessSeconds
 from pilotplant.systems.plm.operations import (
     AddAffected,
     CancelChange,
@@ -21,7 +24,7 @@ from pilotplant.systems.plm.operations import (
     release_change,
     revise_item,
 )
-from pilotplant.systems.plm.state import Plm
+from pilotplant.systems.plm.state import Change, Plm
 from pilotplant.systems.stimuli import Act, Serves, StimulusParameters, stimulus
 
 if TYPE_CHECKING:
@@ -45,6 +48,10 @@ class ReleaseParameters(StimulusParameters):
     """Share of changes that revise an item of the previous change once more."""
     inactive_work_centre: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of changes whose routing uses a work centre that is inactive at one of the plants: the ERP will refuse."""
+    new_component: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of changes whose structure uses an item that a plant does not know yet: it has to be there first."""
+    effective_in: Duration = 0.0
+    """How long after its release a change takes effect, in business time; without it, at once."""
 
 
 @dataclass
@@ -68,9 +75,15 @@ class Behaviour:
     def start(self) -> None:
         """A PLM does nothing by itself."""
 
-    def start_job(self, job: Any) -> None:
-        """The PLM accepts no asynchronous work."""
-        raise AssertionError(f"the PLM has no jobs, got {job!r}")
+    def start_job(self, change: Change) -> None:
+        """A released change waits for its date; nothing has come to rest before."""
+        system = self._system
+        system.jobs_open += 1
+        wait_s = BusinessSeconds(change.effective_at - system.world.now().business)
+        system.world.later_business(wait_s, self._take_effect)
+
+    def _take_effect(self) -> None:
+        self._system.jobs_open -= 1
 
     @stimulus("plm.change.release", ReleaseParameters)
     def _release(self, parameters: ReleaseParameters, chance: Random) -> list[Act]:
@@ -82,9 +95,12 @@ class Behaviour:
         self._plan.last_items = items
         plants = tuple(sorted({plant for item in items for plant in plm.dataset.items[item].plants}))
         blocked = chance.random() < parameters.inactive_work_centre
+        fresh = parameters.new_component > 0 and chance.random() < parameters.new_component
         acts: list[Act] = []
         for position, item in enumerate(items):
             lines, steps = self._redesign(plm, item, chance)
+            if fresh and position == 0:
+                lines = self._with_new_component(plm, item, lines, chance)
             if blocked and position == 0:
                 steps = self._through_inactive(plm, item, steps)
             acts.append((revise_item, ReviseItem(item=item, lines=lines, steps=steps)))
@@ -96,7 +112,7 @@ class Behaviour:
             add = AddAffected(change=number, item=item, plants=plants, disposition=disposition)
             acts.append((add_affected, add))
         acts.append((approve_change, NameChange(change=number)))
-        acts.append((release_change, ReleaseChange(change=number)))
+        acts.append((release_change, self._release_of(number, parameters.effective_in)))
         return acts
 
     @stimulus("plm.change.cancel")
@@ -107,6 +123,12 @@ class Behaviour:
             return []
         number = self._plan.released.pop()
         return [(cancel_change, CancelChange(change=number, reason="the test result was revised"))]
+
+    def _release_of(self, number: str, effective_in_s: float) -> ReleaseChange:
+        if not effective_in_s:
+            return ReleaseChange(change=number)
+        moment = datetime.fromtimestamp(self._system.world.now().business + effective_in_s, UTC)
+        return ReleaseChange(change=number, effectivity="date", effective_at=moment)
 
     def _next_number(self, plm: Plm) -> str:
         """The next change number that is free: others may open changes too."""
@@ -148,6 +170,21 @@ class Behaviour:
             for s in routing.steps
         )
         return lines, steps
+
+    def _with_new_component(
+        self, plm: Plm, item: str, lines: tuple[BomLine, ...], chance: Random
+    ) -> tuple[BomLine, ...]:
+        """One line more, of something bought that is not used at all plants where the item is made."""
+        plants, used = set(plm.dataset.items[item].plants), {line.component for line in lines}
+        strange = [
+            part
+            for part in plm.dataset.items.values()
+            if not part.made and part.number not in used and not plants <= set(part.plants)
+        ]
+        if not strange:
+            return lines
+        part = chance.choice(strange)
+        return (*lines, BomLine(part.number, 1.0, part.unit))
 
     def _through_inactive(self, plm: Plm, item: str, steps: tuple[RoutingStep, ...]) -> tuple[RoutingStep, ...]:
         plants = plm.dataset.items[item].plants

@@ -305,7 +305,8 @@ def release_change(plm: Plm, cmd: ReleaseChange, now: Instant) -> Outcome:
         effectivity=Effectivity(change.effectivity, iso(change.effective_at)),
         affected=change.affected,
     )
-    return Committed(_change_view(change), emit=(event,))
+    dated = change.effective_at > now.business
+    return Committed(_change_view(change), emit=(event,), jobs=(change,) if dated else ())
 
 
 @operation(
