@@ -12,6 +12,7 @@ from pilotplant.reference.client import SystemClient
 from pilotplant.reference.confirmations import Confirmation, StockPosting
 from pilotplant.reference.parts import Parts
 from tests.different.built import Transport, built
+from tests.different.running import SHIPPED
 
 
 class LooksFirst(StockPosting):
@@ -35,6 +36,28 @@ class LooksFirst(StockPosting):
                 raise
 
         await self._retry.persist(attempt)
+
+
+PROFILE = """\
+profile: no-keys
+system: erp
+about: An ERP that knows no idempotency keys, and shows what it has booked a while later.
+auth: {kind: oauth2, token_life_s: 600}
+idempotency: none
+latency: {median_ms: 4, p95_ms: 15}
+behaviour: {read_lag_s: 0.5}
+"""
+
+
+def project(root: Path) -> Path:
+    """A project whose three plants have such an ERP."""
+    shipped = SHIPPED.find("estates", "three-plants").read_text(encoding="utf-8")
+    written = {"erp/no-keys.yaml": PROFILE, "estates/no-keys.yaml": shipped.replace("profile: cloud", "profile: no-keys")}
+    for name, text in written.items():
+        path = root / "simulators" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("estate: three-plants", "estate: no-keys"), encoding="utf-8")
+    return root
 
 
 def create(environment: Mapping[str, str], work: Path, transport: Transport = None) -> Starlette:

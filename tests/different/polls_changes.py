@@ -24,9 +24,11 @@ from pilotplant.reference.parts import Parts
 from pilotplant.reference.settings import from_environment
 from pilotplant.reference.signature import HEADER
 from pilotplant.reference.store import Store
+from pilotplant.target.model import Declares
 from tests.different.built import Transport, connections
 
 EVERY_S = 2.0
+DECLARES = Declares(backoff_cap=2.0, timeout=5.0, poll_interval=EVERY_S)
 FOUND = "change.found."
 
 

@@ -387,8 +387,9 @@ def _item_view(plm: Plm, item: Item) -> ItemView:
 
 
 def _reveals(change: Change) -> tuple[tuple[str, int], ...]:
-    stated = {"released": "plm.change.released", "cancelled": "plm.change.cancelled"}.get(change.status)
-    return ((effect_id(stated, (change.number,)), 0),) if stated else ()
+    """The events whose facts a reader of the change learns; one that is withdrawn still shows that it was released."""
+    stated = [("plm.change.released", bool(change.released_at)), ("plm.change.cancelled", change.status == "cancelled")]
+    return tuple((effect_id(name, (change.number,)), 0) for name, so in stated if so)
 
 
 def _change_view(change: Change) -> ChangeView:
