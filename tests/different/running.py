@@ -22,10 +22,11 @@ SCENARIOS = sorted(SHIPPED.names("scenarios"))
 _OF_CONFIRMATIONS = ("mes.", "erp.stock.", "auth.")
 
 
-def confirmations_only(scenario: str) -> list[str]:
+def confirmations_only(scenario: str, *, figures: bool = True) -> list[str]:
     """What makes of a scenario one for middlewares that serve only production confirmations.
 
     Changes are released all the same; what strikes only those who carry them out is left away, since it never would.
+    Without `figures` for those whose single confirmations nobody can follow.
     """
     content = yaml.safe_load(SHIPPED.find("scenarios", scenario).read_text(encoding="utf-8"))
     faults = []
@@ -33,7 +34,7 @@ def confirmations_only(scenario: str) -> list[str]:
         match = fault.get("match", {})
         if match.get("system") != "plm" and match.get("operation", "mes.").startswith(_OF_CONFIRMATIONS):
             faults.append(fault)
-    thresholds = [each for each in content["thresholds"] if not each.startswith("change_")]
+    thresholds = [each for each in content["thresholds"] if not each.startswith("change_")] if figures else []
     chosen = {"flows": ["production-confirmation"], "faults": faults, "thresholds": thresholds}
     return [f"{path}={json.dumps(value)}" for path, value in chosen.items()]
 

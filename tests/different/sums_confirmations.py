@@ -35,7 +35,7 @@ class Sums:
         self._taken: dict[tuple[str, str], asyncio.Future[None]] = {}
         self._numbers = count(1)
         self._token = ""
-        self._asking = asyncio.Lock()
+        self._asking: asyncio.Task[str] | None = None
 
     async def add(self, done: Done) -> None:
         """Return when the confirmation is part of a booking. Whoever reports it again waits for the same."""
@@ -59,9 +59,13 @@ class Sums:
         key = f"sum-{plant}-{next(self._numbers)}"
         pause_s = 0.1
         while (status := await self._posted(document, key)) != 201:
+            if status == 422 and len(entries) > 1:  # one of them spoils the sum: book it in two halves
+                half = len(entries) // 2
+                await self._book(plant, date, entries[:half])
+                await self._book(plant, date, entries[half:])
+                return
             if status == 422:
-                for done, _booked in entries:
-                    await self.tell(done["confirmation"], plant, "ERP refused the sum that it is part of")
+                await self.tell(entries[0][0]["confirmation"], plant, "ERP refused it")
                 break
             await asyncio.sleep(pause_s)
             pause_s = min(1.0, 2 * pause_s)
@@ -89,16 +93,21 @@ class Sums:
             self._token = ""
         elif answer.status_code == 429:
             await asyncio.sleep(float(answer.headers.get("retry-after", "1")))
-        return answer.status_code
+        refused = answer.is_client_error and answer.json().get("definite") and answer.status_code not in (401, 409, 429)
+        return 422 if refused else answer.status_code
 
     async def _current_token(self) -> str:
-        async with self._asking:  # one for all
-            if not self._token:
-                form = {"grant_type": "client_credentials", "client_id": self._told["PILOTPLANT_ERP_CLIENT_ID"]}
-                form["client_secret"] = self._told["PILOTPLANT_ERP_CLIENT_SECRET"]
-                answer = await self._http.post(self._told["PILOTPLANT_ERP_TOKEN_URL"], data=form)
-                self._token = str(answer.raise_for_status().json()["access_token"])
-            return self._token
+        if not self._token:
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.create_task(self._new_token())
+            self._token = await asyncio.shield(self._asking)  # one for all
+        return self._token
+
+    async def _new_token(self) -> str:
+        form = {"grant_type": "client_credentials", "client_id": self._told["PILOTPLANT_ERP_CLIENT_ID"]}
+        form["client_secret"] = self._told["PILOTPLANT_ERP_CLIENT_SECRET"]
+        answer = await self._http.post(self._told["PILOTPLANT_ERP_TOKEN_URL"], data=form)
+        return str(answer.raise_for_status().json()["access_token"])
 
 
 def lines_of(confirmations: list[Done]) -> list[Done]:

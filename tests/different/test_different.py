@@ -140,12 +140,11 @@ def test_no_two_calls_belong_to_one_trace(tmp_path: Path) -> None:
 # --- sums -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("scenario", "seed"), [(each, 1 + i % SEEDS) for i, each in enumerate(SCENARIOS)])
+@pytest.mark.parametrize(("scenario", "seed"), [("erp-rejects", 1), ("eco-cascade", 2), ("poison-message", 3)])
 def test_who_sums_up_is_not_accused_and_not_acquitted(scenario: str, seed: int, tmp_path: Path) -> None:
     """Flows have no `aggregate` yet: nothing ties a sum to its confirmations. But the sums are right."""
-    done = ran(
-        sums_confirmations.create, scenario, seed, tmp_path / "run", overrides=confirmations_only(scenario)
-    )
+    overrides = confirmations_only(scenario, figures=False)
+    done = ran(sums_confirmations.create, scenario, seed, tmp_path / "run", overrides=overrides)
     assert done.result.findings == ()
     assert done.result.verdict is Verdict.UNKNOWN
     assert "set `source_document` to the number of the confirmation" in {each.would_help for each in done.result.doubts}
@@ -155,7 +154,7 @@ def test_who_sums_up_is_not_accused_and_not_acquitted(scenario: str, seed: int, 
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node, which is not part of this project's environment")
-@pytest.mark.parametrize("scenario", ["ambiguous-timeouts", "forged-events"])
+@pytest.mark.parametrize("scenario", ["ambiguous-timeouts"])
 def test_a_middleware_in_javascript_passes_live(scenario: str, tmp_path: Path) -> None:
     result = ran_live(BOOKING, scenario, 1, tmp_path, confirmations_only(scenario)).result
     assert result.findings == ()

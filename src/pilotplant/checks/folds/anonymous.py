@@ -36,12 +36,19 @@ class Accounting:
         self._left = Counter({likeness: len(found) for likeness, found in _by_likeness(promises).items()})
         self._places = _places(promises)
         self._amounts = dict(promises.amounts)
+        refused = [effect.split("|") for effect in promises.refused_anonymous]
+        places = [(parts, place) for parts in refused for place, part in enumerate(parts) if not part]
+        self._refused = {_without(parts, place) for parts, place in places}
+        self._refused_places = {(parts[0], place) for parts, place in places}
 
     def __bool__(self) -> bool:
-        return bool(self._left)
+        return bool(self._left or self._refused)
 
     def take(self, promise: Promise) -> bool:
         """Whether what is not used up yet may be, or hold, what was promised."""
+        if promise.instance.exception:  # somebody was told, so it may have been part of what was refused
+            if any(each in self._refused for each in _likenesses(promise.effect, self._refused_places)):
+                return True
         asked = self._amounts.get(promise.effect)
         for likeness in _likenesses(promise.effect, self._places):
             held = self._amounts.get("|".join(likeness))

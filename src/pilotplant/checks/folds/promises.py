@@ -55,6 +55,8 @@ class Promises:
         """Repetitions of facts that still stand twice."""
         self.anonymous: dict[str, Commit] = {}
         """Facts that nothing ties to what caused them."""
+        self.refused_anonymous: set[str] = set()
+        """What was refused for good and named no cause."""
         self.amounts: dict[str, float] = {}
         """Where there are such facts: how much of them is held at rest, and how much single promises ask for."""
         self.unaided: dict[tuple[int, str], tuple[int, Commit]] = {}
@@ -328,8 +330,11 @@ class Promises:
             and self._refuse(record.effect, record.version, record)
         ):
             self._told[record.exchange] = 0
-        elif record.effect and not record.intended and len(self.astray) < ASTRAY_MAX:
-            self.astray.append(record)
+        elif record.effect and not record.intended:
+            if len(self.astray) < ASTRAY_MAX:
+                self.astray.append(record)
+            if record.definite and "" in record.effect.split("|"):
+                self.refused_anonymous.add(record.effect)
 
     def _note_premature(self, record: Commit) -> None:
         """The target itself sends an item for want of which something was refused: it only had the order wrong.
