@@ -52,7 +52,10 @@ behaviour: {read_lag_s: 0.5}
 def project(root: Path) -> Path:
     """A project whose three plants have such an ERP."""
     shipped = SHIPPED.find("estates", "three-plants").read_text(encoding="utf-8")
-    written = {"erp/no-keys.yaml": PROFILE, "estates/no-keys.yaml": shipped.replace("profile: cloud", "profile: no-keys")}
+    written = {
+        "erp/no-keys.yaml": PROFILE,
+        "estates/no-keys.yaml": shipped.replace("profile: cloud", "profile: no-keys"),
+    }
     for name, text in written.items():
         path = root / "simulators" / name
         path.parent.mkdir(parents=True, exist_ok=True)

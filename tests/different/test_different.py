@@ -119,9 +119,14 @@ def _instructions_of(bom: Commit) -> tuple[str, int]:
     return bom.effect.replace("erp.bom.release", "mes.routing.publish"), bom.version
 
 
-def test_orders_of_a_superseded_revision_are_held_before_anything_else(tmp_path: Path) -> None:
+def test_orders_of_a_superseded_revision_are_held_before_the_new_structure_is_in_place(tmp_path: Path) -> None:
     done = finished(holds_orders, "out-of-order", 1, tmp_path)
-    assert committed(done, "mes.order.hold")
+    dataset = generate_data(load_scenario(SHIPPED, "out-of-order").setup, 1).dataset
+    item_of = {order.order: order.item for order in dataset.production_orders}
+    boms = {tuple(each.effect.split("|")[1:]): each.seq for each in reversed(committed(done, "erp.bom.release"))}
+    held = [(hold.effect.split("|"), hold.seq) for hold in committed(done, "mes.order.hold")]
+    assert held
+    assert all(seq < boms[plant, item_of[order]] for (_name, plant, order), seq in held)
 
 
 def test_every_posting_is_looked_up_first_and_carries_no_key(tmp_path: Path) -> None:

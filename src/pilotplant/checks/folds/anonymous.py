@@ -46,9 +46,9 @@ class Accounting:
 
     def take(self, promise: Promise) -> bool:
         """Whether what is not used up yet may be, or hold, what was promised."""
-        if promise.instance.exception:  # somebody was told, so it may have been part of what was refused
-            if any(each in self._refused for each in _likenesses(promise.effect, self._refused_places)):
-                return True
+        refused = _likenesses(promise.effect, self._refused_places) if self._refused else ()
+        if promise.instance.exception and any(each in self._refused for each in refused):
+            return True  # somebody was told, so it may have been part of what was refused
         asked = self._amounts.get(promise.effect)
         for likeness in _likenesses(promise.effect, self._places):
             held = self._amounts.get("|".join(likeness))
