@@ -55,8 +55,7 @@ class Promises:
         """Repetitions of facts that still stand twice."""
         self.anonymous: dict[str, Commit] = {}
         """Facts that nothing ties to what caused them."""
-        self.refused_anonymous: set[str] = set()
-        """What was refused for good and named no cause."""
+        self.refused_anonymous: set[str] = set()  # refused for good, and it named no cause
         self.amounts: dict[str, float] = {}
         """Where there are such facts: how much of them is held at rest, and how much single promises ask for."""
         self.unaided: dict[tuple[int, str], tuple[int, Commit]] = {}
