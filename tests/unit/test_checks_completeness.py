@@ -1,13 +1,18 @@
 """`completeness` proves itself on planted defects and stays silent on their correct twins."""
 
+from collections import defaultdict
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pilotplant.checks.finding import Severity
 from pilotplant.checks.judge import Judgement
 from pilotplant.ledger.records import Crash
 from pilotplant.model.verdict import Verdict
+from pilotplant.systems.erp.stock import PostLine, PostStock, post_stock
+from pilotplant.systems.mes.events import OrderCompleted
+from pilotplant.systems.system import Published
 from pilotplant.target.model import Declares
 from tests.unit.histories import (
     CHANGE,
@@ -459,13 +464,74 @@ def test_a_posting_without_identity_accounts_for_nothing_that_it_does_not_resemb
     assert judgement.findings[0].instance == "CNF-0000001@DE01"
 
 
+def alike(history: History) -> tuple[Published, Published]:
+    """Two confirmations of the same: item, quantity, and no lots to tell them by."""
+    item = next(i.number for i in history.estate.dataset.items.values() if i.made and i.tracking == "none")
+    plant = history.estate.dataset.items[item].plants[0]
+    first, second = history.finish_order(plant, item), history.finish_order(plant, item)
+    history.deliver(first, second)
+    return first, second
+
+
+def sum_of(history: History, *events: Published, factor: float = 1.0) -> PostStock:
+    """One posting for all of them, without a number of any; with a `factor`, one with wrong quantities."""
+    totals: dict[tuple[str, str, str, str], float] = defaultdict(float)
+    for event in events:
+        for line in history.posting(event, factor=factor).lines:
+            totals[line.movement, line.item, line.unit, line.lot] += line.quantity
+    lines = tuple(
+        PostLine(movement=movement, item=item, quantity=quantity, unit=unit, lot=lot)  # type: ignore[arg-type]
+        for (movement, item, unit, lot), quantity in totals.items()
+    )
+    return msgspec.structs.replace(history.posting(events[0], source=""), lines=lines)
+
+
 def test_two_confirmations_and_one_posting_without_identity(confirmations: History) -> None:
     """Which of the two is missing cannot be said; that one is can, where item and lot are the same."""
-    item = next(i.number for i in confirmations.estate.dataset.items.values() if i.made and i.tracking == "none")
-    plant = confirmations.estate.dataset.items[item].plants[0]
-    events = [confirmations.finish_order(plant, item) for _number in range(2)]
-    confirmations.deliver(*events)
-    confirmations.post(confirmations.posting(events[0], source=""))
+    first, _second = alike(confirmations)
+    confirmations.post(confirmations.posting(first, source=""))
     judgement = confirmations.judge()
     assert convicting(judgement) == {"completeness": 1}
     assert judgement.verdict is Verdict.FAIL
+
+
+def test_two_confirmations_and_their_sum_are_not_accused(confirmations: History) -> None:
+    """An aggregator: nothing ties the sum to either, and it accounts for both."""
+    events = alike(confirmations)
+    confirmations.send_event(events[0], bent="unknown-field")
+    confirmations.post(sum_of(confirmations, *events))
+    judgement = confirmations.judge()
+    assert judgement.findings == ()
+    assert judgement.verdict is Verdict.UNKNOWN
+
+
+def test_a_sum_that_falls_short_is_convicted(confirmations: History) -> None:
+    confirmations.post(sum_of(confirmations, *alike(confirmations), factor=0.75))
+    assert set(convicting(confirmations.judge())) == {"completeness"}
+
+
+def test_a_sum_that_was_booked_twice_is_convicted(confirmations: History) -> None:
+    """Two postings are not more than two confirmations ask for; four times the quantity is."""
+    both = sum_of(confirmations, *alike(confirmations))
+    for _time in range(2):
+        confirmations.post(both)
+    judgement = confirmations.judge()
+    assert set(convicting(judgement)) == {"once"}
+    assert "20 in all" in judgement.findings[0].sentence and "only 10 is asked for" in judgement.findings[0].sentence
+
+
+@pytest.mark.parametrize(("told", "accused"), [(True, {}), (False, {"completeness": 2})])
+def test_a_sum_that_is_refused(confirmations: History, told: bool, accused: dict[str, int]) -> None:
+    """What was part of it is told to somebody, or it is lost."""
+    events = alike(confirmations)
+    erp = confirmations.estate.systems["erp"].state
+    known, erp.item = erp.item, lambda plant, item: None
+    assert confirmations.call("erp", post_stock, sum_of(confirmations, *events)).status in (404, 422)
+    erp.item = known
+    for event in events if told else ():
+        done = event.event
+        assert isinstance(done, OrderCompleted)
+        confirmations.raise_exception(done.confirmation, done.plant)
+    judgement = confirmations.judge()
+    assert convicting(judgement) == accused
+    assert judgement.verdict is (Verdict.UNKNOWN if told else Verdict.FAIL)

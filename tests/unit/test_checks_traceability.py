@@ -9,8 +9,19 @@ from pilotplant.channels.cloudevents import outgoing
 from pilotplant.checks.judge import Judgement
 from pilotplant.systems.desk.operations import RaiseException, raise_exception
 from pilotplant.systems.erp.stock import post_stock
+from pilotplant.systems.plm.operations import ListChanges, list_changes
 from pilotplant.systems.system import Published
-from tests.unit.histories import CONFIRMATION, DE, US, History, convicting, kinds, shipped_flow
+from tests.unit.histories import (
+    CONFIRMATION,
+    DE,
+    US,
+    History,
+    convicting,
+    family,
+    following_revision,
+    kinds,
+    shipped_flow,
+)
 
 
 @pytest.fixture
@@ -60,6 +71,36 @@ def test_one_lost_its_trace(history: History, trace: str) -> None:
 @pytest.mark.parametrize("trace", ["", ANOTHER])
 def test_who_begins_traces_of_its_own_does_so_on_purpose(history: History, trace: str) -> None:
     assert book(history, trace, trace, trace).findings == ()
+
+
+@pytest.mark.parametrize(("looked", "kind"), [(True, set()), (False, {"correlation"})])
+def test_who_found_a_change_in_a_list_has_no_trace_to_carry_on(tmp_path: Path, looked: bool, kind: set[str]) -> None:
+    """A poller: it carries the traces of confirmations, which it is told of, and none for changes that it looks up."""
+    history = History(tmp_path)
+    confirmed = history.finish_order(DE)
+    history.deliver(confirmed)
+    history.call("erp", post_stock, history.posting(confirmed), trace=onward(trace_of(history, confirmed)))
+    item = family()[0]
+    history.deliver(history.release("ECO-1", item))
+    if looked:
+        history.call("plm", list_changes, ListChanges())
+    history.carry_out((DE, item, following_revision(item)))
+    judgement = history.judge()
+    assert kinds(judgement, "traceability") == kind
+    assert convicting(judgement) == {}
+
+
+def test_a_list_from_before_a_change_excuses_nobody(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    confirmed = history.finish_order(DE)
+    history.deliver(confirmed)
+    history.call("erp", post_stock, history.posting(confirmed), trace=onward(trace_of(history, confirmed)))
+    item = family()[0]
+    history.approve("ECO-1", item)
+    history.call("plm", list_changes, ListChanges())
+    history.deliver(history.release_approved("ECO-1"))
+    history.carry_out((DE, item, following_revision(item)))
+    assert kinds(history.judge(), "traceability") == {"correlation"}
 
 
 def test_who_gathers_several_causes_has_to_choose_one(history: History) -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
+from pilotplant.checks.folds.anonymous import Accounting
 from pilotplant.checks.folds.instance import Instance, Promise
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.near import NearMisses
@@ -117,11 +118,13 @@ class Data(Check):
                 self.idle = "nothing was compared"
             return
         self._report_values()
-        missing = {
-            instance.name: owed
-            for instance in self.promises.instances.values()
-            if instance.trigger in self.promises.delivered and (owed := self.promises.missing(instance))
-        }
+        accounting = Accounting(self.promises)
+        missing: dict[str, list[Promise]] = {}
+        for instance in self.promises.instances.values():
+            if instance.trigger in self.promises.delivered:
+                owed = [each for each in self.promises.missing(instance) if not accounting.take(each)]
+                if owed:
+                    missing[instance.name] = owed
         self._report_keys(missing)
         self._report_schema(missing)
         self._report_twins()

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
-from pilotplant.checks.folds.anonymous import surplus
+from pilotplant.checks.folds.anonymous import Surplus, surplus
 from pilotplant.checks.folds.echoes import Echo, Echoes
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import Promises
@@ -71,8 +71,8 @@ class Once(Check):
                 f"(the first is #{anonymous[0].seq}).",
                 "set `source_document` to the number of the confirmation",
             )
-        for records, asked in surplus(self.promises):
-            self._report_surplus(records, asked)
+        for found in surplus(self.promises):
+            self._report_surplus(found)
         for effect, echo in self._echoes.loops.items():
             self._report_loop(effect, echo)
         if self._reused:
@@ -97,16 +97,20 @@ class Once(Check):
             )
         )
 
-    def _report_surplus(self, records: list[Commit], asked: int) -> None:
+    def _report_surplus(self, found: Surplus) -> None:
         """Without an identity the single posting cannot be blamed, but the sum can."""
+        records = found.records
         first = records[0]
         where = self.case.system(first.system)
         what = effect_in_words(first.effect)
+        booked, asked = f"{len(records)} times", f"{found.asked} such posting(s) are"
+        if len(records) <= found.asked:
+            booked, asked = f"to {found.held:g} in all", f"{found.wanted:g} is"
         self.findings.append(
             Finding(
                 self.NAME,
-                f"{where} booked the {what} {len(records)} times without a source document, and only {asked} such "
-                f"posting(s) are asked for that nothing else accounts for.",
+                f"{where} booked the {what} {booked} without a source document, and only {asked} asked for that "
+                "nothing else accounts for.",
                 tuple(self._bookings(records[:4], "")),
                 plant=plant_of(first.effect),
                 step=first.effect.partition("|")[0],

@@ -12,7 +12,7 @@ from pilotplant.checks.folds.recent import Recent
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.kernel.draws import Draws
 from pilotplant.ledger.header import Named
-from pilotplant.ledger.records import Commit, Emit, Reject, Request
+from pilotplant.ledger.records import Commit, Emit, Read, Reject, Request
 
 _LOST_MAX = 200
 _OPEN_MAX = 5_000
@@ -42,6 +42,9 @@ class Traceability(Check):
         """The last exchange that was found to carry its trace."""
         self._lost: dict[int, tuple[Promise, Commit, str]] = {}
         """By exchange, what came without the trace of its cause."""
+        self._triggers = {flow.trigger for flow in case.flows}
+        self._seen: Recent[str, int] = Recent()
+        """What the target has found by looking for itself, and when first: an answer carries no trace."""
         self._raised: list[Commit] = []
         self._refused: list[Reject] = []
         promises.on_kept.append(self._on_kept)
@@ -55,6 +58,7 @@ class Traceability(Check):
 
         return {
             Request: (caused, self.on_request),
+            Read: (None, self.on_read),
             Commit: (lambda named: named.name == EXCEPTION, self.on_exception),
             Reject: (lambda named: named.name == EXCEPTION, self.on_refused),
         }
@@ -64,6 +68,12 @@ class Traceability(Check):
     def on_request(self, record: Request) -> None:
         """A request that may keep a promise."""
         self._sent[record.seq] = record.traceparent
+
+    def on_read(self, record: Read) -> None:
+        """An answer lists what events state as well."""
+        for effect, _version in record.revealed:
+            if effect.partition("|")[0] in self._triggers and effect not in self._seen:
+                self._seen[effect] = record.exchange
 
     def on_exception(self, record: Commit) -> None:
         """An exception was raised. Whether it is about anything known is seen at the end."""
@@ -96,6 +106,8 @@ class Traceability(Check):
             if self._lost:
                 self._lost.pop(exchange, None)
         elif expected and len(self._lost) < _LOST_MAX and not (sent and self._of_another(sent)):
+            if 0 < (self._seen.get(self.promises.triggers[trigger].effect) or 0) < exchange:
+                return  # who polls has no event whose trace it could carry on
             assert isinstance(record, Commit)
             self._lost[exchange] = (promise, record, sent)
 

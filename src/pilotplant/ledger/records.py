@@ -261,6 +261,16 @@ class Outside(Record, array_like=True, gc=False, frozen=True, tag=20):
     wanted: str
 
 
+class Amount(Record, array_like=True, gc=False, frozen=True, tag=22):
+    """At rest, where something was booked that nothing ties to its cause: how much of it (with `?` in place of the
+    identity), or how much a promise asks for that nothing is held for under its own identity."""
+
+    system: int
+    operation: int
+    effect: str
+    quantity: float
+
+
 AnyRecord = (
     Stimulus
     | Obligation
@@ -283,6 +293,7 @@ AnyRecord = (
     | Compare
     | Outside
     | Exposed
+    | Amount
 )
 
 KINDS: dict[str, type[Record]] = {
@@ -307,5 +318,6 @@ KINDS: dict[str, type[Record]] = {
     "compare": Compare,
     "outside": Outside,
     "exposed": Exposed,
+    "amount": Amount,
 }
 NAMES: dict[type[Record], str] = {kind: name for name, kind in KINDS.items()}

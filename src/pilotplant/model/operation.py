@@ -4,7 +4,7 @@ From an `Operation` come the REST route and the OpenAPI document, the keys that 
 judge counts or compares, and later the Pact state, the what-if call and the load task.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
@@ -237,3 +237,7 @@ class Replica:
     """The ordinal of the version that is held; 0 for facts and for nothing."""
     moments: Callable[[Any, tuple[str, ...]], tuple[tuple[str, str, str], ...]] = lambda _estate, _keys: ()
     """Dates and times that are held and that no correct middleware would have sent: (what, held, intended)."""
+    amount: Callable[[Any], float] = lambda _form: 0.0
+    """How much a command is about, of its form."""
+    anonymous: Callable[[Any], Mapping[tuple[str, ...], float]] = lambda _state: {}
+    """How much is held that nothing ties to what caused it, by its keys with `?` for the one that is missing."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from pilotplant.ledger.records import Compare
+from pilotplant.ledger.records import Amount, Compare
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.systems import catalog
 from pilotplant.systems.estate import Estate
@@ -14,7 +14,7 @@ VALUES_MAX = 20
 
 def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int:
     """Write a `Compare` record for each of these effects that has a replica; how many there were."""
-    compared = 0
+    compared, anonymous = 0, _weigh_anonymous(estate, ledger)
     for effect in effects:
         name, *keys = effect.split("|")
         kind = name.partition(".")[0]
@@ -26,6 +26,9 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
         intended = replica.intended(estate, tuple(keys))
         wanted = replica.form(system.state, intended) if intended else None
         present = replica.form(system.state, held) if held else None
+        if anonymous and wanted is not None and present is None:
+            asked = replica.amount(wanted)
+            ledger.write(Amount, estate.world.env.now, system.number, ledger.operations[name], effect, asked)
         told = difference(wanted, present)
         values = replica.moments(estate, tuple(keys)) if held and intended else ()
         if told and wanted is not None and present is not None:
@@ -41,6 +44,20 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
             values[:VALUES_MAX],
         )
     return compared
+
+
+def _weigh_anonymous(estate: Estate, ledger: LedgerWriter) -> bool:
+    """Write how much was booked that nothing ties to its cause; whether there is any."""
+    found = False
+    for system in estate:
+        for name, replica in system.kind.replicas.items():
+            for keys, quantity in replica.anonymous(system.state).items():
+                effect = "|".join((name, *keys))
+                ledger.write(
+                    Amount, estate.world.env.now, system.number, ledger.operations[name], effect, round(quantity, 6)
+                )
+                found = True
+    return found
 
 
 def difference(intended: msgspec.Struct | None, held: msgspec.Struct | None) -> str:

@@ -1,10 +1,12 @@
 """Postings without an identity: which confirmation one belongs to cannot be known, but sums still have to agree.
 
-A posting without a source document agrees with a promise in everything else: plant, movement, item, lot. There may be
-as many of them as there are such promises that nothing else keeps, and no more.
+A posting without a source document agrees with a promise in everything else: plant, movement, item, lot. It may be the
+sum of several promises that nothing else keeps; no more may be booked in this way than they ask for, and no less.
+Where quantities are not known, each posting counts for one promise.
 """
 
 from collections import Counter, defaultdict
+from typing import NamedTuple
 
 from pilotplant.checks.folds.instance import Promise
 from pilotplant.checks.folds.promises import Promises
@@ -12,38 +14,72 @@ from pilotplant.ledger.records import Commit
 
 _Likeness = tuple[str, ...]
 """An effect without the key that would identify it."""
+_ROUNDED = 0.001
+"""Sums of rounded quantities differ by so much at most."""
+
+
+class Surplus(NamedTuple):
+    """Postings of which there are more than anything asks for."""
+
+    records: list[Commit]
+    asked: int
+    """How many are asked for, where there are too many."""
+    held: float
+    wanted: float
+    """How much there is and how much is asked for, where it is too much."""
 
 
 class Accounting:
-    """Which missing promises may have been kept by postings without an identity. Each posting counts for one."""
+    """Which missing promises may have been kept by postings without an identity. Nothing counts twice."""
 
     def __init__(self, promises: Promises) -> None:
         self._left = Counter({likeness: len(found) for likeness, found in _by_likeness(promises).items()})
         self._places = _places(promises)
+        self._amounts = dict(promises.amounts)
+        refused = [effect.split("|") for effect in promises.refused_anonymous]
+        places = [(parts, place) for parts in refused for place, part in enumerate(parts) if not part]
+        self._refused = {_without(parts, place) for parts, place in places}
+        self._refused_places = {(parts[0], place) for parts, place in places}
 
     def __bool__(self) -> bool:
-        return bool(self._left)
+        return bool(self._left or self._refused)
 
     def take(self, promise: Promise) -> bool:
-        """Whether a posting that is not used up yet may be the promised one."""
+        """Whether what is not used up yet may be, or hold, what was promised."""
+        refused = _likenesses(promise.effect, self._refused_places) if self._refused else ()
+        if promise.instance.exception and any(each in self._refused for each in refused):
+            return True  # somebody was told, so it may have been part of what was refused
+        asked = self._amounts.get(promise.effect)
         for likeness in _likenesses(promise.effect, self._places):
-            if self._left[likeness] > 0:
+            held = self._amounts.get("|".join(likeness))
+            if held is not None and asked is not None:
+                if held >= asked - _ROUNDED:
+                    self._amounts["|".join(likeness)] = held - asked
+                    return True
+            elif self._left[likeness] > 0:
                 self._left[likeness] -= 1
                 return True
         return False
 
 
-def surplus(promises: Promises) -> list[tuple[list[Commit], int]]:
-    """Postings of which there are more than anything asks for, and how many are asked for."""
+def surplus(promises: Promises) -> list[Surplus]:
+    """Postings of which there are more than anything asks for."""
     found = _by_likeness(promises)
     if not found:
         return []
-    places = _places(promises)
+    places, amounts = _places(promises), promises.amounts
     asked: Counter[_Likeness] = Counter()
+    wanted: dict[_Likeness, float] = defaultdict(float)
     for instance in promises.instances.values():
         for effect in {promise.effect for promise in instance.open}:
-            asked.update(_likenesses(effect, places))
-    return [(records, asked[likeness]) for likeness, records in found.items() if len(records) > asked[likeness]]
+            for likeness in _likenesses(effect, places):
+                asked[likeness] += 1
+                wanted[likeness] += amounts.get(effect, float("inf"))  # nobody knows how much it asks for
+    told = (
+        Surplus(records, asked[likeness], amounts.get("|".join(likeness), 0.0), wanted[likeness])
+        for likeness, records in found.items()
+    )
+    return [each for each in told if len(each.records) > each.asked or each.held > each.wanted + _ROUNDED]
 
 
 def _by_likeness(promises: Promises) -> dict[_Likeness, list[Commit]]:

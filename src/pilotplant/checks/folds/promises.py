@@ -14,6 +14,7 @@ from pilotplant.checks.wording import plant_of
 from pilotplant.ledger.records import (
     UNBELIEVABLE,
     Ack,
+    Amount,
     Commit,
     Crash,
     Deliver,
@@ -54,6 +55,9 @@ class Promises:
         """Repetitions of facts that still stand twice."""
         self.anonymous: dict[str, Commit] = {}
         """Facts that nothing ties to what caused them."""
+        self.refused_anonymous: set[str] = set()  # refused for good, and it named no cause
+        self.amounts: dict[str, float] = {}
+        """Where there are such facts: how much of them is held at rest, and how much single promises ask for."""
         self.unaided: dict[tuple[int, str], tuple[int, Commit]] = {}
         """Steps that the target was to do and a system did by itself: how often, and the first."""
         self.intruding: list[tuple[Promise, Commit]] = []
@@ -121,6 +125,7 @@ class Promises:
             Ack: (None, self.on_ack),
             ResponseFirst: (None, self.on_response),
             Quiesce: (None, self.on_quiesce),
+            Amount: (None, self.on_amount),
             Crash: (None, self.on_crash),
             FaultBitten: (None, self.on_bitten),
         }
@@ -345,8 +350,11 @@ class Promises:
             and self._refuse(record.effect, record.version, record)
         ):
             self._told[record.exchange] = 0
-        elif record.effect and not record.intended and len(self.astray) < ASTRAY_MAX:
-            self.astray.append(record)
+        elif record.effect and not record.intended:
+            if len(self.astray) < ASTRAY_MAX:
+                self.astray.append(record)
+            if record.definite and "" in record.effect.split("|"):
+                self.refused_anonymous.add(record.effect)
 
     def _note_premature(self, record: Commit) -> None:
         """The target itself sends an item for want of which something was refused: it only had the order wrong.
@@ -404,6 +412,10 @@ class Promises:
         """The target died."""
         del record
         self.died = True
+
+    def on_amount(self, record: Amount) -> None:
+        """How much there is of something, or should be."""
+        self.amounts[record.effect] = record.quantity
 
     def on_quiesce(self, record: Quiesce) -> None:
         """The run came to rest, or gave up."""

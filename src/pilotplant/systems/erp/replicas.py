@@ -167,6 +167,19 @@ def _form_posting(erp: Erp, command: PostStock) -> Booked:
     return Booked(round(sum(quantity or 0.0 for quantity in converted), 4))
 
 
+def _sourceless(erp: Erp) -> dict[Keys, float]:
+    """How much was moved by documents without a source document, in plant units."""
+    totals: dict[Keys, float] = {}
+    for number in erp.documents.sourceless:
+        document = erp.documents.get(number)
+        if document is None or number in erp.documents.reversed:
+            continue
+        for line in document.lines:
+            keys = (document.plant, "?", line.movement, line.item, line.lot)
+            totals[keys] = totals.get(keys, 0.0) + line.quantity
+    return totals
+
+
 def _revision(held: ReleaseBom | UpsertRouting | ActivateVersion | None) -> int:
     return ordinal(held.revision) if held else 0
 
@@ -231,4 +244,13 @@ VERSIONS = Replica(
     _form_version,
     version=lambda erp, keys: _revision(_held_version(erp, keys)),
 )
-POSTINGS = Replica("erp.stock.post", _intended_posting, _held_posting, _form_posting, _lines_of, moments=_wrong_dates)
+POSTINGS = Replica(
+    "erp.stock.post",
+    _intended_posting,
+    _held_posting,
+    _form_posting,
+    _lines_of,
+    moments=_wrong_dates,
+    amount=lambda booked: float(booked.quantity),
+    anonymous=_sourceless,
+)

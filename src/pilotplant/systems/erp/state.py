@@ -104,6 +104,8 @@ class Documents:
         self._by_source: dict[int, int | list[int]] = {}
         """By the hash of plant and source document; whoever looks up compares what is found."""
         self.reversed: set[int] = set()
+        self.sourceless = array("Q")
+        """The numbers of those without a source document."""
         self._encode_into = msgspec.msgpack.Encoder().encode_into
         self._decode = msgspec.msgpack.Decoder(StockDocument).decode
 
@@ -124,6 +126,8 @@ class Documents:
                 known.append(number)
             else:
                 self._by_source[key] = [known, number]
+        else:
+            self.sourceless.append(number)
         return number
 
     def get(self, number: int) -> StockDocument | None:

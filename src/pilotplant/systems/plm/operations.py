@@ -6,7 +6,7 @@ import msgspec
 
 from pilotplant.dataset.records import Bom, BomLine, Item, Routing, RoutingStep
 from pilotplant.model.instants import Instant, Moment, iso
-from pilotplant.model.operation import Command, fact, operation, state
+from pilotplant.model.operation import Command, effect_id, fact, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.model.paging import BadCursor, Page, paged
 from pilotplant.model.problem import Rejection, problem
@@ -99,6 +99,13 @@ class NameChange(Command, frozen=True, kw_only=True):
     """Which change."""
 
     change: str
+
+
+class ListChanges(Command, frozen=True, kw_only=True):
+    """Which page of the changes."""
+
+    limit: int = 100
+    cursor: str = ""
 
 
 class ReleaseChange(Command, frozen=True, kw_only=True):
@@ -341,7 +348,19 @@ def cancel_change(plm: Plm, cmd: CancelChange, now: Instant) -> Outcome:
 def get_change(plm: Plm, query: NameChange, now: Instant) -> Outcome:
     """Read one change."""
     change = plm.changes.get(query.change)
-    return Found(_change_view(change), ()) if change else Refused(UnknownChange())
+    return Found(_change_view(change), _reveals(change)) if change else Refused(UnknownChange())
+
+
+@operation("plm.change.list", rest="GET /changes", returns=Page[ChangeView], rejects=(BadCursor,))
+def list_changes(plm: Plm, query: ListChanges, now: Instant) -> Outcome:
+    """Read all changes, a page at a time: for those who look for themselves instead of listening."""
+    return paged(
+        list(plm.changes),
+        query.limit,
+        query.cursor,
+        lambda number: _change_view(plm.changes[number]),
+        lambda number: _reveals(plm.changes[number]),
+    )
 
 
 @operation(
@@ -366,6 +385,12 @@ def report_result(plm: Plm, cmd: ReportResult, now: Instant) -> Outcome:
 def _item_view(plm: Plm, item: Item) -> ItemView:
     revision = plm.revision(item.number)
     return ItemView(item.number, item.description, item.unit, revision, item.tracking, item.plants)
+
+
+def _reveals(change: Change) -> tuple[tuple[str, int], ...]:
+    """The events whose facts a reader of the change learns; one that is withdrawn still shows that it was released."""
+    stated = [("plm.change.released", bool(change.released_at)), ("plm.change.cancelled", change.status == "cancelled")]
+    return tuple((effect_id(name, (change.number,)), 0) for name, so in stated if so)
 
 
 def _change_view(change: Change) -> ChangeView:
