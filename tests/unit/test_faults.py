@@ -30,11 +30,13 @@ from pilotplant.model.script import (
     Expire,
     Hold,
     Inner,
+    Kill,
     Recall,
     Refuse,
     Reset,
     Respond,
     Script,
+    Suspend,
     Trickle,
     parted,
 )
@@ -67,6 +69,17 @@ def occasion(operation: str = POST, **settings: Any) -> Occasion:
 
 
 BENT: list[tuple[Fault, Script, Script]] = [
+    (
+        fault("killed", restart_after_s=2),
+        (Commit(), Kill("killed", 2.0), Respond()),
+        (Respond(), Kill("killed", 2.0)),
+    ),
+    (fault("killed", moment="before"), (Kill("killed", 0.5), Drop()), (Kill("killed", 0.5), Respond())),
+    (
+        fault("suspended", for_s=3),
+        (Suspend("suspended", 3.0), Commit(), Respond()),
+        (Suspend("suspended", 3.0), Respond()),
+    ),
     (fault("latency", delay_s=2), (Delay("latency", 2.0), Commit(), Respond()), (Delay("latency", 2.0), Respond())),
     (fault("response-lost", at_byte=9), (Commit(), Reset("response-lost", 9)), DELIVERY),
     (fault("request-dropped"), (Drop("request-dropped"),), DELIVERY),

@@ -9,6 +9,7 @@ from pilotplant.channels.poster import Answer, Headers
 from pilotplant.channels.webhook import Webhook
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.ledger.records import Ack, Deliver
+from pilotplant.model.script import Step
 from tests.estates import SECRET, bench
 from tests.unit.test_faults import fault
 
@@ -50,10 +51,13 @@ def test_duplicates_without_a_gap_are_under_way_together_with_the_event(tmp_path
     async def hold(until: float) -> None:
         raise AssertionError(f"nothing is to be held back until {until}")
 
+    async def strike(step: Step) -> None:
+        raise AssertionError(f"nobody is to be struck with {step}")
+
     async def main() -> None:
         plan = FaultPlan([fault("duplicate", copies=2)], estate.world.draws)
         ledger, world = estate.ledger, estate.world
-        webhook = Webhook("", SECRET, poster=Slow(3), world=world, ledger=ledger, faults=plan, hold=hold)
+        webhook = Webhook("", SECRET, poster=Slow(3), world=world, ledger=ledger, faults=plan, hold=hold, strike=strike)
         webhook.send(Outgoing(1, "mes.order.completed", "mes@DE01", ("DE01", "CNF-1"), b"{}"))
         async with asyncio.timeout(5):
             while webhook.pending:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from pilotplant.checks.case import Case
 from pilotplant.ledger.records import Commit, Emit, Reject
 
 
@@ -76,3 +77,19 @@ class Instance:
         """Whether what is open need not happen any more."""
         refused = self.refusals or self.outlasted or any(seq < self.exception for seq in self.setbacks.values())
         return bool(self.withdrawn or (self.exception and refused))
+
+
+def terms_of(case: Case) -> dict[tuple[int, str], Terms]:
+    """The terms of every step of every flow."""
+    return {
+        (number, name): Terms(
+            step=name,
+            must=step.severity == "fail",
+            exact=flow.coalesce == "every",
+            executable=step.guard == "executable",
+            event=bool(step.event),
+            actor=step.actor,
+        )
+        for number, flow in enumerate(case.flows)
+        for name, step in flow.steps.items()
+    }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pilotplant.checks.case import Case
-from pilotplant.checks.folds.instance import Instance, Progress, Promise, Terms
+from pilotplant.checks.folds.instance import Instance, Progress, Promise, terms_of
 from pilotplant.checks.wording import plant_of
 from pilotplant.ledger.records import (
     UNBELIEVABLE,
@@ -89,18 +89,7 @@ class Promises:
         self._latest: dict[str, Instance] = {}
         """Which instance promises the newest version of a state effect."""
         self._instances_of: Counter[int] = Counter()
-        self._terms = {
-            (number, name): Terms(
-                step=name,
-                must=step.severity == "fail",
-                exact=flow.coalesce == "every",
-                executable=step.guard == "executable",
-                event=bool(step.event),
-                actor=step.actor,
-            )
-            for number, flow in enumerate(case.flows)
-            for name, step in flow.steps.items()
-        }
+        self._terms = terms_of(case)
         self._refused_by = {
             step.refused_by: step.effect for flow in case.flows for step in flow.steps.values() if step.refused_by
         }
