@@ -1,4 +1,4 @@
-"""What is known of postings without an identity besides that they were booked: how much of what, and what was refused."""
+"""What is known of postings without an identity besides that they were booked: how much, and what was refused."""
 
 from pilotplant.ledger.records import Amount, Reject
 
