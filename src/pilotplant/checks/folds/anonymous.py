@@ -35,8 +35,8 @@ class Accounting:
     def __init__(self, promises: Promises) -> None:
         self._left = Counter({likeness: len(found) for likeness, found in _by_likeness(promises).items()})
         self._places = _places(promises)
-        self._amounts = dict(promises.amounts)
-        refused = [effect.split("|") for effect in promises.refused_anonymous]
+        self._amounts = dict(promises.sums.amounts)
+        refused = [effect.split("|") for effect in promises.sums.refused]
         places = [(parts, place) for parts in refused for place, part in enumerate(parts) if not part]
         self._refused = {_without(parts, place) for parts, place in places}
         self._refused_places = {(parts[0], place) for parts, place in places}
@@ -67,7 +67,7 @@ def surplus(promises: Promises) -> list[Surplus]:
     found = _by_likeness(promises)
     if not found:
         return []
-    places, amounts = _places(promises), promises.amounts
+    places, amounts = _places(promises), promises.sums.amounts
     asked: Counter[_Likeness] = Counter()
     wanted: dict[_Likeness, float] = defaultdict(float)
     for instance in promises.instances.values():

@@ -10,6 +10,7 @@ from typing import Any
 
 from pilotplant.checks.case import Case
 from pilotplant.checks.folds.instance import Instance, Progress, Promise, terms_of
+from pilotplant.checks.folds.sums import Sums
 from pilotplant.checks.wording import plant_of
 from pilotplant.ledger.records import (
     UNBELIEVABLE,
@@ -55,9 +56,7 @@ class Promises:
         """Repetitions of facts that still stand twice."""
         self.anonymous: dict[str, Commit] = {}
         """Facts that nothing ties to what caused them."""
-        self.refused_anonymous: set[str] = set()  # refused for good, and it named no cause
-        self.amounts: dict[str, float] = {}
-        """Where there are such facts: how much of them is held at rest, and how much single promises ask for."""
+        self.sums = Sums()
         self.unaided: dict[tuple[int, str], tuple[int, Commit]] = {}
         """Steps that the target was to do and a system did by itself: how often, and the first."""
         self.intruding: list[tuple[Promise, Commit]] = []
@@ -114,7 +113,7 @@ class Promises:
             Ack: (None, self.on_ack),
             ResponseFirst: (None, self.on_response),
             Quiesce: (None, self.on_quiesce),
-            Amount: (None, self.on_amount),
+            Amount: (None, self.sums.on_amount),
             Crash: (None, self.on_crash),
             FaultBitten: (None, self.on_bitten),
         }
@@ -342,8 +341,7 @@ class Promises:
         elif record.effect and not record.intended:
             if len(self.astray) < ASTRAY_MAX:
                 self.astray.append(record)
-            if record.definite and "" in record.effect.split("|"):
-                self.refused_anonymous.add(record.effect)
+            self.sums.on_stray(record)
 
     def _note_premature(self, record: Commit) -> None:
         """The target itself sends an item for want of which something was refused: it only had the order wrong.
@@ -401,10 +399,6 @@ class Promises:
         """The target died."""
         del record
         self.died = True
-
-    def on_amount(self, record: Amount) -> None:
-        """How much there is of something, or should be."""
-        self.amounts[record.effect] = record.quantity
 
     def on_quiesce(self, record: Quiesce) -> None:
         """The run came to rest, or gave up."""
