@@ -220,7 +220,6 @@ def test_init_writes_a_pipeline(project: Project, ci: str) -> None:
         (["ledger", "export", "scenarios"], "cannot read scenarios/ledger.msgpack"),
         (["doctor", "--project", "nowhere"], "--project names `nowhere`, which is not a folder"),
         (["prove", "--defect", "d10_repeat_after_timeout"], "did you mean `d10_repeats_after_timeout`?"),
-        (["prove", "--live"], "no defect needs real processes"),
         (["rum"], "No such command 'rum'"),
     ],
 )

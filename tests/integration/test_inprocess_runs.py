@@ -250,3 +250,26 @@ def test_run_json_and_result_say_that_it_was_in_process(project: Project) -> Non
     project.call("run", "short", "--target", "reference", "--mode", "inprocess", "-q")
     result = json.loads((project.run_directory / "result.json").read_bytes())
     assert result["mode"] == "inprocess"
+
+
+def test_a_target_that_exits_is_a_target_that_ended_and_no_pass(project: Project) -> None:
+    inside(project, "import sys; sys.exit(0)")
+    done = project.call("run", "short", "--target", "inside", "--mode", "inprocess", "-q")
+    assert done.code not in (0, 70), done.said
+    assert "the target ended by itself with exit code 0" in done.said + str(project.run_info()["notes"])
+
+
+def test_a_crash_that_never_came_leaves_it_undecided(project: Project) -> None:
+    project.write("scenarios/crashing.yaml", CRASHING)
+    words = ("--target", "reference", "--mode", "inprocess", "-q", "--set", "crash={at: [100000]}")
+    done = project.call("run", "crashing", *words)
+    assert done.code == 4, done.said
+    assert "crash at await 100000 never bit" in done.out
+
+
+def test_what_fails_in_the_application_is_in_its_log_with_a_traceback(project: Project) -> None:
+    inside(project, 'print("a word on stdout"); raise KeyError("colour")')
+    done = project.call("run", "short", "--target", "inside", "--mode", "inprocess", "-q", "--format", "json")
+    assert done.json(), "what the target prints is not among the results"
+    log = (project.run_directory / "target.log").read_text("utf-8")
+    assert "KeyError: 'colour'" in log and "inside.py" in log and "a word on stdout" in log

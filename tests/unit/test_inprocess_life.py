@@ -270,3 +270,100 @@ def test_an_application_that_raises_answers_500(tmp_path: Path) -> None:
         await built.stop()
 
     virtually(tmp_path, story)
+
+
+def test_a_worker_that_has_ended_by_itself_can_be_stopped(tmp_path: Path) -> None:
+    async def worker() -> None:
+        raise ValueError("no more")
+
+    async def story(estate: Virtual) -> None:
+        built = middleware(estate, worker, tmp_path)
+        await built.start()
+        await asyncio.sleep(1)
+        await built.stop()
+        assert "ValueError: no more" in built.ended
+
+    virtually(tmp_path, story)
+
+
+def test_a_task_that_is_ready_and_held_by_the_loop_alone_dies_without_a_finally(tmp_path: Path) -> None:
+    """Nothing but its handle holds it: had that been let go first, it would have been collected, and have committed."""
+
+    async def worker(work: Path) -> None:
+        database = sqlite3.connect(work / "kept.sqlite")
+        database.execute("create table kept (step text)")
+        database.commit()
+
+        async def writes() -> None:
+            database.execute("insert into kept values ('half')")
+            try:
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            finally:
+                database.commit()
+
+        while True:
+            asyncio.create_task(writes())  # noqa: RUF006
+            await asyncio.sleep(0.1)
+
+    async def story(estate: Virtual) -> None:
+        built = middleware(estate, worker, tmp_path)
+        estate.loop.awaits_until = 2
+        estate.loop.at_await = built.crash
+        await built.start()
+        await asyncio.sleep(1)
+        assert not built.alive
+        built.bury()
+
+    virtually(tmp_path, story)
+    assert kept(tmp_path) == []
+
+
+def test_what_a_lifespan_puts_down_is_there_for_the_requests(tmp_path: Path) -> None:
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, str]]:
+        yield {"word": "hello"}
+
+    async def receive(request: Request) -> Response:
+        return PlainTextResponse(request.state.word)
+
+    async def story(estate: Virtual) -> None:
+        routes = [Route("/events", receive, methods=["POST"])]
+        built = middleware(estate, lambda: Starlette(routes=routes, lifespan=lifespan), tmp_path)
+        await built.start()
+        assert await post(built) == (200, b"hello")
+        await built.stop()
+
+    virtually(tmp_path, story)
+
+
+def test_modules_run_again_for_every_life_and_are_as_before_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "counting_hub.py").write_text(
+        "COUNT = []\n"
+        "def create():\n"
+        "    async def app(scope, receive, send):\n"
+        "        if scope['type'] == 'lifespan': raise NotImplementedError\n"
+        "        COUNT.append(1)\n"
+        "        await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n"
+        "        await send({'type': 'http.response.body', 'body': str(len(COUNT)).encode()})\n"
+        "    return app\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import counting_hub  # type: ignore[import-not-found]
+
+    async def story(estate: Virtual) -> None:
+        built = middleware(estate, "counting_hub:create", tmp_path)
+        await built.start()
+        assert [await post(built), await post(built)] == [(200, b"1"), (200, b"2")]
+        built.crash()
+        await built.start()
+        assert await post(built) == (200, b"1")
+        await built.stop()
+        built.bury()
+
+    path = list(sys.path)
+    virtually(tmp_path, story)
+    assert sys.modules["counting_hub"] is counting_hub and counting_hub.COUNT == []
+    assert sys.path == path

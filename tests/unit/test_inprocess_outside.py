@@ -146,3 +146,62 @@ def test_worker_threads_of_anyio_run_inline() -> None:
         assert outside.wanted == {}
 
     run(story)
+
+
+def test_a_module_that_keeps_a_clock_has_the_right_one_in_the_next_run_as_well() -> None:
+    kept: list[Callable[[], float]] = []
+
+    async def keeps(_outside: Outside) -> None:
+        kept.append(time.monotonic)
+
+    async def asks(_outside: Outside) -> None:
+        await asyncio.sleep(500)
+        assert kept[0]() == time.monotonic() == 1500.0
+
+    run(keeps)
+    run(asks)
+    assert abs(kept[0]() - time.monotonic()) < 60, "and the real one after that"
+
+
+def test_even_what_fails_leaves_everything_as_before() -> None:
+    before = (time.monotonic, time.sleep, os.urandom, threading.Thread.start, dict(os.environ), sys.stdout)
+
+    async def fails(_outside: Outside) -> None:
+        os.environ["PILOTPLANT_TEST_ONLY"] = "1"
+        raise LookupError("planted")
+
+    with pytest.raises(LookupError):
+        run(fails)
+    assert before == (time.monotonic, time.sleep, os.urandom, threading.Thread.start, dict(os.environ), sys.stdout)
+
+
+def test_waiting_with_sleeps_for_time_to_pass_ends() -> None:
+    async def waits(_outside: Outside) -> None:
+        until = time.monotonic() + 1
+        with pytest.raises(OutsideWorld, match="no time passes"):
+            while time.monotonic() < until:
+                time.sleep(0.1)  # noqa: ASYNC251
+
+    run(waits)
+
+
+def _send_a_datagram() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"x", ("127.0.0.1", 9))
+
+
+@pytest.mark.parametrize(
+    ("deed", "said"),
+    [
+        (lambda: os.system("true"), "starts a process"),
+        (lambda: socket.gethostbyname("localhost"), "looks up a network address"),
+        (_send_a_datagram, "sends to the network"),
+    ],
+)
+def test_back_doors_are_closed_too(deed: Callable[[], object], said: str) -> None:
+    async def story(outside: Outside) -> None:
+        with pytest.raises(OutsideWorld, match=said):
+            deed()
+        assert len(outside.wanted) == 1
+
+    run(story)

@@ -25,12 +25,15 @@ class Planted(msgspec.Struct, frozen=True):
     check: str
     scenario: str
     live: bool = False
-    """Whether it takes real processes to show it."""
+    """Whether it shows when a process dies, so that it is worth seeing with real ones."""
 
 
 def planted() -> dict[str, Planted]:
     """All defects by id, in the order of their numbers."""
-    asked = subprocess.run((sys.executable, *_COMMAND), capture_output=True, timeout=_PATIENCE_S, check=False)
+    try:
+        asked = subprocess.run((sys.executable, *_COMMAND), capture_output=True, timeout=_PATIENCE_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise InternalError(f"the reference does not say within {_PATIENCE_S} s which defects it knows") from error
     try:
         told = msgspec.json.decode(asked.stdout, type=list[Planted])
     except msgspec.DecodeError as error:

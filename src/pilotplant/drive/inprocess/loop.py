@@ -168,6 +168,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]
         """Signals are for the harness: nobody sends the middleware any."""
 
+    def call_exception_handler(self, context: Any) -> None:
+        """That something wanted to end the process is told elsewhere."""
+        if not isinstance(context.get("exception"), SystemExit):
+            super().call_exception_handler(context)
+
     def _process_events(self, event_list: list[Any]) -> None:
         del event_list
 

@@ -1,8 +1,8 @@
 """What goes wrong in integrations: each defect is a file that puts one policy of the reference in another's place.
 
 A file is called `d10_repeats_after_timeout.py` and says `NUMBER` and `NAME` of the class of defect, the `CHECK` that
-has to name it, the `SCENARIO` in which it shows, `PARTS` to build the middleware from, and `LIVE = True` where it takes
-real processes to show it. A file that is added is there; nothing else has to be told.
+has to name it, the `SCENARIO` in which it shows, `PARTS` to build the middleware from, and `LIVE = True` where it
+shows when a process dies. A file that is added is there; nothing else has to be told.
 """
 
 import difflib

@@ -13,6 +13,7 @@ NUMBER = 14
 NAME = "dedupe lost on crash"
 CHECK = "recovery"
 SCENARIO = "middleware-crash"
+LIVE = True
 
 
 class SeenInMemory(Inbox):

@@ -14,6 +14,7 @@ NUMBER = 17
 NAME = "acknowledges before durable"
 CHECK = "recovery"
 SCENARIO = "middleware-crash"
+LIVE = True
 
 EVERY_S = 0.25
 

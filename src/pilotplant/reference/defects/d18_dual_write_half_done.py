@@ -14,6 +14,7 @@ NUMBER = 18
 NAME = "dual write half done"
 CHECK = "recovery"
 SCENARIO = "middleware-crash"
+LIVE = True
 
 BETWEEN_S = 0.02
 """What it takes to reach the other service."""
