@@ -178,7 +178,7 @@ def _asked(
     setups, spec = load_run(project, [str(name)], overrides, "null" if factory else str(wanted))
     if factory is not None:
         spec = in_process(str(getattr(factory, "__name__", factory)))
-    seeded = config.getoption("--pilotplant-seed") if seed is None else seed
+    seeded = int(str(config.getoption("--pilotplant-seed"))) if seed is None else seed
     return RunRequest(
         project, setups[0], spec, seeded, only_null_target, chosen, factory, directory, overrides=overrides
     )

@@ -9,13 +9,11 @@ from tests.integration.command_line import Project
 REPEATS = '''\
 """The reference with a defect: it repeats a posting under another key, without asking whether it was booked."""
 
-from itertools import count
+from uuid import uuid4
 
 from pilotplant.reference.confirmations import StockPosting
 from pilotplant.reference.factory import create
 from pilotplant.reference.identity import IdempotencyKeys
-
-_attempts = count()
 
 
 async def never_looks(self, erp, entry):
@@ -23,7 +21,7 @@ async def never_looks(self, erp, entry):
 
 
 StockPosting._booked = never_looks
-IdempotencyKeys.key = lambda self, *parts: f"attempt-{next(_attempts)}"
+IdempotencyKeys.key = lambda self, *parts: uuid4().hex
 '''
 TARGET = """\
 target: repeats

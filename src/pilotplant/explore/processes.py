@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing import active_children, get_context, parent_process
 from threading import Thread, current_thread, main_thread
@@ -17,6 +17,7 @@ from pilotplant.model.errors import InternalError
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -35,6 +36,23 @@ def _terminated_like_interrupted() -> Iterator[None]:
 def _at_sigterm(handler: Any) -> None:
     if current_thread() is main_thread():
         signal.signal(signal.SIGTERM, handler)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals wait until this is over, for what is begun meanwhile as well: half a process cannot be interrupted."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+
+
+def _nothing() -> None:
+    """What a process that has just begun can do."""
 
 
 class _Pool(ProcessPoolExecutor):
@@ -61,6 +79,9 @@ def processes(jobs: int) -> Iterator[Executor]:
     with _terminated_like_interrupted():
         pool = _Pool(jobs, get_context("spawn"), initializer=_begin)
         try:
+            with _undisturbed():
+                for _ in range(jobs):
+                    pool.submit(_nothing)  # one is started for each, as long as none is idle
             yield pool
         except BaseException as error:
             # Whoever ends a whole group of processes sends it twice; the second must not end the clean-up.
@@ -73,12 +94,15 @@ def processes(jobs: int) -> Iterator[Executor]:
                 raise InternalError(message, help="Does the middleware end the process that it is in?") from error
             raise
         finally:
-            pool.shutdown(cancel_futures=True)
+            with suppress(RuntimeError):  # where it was interrupted before it had begun
+                pool.shutdown(cancel_futures=True)
 
 
 def _begin() -> None:
     """In each process: Ctrl-C is for the first process, which ends the others; and none outlives it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     sys.unraisablehook = _end_if_swallowed
     Thread(target=_end_with_parent, daemon=True).start()
 

@@ -3,9 +3,11 @@
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 
+from pilotplant.run.identity import RunInfo
 from pilotplant.run.request import Finished, Progress, RunRequest
 from pilotplant.scenario.model import CrashSpec
 
@@ -37,9 +39,18 @@ def at_every_await(request: RunRequest, crash: CrashSpec, run: Callable[[RunRequ
         note += (
             f", not those at {', '.join(map(str, failed[:20]))}{' …' * (len(failed) > 20)}; this is the one at {where}"
         )
+    _keep_whole(calm.directory, crash)
     result = worst.result
     summary = f"{note}. {result.summary}"
     return replace(worst, result=msgspec.structs.replace(result, summary=summary, notes=(note, *result.notes)))
+
+
+def _keep_whole(directory: Path, crash: CrashSpec) -> None:
+    """The first run's directory stands for all of them: to replay it is to kill the middleware everywhere again."""
+    path = directory / "run.json"
+    info = msgspec.json.decode(path.read_bytes(), type=RunInfo)
+    info.configuration["scenario"]["crash"] = crash.model_dump(mode="json")
+    info.write(directory)
 
 
 def _killed(request: RunRequest, crash: CrashSpec, awaits: Sequence[int]) -> RunRequest:

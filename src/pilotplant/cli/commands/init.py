@@ -24,6 +24,8 @@ start:
   # simulators come as PILOTPLANT_<SYSTEM>_URL, …_TOKEN_URL, …_CLIENT_ID, …_CLIENT_SECRET, …_API_KEY.
   command: [./start-my-middleware, --port, "{port}"]
   ready: {url: "http://127.0.0.1:{port}/health", within: 15s}
+# Python middleware can also be built in one process on a virtual clock, for --mode inprocess; see docs/inprocess.md:
+# inprocess: {factory: "my_package.module:create"}
 deliver: {url: "http://127.0.0.1:{port}/events"}
 declares: {backoff_cap: 2s}
 """
