@@ -78,6 +78,22 @@ def test_who_heard_of_the_approval_may_have_begun(tmp_path: Path) -> None:
 IMITATED = "CNF-5000002"
 
 
+@pytest.mark.parametrize("bent", ["", "unknown-field"])
+def test_who_was_told_of_another_change_may_have_met_this_one_in_its_structures(tmp_path: Path, bent: str) -> None:
+    history = History(tmp_path, shipped_flow(CHANGE))
+    parent, component, *_ = family()
+    stale = history.release("ECO-1", component)
+    history.send_event(stale, bent="expired-timestamp")
+    history.acknowledge(stale, status=401)
+    told = history.release("ECO-2", parent)
+    history.send_event(told, bent=bent)
+    history.acknowledge(told)
+    history.carry_out((DE, component, following_revision(component)))
+    history.deliver(stale)
+    history.carry_out((DE, parent, following_revision(parent)))
+    assert "security" not in convicting(history.judge())
+
+
 @pytest.mark.parametrize(("bent", "kind"), [("forged-signature", "forged"), ("expired-timestamp", "replayed")])
 def test_booked_what_never_happened_on_the_word_of_an_imitation(history: History, bent: str, kind: str) -> None:
     event = history.finish_order(DE)

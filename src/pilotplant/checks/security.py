@@ -40,6 +40,8 @@ class Security(Check):
         """By the keys of an old event, its last delivery that carried an old signature."""
         self._delivered: dict[str, int] = {}
         """Of events that were replayed, the last proper delivery after that."""
+        self._proper: dict[str, int] = {}
+        """By trigger, the first proper delivery of any event of its kind."""
         self._read: dict[int, int] = {}
         """By system, the first time the target looked for itself."""
         self._exposed: dict[tuple[int, str], list[Exposed]] = {}
@@ -80,9 +82,11 @@ class Security(Check):
         if not record.bent:
             if self._hints and record.emit in self._hints:
                 self._heard[self._hints.pop(record.emit)] = record.seq
-            stated = self._stated.get(record.emit) if self._replayed else None
+            stated = self._stated.get(record.emit)
             if stated is not None:
-                self._delivered[stated.partition("|")[2]] = record.seq
+                self._proper.setdefault(stated.partition("|")[0], record.seq)
+                if self._replayed:
+                    self._delivered[stated.partition("|")[2]] = record.seq
             return
         if record.bent in UNBELIEVABLE and record.about:
             if len(self._imitated) < _BENT_MAX:
@@ -93,6 +97,8 @@ class Security(Check):
                 self.promises.on_kept.append(self._on_kept)  # only now is there anything to look for
             self._bent.setdefault(record.emit, record)
         stated = self._stated.get(record.emit)
+        if stated is not None and record.bent not in UNBELIEVABLE and not record.about:
+            self._proper.setdefault(stated.partition("|")[0], record.seq)
         if record.bent in _OLD and stated is not None and len(self._replayed) < _BENT_MAX:
             self._replayed[stated.partition("|")[2]] = record
 
@@ -113,6 +119,11 @@ class Security(Check):
         hint = self._heard.get(emit.effect.partition("|")[2]) if emit is not None else None
         if hint is not None and hint < record.exchange:
             return  # an approval, say, that came before the release
+        if emit is not None and self.case.header.operations[record.operation].effect == "state":
+            # Documents hang together: whoever was told of another change may have met this one in its structures.
+            another = self._proper.get(emit.effect.partition("|")[0])
+            if another is not None and another < record.exchange:
+                return
         looked = self._read.get(emit.system, 0) if emit is not None else 0
         if not self.case.declares.poll_interval and not 0 < looked < record.exchange:
             self._believed.append((promise, record, bent))
