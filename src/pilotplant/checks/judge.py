@@ -27,6 +27,8 @@ from pilotplant.model.verdict import Verdict
 from pilotplant.target.model import Declares
 
 BOARD_MAX = 500
+COUNTED = "completeness"
+"""The one check that is asked about a model: how much it left undone is a figure."""
 NOTHING_TO_JUDGE = "Nothing came about that it could judge."
 
 
@@ -49,6 +51,10 @@ class Judgement:
     """Checks that broke: a defect of Pilotplant, never a pass."""
     untested: tuple[str, ...] = field(default=())
     """Checks that no flow of the run concerns, and why nothing is said of them."""
+    modelled: bool = False
+    """Whether a model was at work in place of a middleware."""
+    by_construction: tuple[str, ...] = field(default=())
+    """What a model cannot but keep."""
 
 
 @cache
@@ -69,7 +75,8 @@ def judge(
     case = Case(ledger.header, flows, target=target, declares=declares)
     knowledge, promises = Knowledge(case), Promises(case)
     figures = Figures(case, promises)
-    court = [check(case, knowledge, promises) for check in checks().values()]
+    modelled = ledger.header.mode == "whatif"
+    court = [check(case, knowledge, promises) for check in checks().values() if not modelled or check.NAME == COUNTED]
     idle = [check for check in court if not check.applies()]
     court = [check for check in court if check not in idle]
     faults: Counter[str] = Counter()
@@ -91,6 +98,9 @@ def judge(
     findings = complete([finding for check in court for finding in check.findings], ledger, case)
     findings = tuple(sorted(findings, key=lambda finding: _order(finding, case)))
     counted = _counted(findings, figures, counts)
+    expressions, constructed = _judged_expressions(expressions, modelled=modelled)
+    if modelled:
+        findings = tuple(replace(finding, severity=Severity.WARN) for finding in findings)
     for metric, name in (("facts.lost", "completeness"), ("facts.doubled", "once")):
         if any(check.NAME == name and (check.doubts or name in crashed) for check in court) and not counted[metric]:
             del counted[metric]  # a check that could not decide has not counted nothing
@@ -101,11 +111,13 @@ def judge(
     faults.update(figures.bitten)
     doubts = [doubt for check in court for doubt in check.doubts]
     doubts += _more_doubts(counts, promises, faults, wanted)
+    if modelled:
+        doubts += _doubts_of_model(counts, judged)
     return Judgement(
         verdict=_verdict(findings, doubts, judged, crashed),
         missed=any(threshold.verdict is Verdict.FAIL for threshold in judged),
         counts=counts,
-        checks=tuple(_result(check, crashed) for check in court),
+        checks=() if modelled else tuple(_result(check, crashed) for check in court),
         findings=findings,
         doubts=tuple(doubts),
         thresholds=judged,
@@ -116,8 +128,34 @@ def judge(
         untested=(
             *(f"{check.NAME} (no flow of this run promises anything that it judges)" for check in idle),
             *(f"{check.NAME} ({check.idle})" for check in silent),
+            *(_unsaid() if modelled else ()),
         ),
+        modelled=modelled,
+        by_construction=constructed,
     )
+
+
+def _judged_expressions(expressions: Sequence[str], *, modelled: bool) -> tuple[list[str], tuple[str, ...]]:
+    """The thresholds to judge, and what holds by construction. What a model cannot but keep is never a pass."""
+    if not modelled:
+        return list(expressions), ()
+    held = [f"{check.NAME}: {check.BY_CONSTRUCTION}" for check in checks().values() if check.BY_CONSTRUCTION]
+    cannot_fail = [each for each in expressions if read(each).metric == "facts.doubled"]
+    held += [f"{each}: it follows from `once`" for each in cannot_fail]
+    return [each for each in expressions if each not in cannot_fail], tuple(held)
+
+
+def _unsaid() -> list[str]:
+    """Checks that say nothing of a model."""
+    names = [name for name, check in checks().items() if not check.BY_CONSTRUCTION and name != COUNTED]
+    return [f"{', '.join(names)} (a model was at work, and no middleware)"]
+
+
+def _doubts_of_model(counts: Counts, judged: Sequence[ThresholdResult]) -> list[Doubt]:
+    if judged or not counts.obligations:
+        return []
+    sentence = "No threshold says how soon is soon enough: there are figures, and no verdict."
+    return [Doubt("run", sentence, "give the scenario `thresholds`, such as `change_propagation p95 < 5m`")]
 
 
 def _conclude(check: Check, crashed: dict[str, str]) -> None:

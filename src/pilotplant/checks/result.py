@@ -96,3 +96,5 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     data_digest: str
     stimuli_digest: str
     repro: str
+    by_construction: tuple[str, ...] = ()
+    """What-if: what holds because a model cannot do otherwise, and was therefore not judged."""

@@ -1,7 +1,7 @@
 """From a trigger to obligations: this instance, this step, these keys. Done when the trigger fires, with the truth at
 hand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pilotplant.flows.grammar import After, FlowSpec, StepSpec
@@ -34,12 +34,14 @@ class Expander:
         self._ledger = ledger
         self.effects: dict[str, None] = {}
         """Everything that was ever promised, in order: what is compared at rest."""
+        self.listeners: list[Callable[[Obligation], None]] = []
+        """Told of every promise: a model works them off."""
 
     def on_event(self, published: Published) -> None:
         """Expand every flow that this event triggers."""
         for number, flow in enumerate(self._flows):
             if flow.trigger == published.type.name:
-                expansion = _Expansion(flow, number, published, self._estate, self._ledger)
+                expansion = _Expansion(flow, number, published, self._estate, self._ledger, self.listeners)
                 expansion.write()
                 self.effects.update(dict.fromkeys(expansion.effects))
 
@@ -47,7 +49,16 @@ class Expander:
 class _Expansion:
     """One trigger, one flow."""
 
-    def __init__(self, flow: FlowSpec, number: int, published: Published, estate: Estate, ledger: LedgerWriter) -> None:
+    def __init__(
+        self,
+        flow: FlowSpec,
+        number: int,
+        published: Published,
+        estate: Estate,
+        ledger: LedgerWriter,
+        listeners: Sequence[Callable[[Obligation], None]],
+    ) -> None:
+        self._listeners = listeners
         self._flow = flow
         self._number = number
         self._trigger: Any = published.event
@@ -79,9 +90,8 @@ class _Expansion:
         scope = tuple(row[key] for key in self._flow.scope)
         after = tuple(known for needed in step.after for known in self._known_before(needed, row, scope))
         accept = tuple(_identity(other.commit, row)[0] for other in step.accept)
-        self._ledger.write(
-            Obligation,
-            self._estate.world.env.now,
+        t = self._estate.world.env.now
+        told = (
             self._number,
             "@".join(scope),
             name,
@@ -96,6 +106,9 @@ class _Expansion:
             scope[0],
             row.get("plant", ""),
         )
+        seq = self._ledger.write(Obligation, t, *told)
+        for listener in self._listeners:
+            listener(Obligation(seq, t, *told))
 
     def _known_before(self, needed: After, row: Row, scope: tuple[str, ...]) -> list[tuple[str, str, int]]:
         step = self._flow.steps[needed.step]

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pilotplant.contracts.openapi import documents
 from pilotplant.model.errors import TargetError, UsageError
 from pilotplant.run.ending import run_until_ended
-from pilotplant.run.mortal import Mortal, refuse_without_body
+from pilotplant.run.mortal import Mortal, refuse_model_alone, refuse_without_body
 from pilotplant.run.preparation import Data, Prepared, prepare_live
 from pilotplant.run.request import Progress, RunRequest
 from pilotplant.target.addresses import environment
@@ -27,6 +27,7 @@ class LiveStage:
         if request.setup.scenario.crash is not None:
             raise UsageError("the scenario crashes its target between two awaits", help="Run it with --mode inprocess.")
         target = request.target
+        refuse_model_alone(target)
         built = target.inprocess is not None and target.start is None
         if built and (target.deliver is None or "{port}" in target.deliver.url):
             raise UsageError(

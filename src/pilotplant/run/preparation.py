@@ -43,6 +43,18 @@ def generate_data(setup: EstateSetup, seed: int) -> Data:
 
 
 @dataclass(frozen=True)
+class Foundation:
+    """What every way to run stands on."""
+
+    estate: Estate
+    world: World
+    ledger: LedgerWriter
+    faults: FaultPlan
+    events_secret: str
+    credentials: Mapping[str, Credentials]
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A host and what belongs to it."""
 
@@ -88,7 +100,7 @@ class HostBuilder(Protocol):
         ...
 
 
-def prepare(
+def lay(
     setup: EstateSetup,
     data: Data,
     *,
@@ -98,12 +110,10 @@ def prepare(
     epoch: float,
     speed: float,
     directory: Path,
-    build: HostBuilder,
-    documents: Mapping[str, bytes],
     flows: Sequence[FlowSpec] = (),
     faults: Sequence[Fault] = (),
-) -> Prepared:
-    """Build everything that a running estate needs; nothing listens yet."""
+) -> Foundation:
+    """Build clock, ledger, systems, credentials and fault plan; nobody can reach them yet."""
     world = World(seed=seed, epoch=epoch, speed=speed)
     instances = setup.estate.instances()
     credentials = {name: credentials_for(name, setup.profiles[kind], world.draws) for name, kind, _ in instances}
@@ -122,10 +132,41 @@ def prepare(
     ledger = LedgerWriter(directory, header, secrets=secrets)
     parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
     estate = Estate(setup.estate, data.dataset, parameters, world, ledger)
-    plan = FaultPlan(faults, world.draws)
-    host = build(estate, setup.profiles, credentials, plan, events_secret=events_secret, documents=documents)
+    return Foundation(estate, world, ledger, FaultPlan(faults, world.draws), events_secret, credentials)
+
+
+def prepare(
+    setup: EstateSetup,
+    data: Data,
+    *,
+    mode: str,
+    run: str,
+    seed: int,
+    epoch: float,
+    speed: float,
+    directory: Path,
+    build: HostBuilder,
+    documents: Mapping[str, bytes],
+    flows: Sequence[FlowSpec] = (),
+    faults: Sequence[Fault] = (),
+) -> Prepared:
+    """Build everything that a running estate needs; nothing listens yet."""
+    laid = lay(
+        setup,
+        data,
+        mode=mode,
+        run=run,
+        seed=seed,
+        epoch=epoch,
+        speed=speed,
+        directory=directory,
+        flows=flows,
+        faults=faults,
+    )
+    secret, given = laid.events_secret, laid.credentials
+    host = build(laid.estate, setup.profiles, given, laid.faults, events_secret=secret, documents=documents)
     profiles = {kind: profile.profile for kind, profile in setup.profiles.items()}
-    return Prepared(host, estate, world, ledger, events_secret, credentials, profiles, setup)
+    return Prepared(host, laid.estate, laid.world, laid.ledger, secret, given, profiles, setup)
 
 
 def prepare_live(

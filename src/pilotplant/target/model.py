@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from pilotplant.drive.whatif.model import ModelSpec
 from pilotplant.model.durations import Duration
 from pilotplant.model.suggestions import did_you_mean
 
@@ -141,6 +142,8 @@ class TargetSpec(BaseModel):
     inprocess: InProcess | None = None
     deliver: DeliverSpec | None = None
     declares: Declares = Declares()
+    model: ModelSpec | None = None
+    """How it behaves, for what-if: the parameters of the model that stands in its place."""
 
 
 def in_process(name: str) -> TargetSpec:

@@ -37,7 +37,7 @@ _COUNTED: dict[type[Record], str] = {
     Obligation: "obligations",
 }
 _STATS = ("p50", "p95", "max")
-_MAX_MS = 24 * 3600 * 1000
+_MAX_MS = 31 * 24 * 3600 * 1000
 _RECENT_MAX = 4096
 
 
