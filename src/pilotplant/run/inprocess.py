@@ -25,11 +25,13 @@ from pilotplant.drive.inprocess.transport import respond
 from pilotplant.kernel.draws import Draws
 from pilotplant.ledger.records import FaultArmed, FaultBitten, Outside
 from pilotplant.model.errors import UsageError
+from pilotplant.run.connecting import connect
 from pilotplant.run.mortal import Mortal, refuse_without_body
 from pilotplant.run.preparation import Data, Prepared, prepare
 from pilotplant.run.request import Progress, RunRequest
 from pilotplant.target.addresses import environment
-from pilotplant.target.model import TargetSpec, filled
+from pilotplant.target.model import TargetSpec
+from pilotplant.target.words import filled
 
 EPOCH = 1_772_431_200.0
 """A Monday, 2 March 2026, 06:00 UTC: always the same, so that the same seed gives the same bytes."""
@@ -53,6 +55,9 @@ class InProcessStage:
             )
         refuse_without_body(request, startable=target.inprocess is not None or request.factory is not None)
         self._request = request
+        project = request.project
+        self._folder = project.root if project.writable else Path.cwd()
+        self._connection = connect(target, request.seed, self._folder)
         draws = Draws(request.seed)
         self._loop = VirtualLoop(draws.stream("scheduling"))
         self._chance = draws.stream("network")
@@ -107,6 +112,7 @@ class InProcessStage:
             documents=documents(request.setup.setup.profiles),
             flows=request.setup.flows,
             faults=scenario.faults,
+            connection=self._connection,
         )
         return self._prepared
 
@@ -120,7 +126,7 @@ class InProcessStage:
         factory = self._factory()
         if factory is not None:
             told = environment(prepared.addresses(), prepared.events_secret, prepared.estate.spec.plants)
-            told = {**os.environ, **told}
+            told = {**os.environ, **told, **self._connection.secrets}
             if target.inprocess is not None:
                 told |= {name: filled(value, fill) for name, value in target.inprocess.environment.items()}
             router = respx.mock(assert_all_called=False, using="httpcore")
@@ -140,8 +146,7 @@ class InProcessStage:
             self._loop.awaits = 0  # counted from here, so that no await of the start is meant
             middleware.on_start = self._arm
             self._arm()
-        if target.deliver is not None:
-            host.subscribe(filled(target.deliver.url, fill), target.deliver.wants)
+        self._connection.subscribe(host, fill)
 
     def _factory(self) -> Factory | None:
         request = self._request
@@ -150,9 +155,7 @@ class InProcessStage:
         spec = request.target.inprocess
         if spec is None:
             return None
-        project = request.project
-        root = project.root if project.writable else Path.cwd()
-        return Factory(spec.factory, root / spec.directory)
+        return Factory(spec.factory, self._folder / spec.directory)
 
     def _spins(self, tasks: list[asyncio.Task[Any]]) -> None:
         """It keeps the loop busy: no time passes any more, for nobody."""
@@ -213,7 +216,7 @@ class InProcessStage:
 
 def _goes_to_estate(target: TargetSpec) -> bool:
     """Whether its events go to the estate itself, as those of the null target."""
-    return target.deliver is not None and "{estate}" in target.deliver.url
+    return any("{estate}" in each.url for each in target.deliveries)
 
 
 def _crash_label(at: int) -> str:

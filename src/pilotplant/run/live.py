@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 from pilotplant.contracts.openapi import documents
 from pilotplant.model.errors import TargetError, UsageError
+from pilotplant.run.connecting import connect
 from pilotplant.run.ending import run_until_ended
 from pilotplant.run.mortal import Mortal, refuse_without_body
 from pilotplant.run.preparation import Data, Prepared, prepare_live
 from pilotplant.run.request import Progress, RunRequest
 from pilotplant.target.addresses import environment
-from pilotplant.target.model import filled
 from pilotplant.target.process import TargetProcess, free_port
+from pilotplant.target.words import filled
 
 
 class LiveStage:
@@ -28,12 +29,15 @@ class LiveStage:
             raise UsageError("the scenario crashes its target between two awaits", help="Run it with --mode inprocess.")
         target = request.target
         built = target.inprocess is not None and target.start is None
-        if built and (target.deliver is None or "{port}" in target.deliver.url):
+        if built and (not target.deliveries or any("{port}" in each.url for each in target.deliveries)):
             raise UsageError(
                 f"target {target.target} can only be built within this process", help="Add --mode inprocess."
             )
         refuse_without_body(request, startable=request.target.start is not None)
         self._request = request
+        project = request.project
+        self._folder = project.root if project.writable else Path.cwd()
+        self._connection = connect(target, request.seed, self._folder)
         self._directory = Path()
         self._process: TargetProcess | None = None
         self._mortal: Mortal | None = None
@@ -60,6 +64,7 @@ class LiveStage:
             documents=documents(request.setup.setup.profiles),
             flows=request.setup.flows,
             faults=scenario.faults,
+            connection=self._connection,
             port=request.port,
         )
 
@@ -74,17 +79,17 @@ class LiveStage:
         }
         if target.start is not None:
             told = environment(prepared.addresses(), prepared.events_secret, prepared.estate.spec.plants)
-            project = self._request.project
-            folder = project.root if project.writable else Path.cwd()
+            told = {**told, **self._connection.secrets}
             log = self._directory / "target.log"
-            self._process = TargetProcess(target.start, fill, told, folder=folder, log=log)
+            self._process = TargetProcess(
+                target.start, fill, told, folder=self._folder, log=log, secrets=self._connection.secrets.values()
+            )
             await self._process.start()
             self._mortal = Mortal(self._process, host)
             self._mortal.note_start()
-        if target.deliver is not None:
-            url = filled(target.deliver.url, fill)
-            await _reachable(url)
-            host.subscribe(url, target.deliver.wants)
+        for entry in target.deliveries:
+            await _reachable(filled(entry.url, fill))
+        self._connection.subscribe(host, fill)
 
     async def revive_target(self) -> None:
         if self._mortal is not None:
