@@ -25,7 +25,7 @@ from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.run.connecting import NOBODY, Connection
 from pilotplant.scenario.loading import EstateSetup
 from pilotplant.systems.catalog import ledger_table
-from pilotplant.systems.estate import Estate
+from pilotplant.systems.estate import Estate, said_of
 from pilotplant.target.addresses import Address
 
 
@@ -63,7 +63,7 @@ class Prepared:
                 system.name,
                 system.kind.name,
                 system.plants,
-                self.profiles[system.kind.name],
+                said_of(system.name, system.kind.name, self.profiles),
                 self.host.system_url(system),
                 self.host.token_url(system),
                 self.credentials[system.name],
@@ -109,7 +109,8 @@ def prepare(
     world = World(seed=seed, epoch=epoch, speed=speed)
     instances = setup.estate.instances()
     credentials = {
-        name: connection.credentials(name, kind) or credentials_for(name, setup.profiles[kind], world.draws)
+        name: connection.credentials(name, kind)
+        or credentials_for(name, said_of(name, kind, setup.profiles), world.draws)
         for name, kind, _ in instances
     }
     events_secret = world.draws.token("events-secret")
