@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -129,8 +129,19 @@ class Host(ABC):
             strike=self._struck,
             accepts=accepts,
             form=form,
+            keeps=any(fault.empties for fault in self.faults.faults),
         )
         self.webhooks.append(webhook)
+
+    def deliver_again(self) -> None:
+        """The target has lost everything: what it had acknowledged goes out once more."""
+        for webhook in self.webhooks:
+            webhook.send_again()
+
+    def readdress(self, instances: Sequence[Sequence[str]]) -> None:
+        """Another number of instances of the target, each with an address per webhook: each event goes to one."""
+        for webhook, urls in zip(self.webhooks, zip(*instances, strict=True), strict=True):
+            webhook.urls = list(urls)
 
     def begin(self) -> None:
         """Let the plants work. Only now, so that no event is stated before those whom it concerns are listening."""

@@ -33,6 +33,10 @@ class Connection:
         """What the target calls a system with, if that is fixed: of this one, or of all of its kind."""
         return self.fixed.get(name) or self.fixed.get(kind)
 
+    def addresses(self, fill: Mapping[str, str]) -> list[str]:
+        """Where events reach it, one for each entry of `deliver`."""
+        return [filled(entry.url, fill) for entry in self.target.deliveries]
+
     def subscribe(self, host: Host, fill: Mapping[str, str]) -> None:
         """Deliver events as the target wants them."""
         for entry in self.target.deliveries:

@@ -33,6 +33,9 @@ class InProcessHost(Host):
         super().__init__(estate, profiles, credentials, faults, events_secret=events_secret, documents=documents)
         self.network = Network(self.front, chance=chance, outside=outside.note, fail=self.fail)
         self.middleware: Middleware | None = None
+        """Who listens, wherever events are addressed to."""
+        self.others: dict[str, Middleware] = {}
+        """Who listens at a certain host and port instead."""
 
     @property
     def url(self) -> str:
@@ -43,4 +46,4 @@ class InProcessHost(Host):
 
     def _poster(self, tls: ssl.SSLContext | None = None) -> InProcessPoster:
         del tls  # there are no sockets
-        return InProcessPoster(self.network, self.middleware)
+        return InProcessPoster(self.network, lambda place: self.others.get(place, self.middleware))
