@@ -17,7 +17,7 @@ def run(directory: Path, scenario: str, seed: int, hash_seed: str) -> dict[str, 
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    (made,) = directory.iterdir()
+    (made,) = (path for path in directory.iterdir() if path.is_dir())
     return {name: (made / name).read_bytes() for name in ("ledger.msgpack", "bodies.pack")}
 
 

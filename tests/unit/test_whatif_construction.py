@@ -10,9 +10,13 @@ from pilotplant.drive.whatif.port import Port
 from pilotplant.systems.system import System
 from tests.unit.whatif_runs import before_all_checks, modelled_run, project, setup_of
 
-SCENARIOS = [
-    name for name in project().names("scenarios") if name != "business-day" and setup_of(name).scenario.crash is None
-]
+
+def _can_be_modelled(name: str) -> bool:
+    scenario = setup_of(name).scenario
+    return scenario.crash is None and all(fault.KIND != "second-instance" for fault in scenario.faults)
+
+
+SCENARIOS = [name for name in project().names("scenarios") if name != "business-day" and _can_be_modelled(name)]
 IMPATIENT = {"timeout": "300ms", "retry": {"first": "20ms", "cap": "100ms"}, "queue": "fifo", "at_once": 40}
 POLLS = {"intake": {"kind": "polling", "every": "2s", "confirm_every": "1s"}, "workers": 3, "documents": "lines"}
 

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
+from pilotplant.model.errors import UsageError
 from pilotplant.model.verdict import Verdict
 from pilotplant.reporting import text
 from pilotplant.run.again import judge_again
-from tests.unit.whatif_runs import modelled_run, setup_of, shorter
+from tests.unit.whatif_runs import modelled_run, project, setup_of, shorter
 
 
 def test_order_and_once_are_reported_by_construction(tmp_path: Path) -> None:
@@ -57,3 +60,13 @@ def test_the_model_tells_of_itself_also_when_judged_again(tmp_path: Path) -> Non
     assert 0 < figures["calls_throttled_share"] < 100
     assert 0 < figures["workers_busy"] <= 100
     assert judge_again(tmp_path) == result
+
+
+def test_what_no_model_can_undergo_is_refused(tmp_path: Path) -> None:
+    company = next(
+        name
+        for name in project().names("scenarios")
+        if any(fault.KIND == "second-instance" for fault in setup_of(name).scenario.faults)
+    )
+    with pytest.raises(UsageError, match="a model is one"):
+        modelled_run(tmp_path, setup_of(company))

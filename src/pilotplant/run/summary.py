@@ -86,6 +86,6 @@ def limits_of_evidence(setup: Setup, target: TargetSpec, *, modelled: bool = Fal
         limits.append("at a speed other than 1 nothing is said about work that depends on the target's own date")
     if modelled:
         limits.append("a model stood in the place of the middleware: nothing is said of what a real one does wrong")
-    elif target.deliver is None:
+    elif not target.deliveries:
         limits.append("no events are delivered to this target: it is judged by what it reads and sends")
     return limits

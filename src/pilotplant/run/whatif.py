@@ -17,6 +17,7 @@ from pilotplant.model.errors import InternalError, PilotplantError, UsageError
 from pilotplant.run.comparison import compare
 from pilotplant.run.course import AFTERMATH_S, Trace
 from pilotplant.run.ending import ended_by_signals
+from pilotplant.run.mortal import has_company
 from pilotplant.run.preparation import Data, Foundation, lay
 from pilotplant.run.quiescence import Rest
 from pilotplant.run.request import Progress, RunRequest
@@ -41,6 +42,11 @@ def with_modelled_flows(request: RunRequest) -> RunRequest:
     setup = request.setup
     if setup.scenario.crash is not None:
         raise UsageError("the scenario crashes its target between two awaits", help="Run it with --mode inprocess.")
+    if has_company(request):
+        raise UsageError(
+            "the scenario lets a second instance of the target run, and a model is one",
+            help="Run it live, or with --mode inprocess.",
+        )
     flows, left_out = modelled(setup.flows)
     if not flows:
         raise UsageError(

@@ -10,6 +10,7 @@ from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Commit, Emit, Read, Reject
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.operation import (
+    UNWANTED,
     Event,
     EventType,
     Operation,
@@ -140,6 +141,8 @@ class System:
         for effect, version in self._effects_of(operation, command, outcome):
             repeat_of = stale_over = 0
             fact = short_hash(effect)
+            if operation.discloses and not self.intends(effect, command):
+                facet = UNWANTED
             if operation.counted:
                 repeat_of = self._standing.get(fact, 0)
             elif outcome.stale:

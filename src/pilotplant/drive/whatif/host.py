@@ -15,7 +15,7 @@ from pilotplant.faults.plan import FaultPlan
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.ledger.records import Crash, FaultArmed, Heal, Restart
 from pilotplant.model.script import Kill, Step, Suspend
-from pilotplant.systems.estate import Estate
+from pilotplant.systems.estate import Estate, said_of
 
 
 class ModelFigure(NamedTuple):
@@ -57,7 +57,7 @@ class WhatIfHost:
         self.boundaries = {
             system.name: Boundary(
                 system,
-                profiles[system.kind.name],
+                said_of(system.name, system.kind.name, profiles),
                 credentials[system.name],
                 Rest(system.kind.operations),
                 faults,

@@ -199,7 +199,7 @@ class Middleware:
         for task in piece.tasks:
             if task.state is State.AWAITED and self._all_known(task):
                 task.state = State.DONE
-            if task.state is State.TODO:
+            if task.state is State.OPEN:
                 self._consider(piece, task, waits_for)
             if task.state is State.AWAITED:
                 waits_for.update((effect, None) for effect, _version in task.effects)
@@ -325,7 +325,8 @@ class Middleware:
         self._port(task).call(call)
 
     def _name(self, piece: Piece, task: Task) -> str:
-        return f"{task.effects[0][0]}|{task.effects[0][1]}|{piece.instance}"
+        effect, version = task.effects[0]
+        return f"{effect}|{version}|{piece.instance}" if version else f"{effect}|{piece.instance}"
 
     def _port(self, task: Task) -> Port:
         return self.ports[task.system.name]
@@ -372,7 +373,7 @@ class Middleware:
             left -= 1
             if not left:
                 piece.in_flight -= 1
-                task.state = State.TODO
+                task.state = State.OPEN
                 self._after_handling(piece)
 
         for item, sending in zip(items, known, strict=True):
@@ -428,7 +429,7 @@ class Middleware:
             piece.queued = piece.working = piece.mapped = False
             for task in piece.tasks:
                 if task.state is State.SENT:
-                    task.state = State.TODO
+                    task.state = State.OPEN
 
     def return_to_life(self) -> None:
         """Go on with all that was taken in and is not done."""

@@ -18,7 +18,7 @@ from pilotplant.systems.system import System
 class State(Enum):
     """How far a task is."""
 
-    TODO = 0
+    OPEN = 0
     SENT = 1
     AWAITED = 2
     """What was asked for was accepted, and comes about later."""
@@ -36,7 +36,7 @@ class Task:
     after: tuple[tuple[str, str, int], ...]
     system: System
     fact: bool
-    state: State = State.TODO
+    state: State = State.OPEN
     mended: bool = False
     """Whether what was missing for it has been sent once."""
     call: Call | None = None

@@ -12,12 +12,16 @@ import msgspec
 from pilotplant.drive.whatif.model import ModelSpec
 from pilotplant.drive.whatif.performance import Performance, Stage
 from pilotplant.exchange.exchange import Boundary
+from pilotplant.exchange.token_exchange import open_token
 from pilotplant.exchange.wire import WireRequest, WireResponse
 from pilotplant.kernel.world import World
 from pilotplant.model.operation import Command, Operation
+from pilotplant.model.problem import RateLimited, RequestLimitExceeded
 
 _MAY_PASS = frozenset((401, 408, 423, 425, 429))
 """Refusals after which the same may succeed; what a document says of itself (`definite`) goes before."""
+_LIMITS = frozenset((RateLimited.code, RequestLimitExceeded.code))
+"""What a document says of itself where a limit was reached, whatever its status."""
 _TOKEN_MARGIN = 0.95
 
 
@@ -256,7 +260,7 @@ class Port:
             return
         if status == 401:
             self._token_until = min(self._token_until, -1.0) if self._oauth else self._token_until
-        if status == 429 or code == "rate-limited":
+        if status == 429 or code in _LIMITS:
             self.figures.throttled += 1
         elif status < 400 or status >= 500:
             self.figures.failures += 1
@@ -328,7 +332,7 @@ class Port:
             "client_id": given.client_id,
             "client_secret": given.client_secret,
         }
-        exchange = self.boundary.open_token(form, request)
+        exchange = open_token(self.boundary, form, request)
         performance = Performance(exchange, self._alive, partial(self._token_came, life))
         if performance.patience_needed_s >= self._spec.timeout:
             self._alive.later(self._spec.timeout, lambda _event: self._token_late(life, performance))
@@ -371,7 +375,7 @@ def _told(response: WireResponse | None) -> tuple[str, tuple[str, ...], bool]:
         return code, items, definite
     if isinstance(document, dict):
         code = str(document.get("code", ""))
-        definite = definite and document.get("definite", True) is not False
+        definite = definite and code not in _LIMITS and document.get("definite", True) is not False
         items = tuple(map(str, document.get("items", ())))
     return code, items, definite
 
