@@ -97,7 +97,7 @@ def test_when_202_is_answered_the_event_can_be_read_from_the_file(tmp_path: Path
             # Another connection sees only what was committed.
             other = sqlite3.connect(tmp_path / "reference.sqlite")
             assert other.execute("select count(*) from inbox").fetchone() == (1,)
-            assert other.execute("select state from confirmations").fetchone() == ("open",)
+            assert other.execute("select state from work").fetchone() == ("open",)
             other.close()
 
     run(main())
