@@ -12,7 +12,7 @@ from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ack, Deliver, FaultBitten
 from pilotplant.ledger.writer import LedgerWriter
-from pilotplant.model.script import DELIVERY, Alter, Copy, Delay, Disregard, Hold, Kill, Script, Step, Suspend
+from pilotplant.model.script import DELIVERY, Alter, Copy, Delay, Disregard, Hold, Script, Step, Strike
 
 FIRST_RETRY_S = 0.25
 RETRY_CAP_S = 5.0
@@ -35,8 +35,10 @@ class Webhook:
         hold: Callable[[float], Awaitable[None]],
         strike: Callable[[Step], Awaitable[None]],
         accepts: Callable[[str], bool] = lambda _type: True,
+        keeps: bool = False,
     ) -> None:
-        self.url = url
+        self.urls = [url]
+        """Where events go; more than one while several instances of the target run, as behind a load balancer."""
         self.pending = 0
         """Events that were stated and not yet acknowledged."""
         self.longest_gap_s = 0.0
@@ -50,13 +52,24 @@ class Webhook:
         self._strike = strike
         self._poster = poster
         self._waiting: deque[Journey] = deque()
+        self._kept: list[Journey] | None = [] if keeps else None
+        """What was acknowledged, for a target that may lose everything and has to be told again."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers = 0
 
     def send(self, event: Outgoing) -> None:
         """Take charge of an event."""
+        self._take(Journey(event))
+
+    def send_again(self) -> None:
+        """Deliver everything once more that was acknowledged, as a broker does to a reader without an offset."""
+        kept, self._kept = self._kept or [], []
+        for journey in kept:
+            self._take(journey)
+
+    def _take(self, journey: Journey) -> None:
         self.pending += 1
-        self._waiting.append(Journey(event))
+        self._waiting.append(journey)
         if self._workers < CONNECTIONS_MAX:
             self._workers += 1
             self._start(self._work())
@@ -115,7 +128,7 @@ class Webhook:
             match step:
                 case Delay() | Hold():
                     delayed_by = await self._wait(journey, step) or delayed_by
-                case Kill() | Suspend():
+                case Strike():
                     self._note_bite(step.fault, journey.event)
                     await self._strike(step)
                 case Alter():
@@ -130,6 +143,8 @@ class Webhook:
                     self._send_abreast(journey, script)
                     delivered = 200 <= await self._send(journey.letter(delayed_by)) < 300
         self.pending -= delivered
+        if delivered and self._kept is not None:
+            self._kept.append(journey)
         return delivered
 
     async def _wait(self, journey: Journey, step: Delay | Hold) -> str:
@@ -176,7 +191,7 @@ class Webhook:
         status, note = 0, ""
         try:
             answer = await self._poster.post(
-                self.url,
+                self._address(letter, attempt),
                 ((b"content-type", CONTENT_TYPE), (SIGNATURE, signed)),
                 letter.body,
                 timeout_s=TIMEOUT_S,
@@ -191,6 +206,12 @@ class Webhook:
         if not letter.copied and not 200 <= status < 300:
             self.last_failure = f"{event.type}: {note or f'status {status}'}"
         return status
+
+    def _address(self, letter: Letter, attempt: int) -> str:
+        if len(self.urls) == 1:
+            return self.urls[0]
+        u = self._world.draws.uniform(f"instance|{letter.journey.event.emit}|{attempt}")
+        return self.urls[int(u * len(self.urls))]
 
     def _note_delivery(self, letter: Letter, attempt: int) -> None:
         self._world.advance()

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -20,7 +20,7 @@ from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.pacer import Pacer
 from pilotplant.ledger.records import FaultArmed, FaultLifted, Heal
 from pilotplant.model.script import Step
-from pilotplant.systems.estate import Estate
+from pilotplant.systems.estate import Estate, said_of
 from pilotplant.systems.system import Published, System
 
 
@@ -55,7 +55,7 @@ class Host(ABC):
         self.boundaries = {
             system.name: Boundary(
                 system,
-                profiles[system.kind.name],
+                said_of(system.name, system.kind.name, profiles),
                 credentials[system.name],
                 Rest(system.kind.operations),
                 faults,
@@ -117,8 +117,19 @@ class Host(ABC):
             hold=self._hold,
             strike=self._struck,
             accepts=accepts,
+            keeps=any(fault.empties for fault in self.faults.faults),
         )
         self.webhooks.append(webhook)
+
+    def deliver_again(self) -> None:
+        """The target has lost everything: what it had acknowledged goes out once more."""
+        for webhook in self.webhooks:
+            webhook.send_again()
+
+    def readdress(self, urls: Sequence[str]) -> None:
+        """Another number of instances of the target: each event goes to one of these addresses."""
+        for webhook in self.webhooks:
+            webhook.urls = list(urls)
 
     def begin(self) -> None:
         """Let the plants work. Only now, so that no event is stated before those whom it concerns are listening."""

@@ -46,6 +46,8 @@ class Settings:
     read_lag_s: float = 1.0
     """How long an ERP may hide a stock document that it has booked."""
     signature_age_max_s: float = 300.0
+    instance: str = ""
+    """Which of several instances on one database this is; empty if there is no other."""
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -82,6 +84,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         events_secret=required("EVENTS_SECRET"),
         wms={plant: access(f"WMS_{plant}", "WMS") for plant in plants if named(f"WMS_{plant}", "WMS")},
         supplier=access("SUPPLIER") if named("SUPPLIER") else None,
+        instance=environment.get(f"{PREFIX}INSTANCE", ""),
     )
     if missing:
         raise SettingsError(f"these environment variables are not set: {', '.join(dict.fromkeys(missing))}")

@@ -75,7 +75,7 @@ class Start(BaseModel):
     """A command that starts the target as a process of its own, in the folder of the project.
 
     In `command`, `directory` and `environment` these are replaced: `{python}` (this interpreter), `{port}` (a free
-    one), `{work}` (the directory of this run), `{estate}` (the base address of the simulators).
+    one), `{work}` (a folder for its own files), `{estate}` (the base address of the simulators).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

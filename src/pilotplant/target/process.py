@@ -42,6 +42,7 @@ class TargetProcess:
         told = (value for name, value in environment.items() if name.endswith(("_SECRET", "_API_KEY")))
         self._secrets = tuple(sorted({*told, *(v for v in start.environment.values() if len(v) > 5)}))
         self._warden: asyncio.subprocess.Process | None = None
+        self._stopping = False
         self.process_id = 0
 
     async def start(self) -> None:
@@ -77,6 +78,7 @@ class TargetProcess:
         process = self._warden
         if process is None:
             return
+        self._stopping = True
         if process.returncode is None:
             if self.process_id:
                 self.resume()  # one that stands still would not heed the signal
@@ -124,6 +126,13 @@ class TargetProcess:
     def exit_code(self) -> int | None:
         """How it ended, or nothing while it runs."""
         return self._warden.returncode if self._warden is not None else None
+
+    @property
+    def ended(self) -> str:
+        """Why it ended by itself; empty while it lives, and when it was asked to end."""
+        if self.exit_code is None or self._stopping:
+            return ""
+        return f"the target ended by itself with exit code {self.exit_code}"
 
     def _filled(self, text: str) -> str:
         return filled(text, self._fill)

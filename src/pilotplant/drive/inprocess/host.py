@@ -32,6 +32,9 @@ class InProcessHost(Host):
         super().__init__(estate, profiles, credentials, faults, events_secret=events_secret, documents=documents)
         self.network = Network(self.front, chance=chance, outside=outside.note, fail=self.fail)
         self.middleware: Middleware | None = None
+        """Who listens, wherever events are addressed to."""
+        self.others: dict[str, Middleware] = {}
+        """Who listens at a certain host and port instead."""
 
     @property
     def url(self) -> str:
@@ -41,4 +44,4 @@ class InProcessHost(Host):
         await self.network.close()
 
     def _poster(self) -> InProcessPoster:
-        return InProcessPoster(self.network, self.middleware)
+        return InProcessPoster(self.network, lambda place: self.others.get(place, self.middleware))
