@@ -109,7 +109,7 @@ def test_an_event_that_cannot_be_stored_is_not_acknowledged() -> None:
     async def main() -> None:
         estate = Estate()
         async with running(estate, database):
-            database.execute("drop table confirmations")
+            database.execute("drop table work")
             with pytest.raises(sqlite3.OperationalError):
                 await estate.complete("CNF-1")
             assert database.execute("select count(*) from inbox").fetchone()[0] == 0, "so it is taken when sent again"
