@@ -12,6 +12,7 @@ from pilotplant.dataset.records import Dataset, Plant
 from pilotplant.kernel.world import World
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.systems.catalog import kinds
+from pilotplant.systems.rules import PlantRules, TakesRules
 from pilotplant.systems.system import System
 
 Code = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,11}$")]
@@ -35,6 +36,7 @@ class PlantSpec(BaseModel):
     time_zone: str
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
     decimal_comma: bool = False
+    rules: PlantRules = PlantRules()
 
 
 class SystemSpec(BaseModel):
@@ -98,6 +100,8 @@ class Estate:
         for name, kind_name, plants in spec.instances():
             kind = kinds()[kind_name]
             state = kind.build(dataset, plants, parameters[kind_name])
+            if isinstance(state, TakesRules):
+                state.take_rules({code: place.rules for code, place in spec.plants.items()})
             system = System(kind, name, plants, state, parameters[kind_name], world, ledger)
             system.intends = partial(self._intends, system)
             self.systems[name] = system

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pilotplant.model.operation import Event, event, fact
+from pilotplant.model.operation import Event, event, fact, state
 from pilotplant.systems.plm.state import Affected
 
 
@@ -31,6 +31,9 @@ class ChangeReleased(Event, frozen=True, kw_only=True, gc=False):
     priority: str
     effectivity: Effectivity
     affected: tuple[Affected, ...]
+    kind: str = "engineering"
+    gate: str = ""
+    wip: str = "keep"
 
 
 @event("plm.change.cancelled", keys=("change",), effect=fact("change"))
@@ -39,3 +42,35 @@ class ChangeCancelled(Event, frozen=True, kw_only=True, gc=False):
 
     change: str
     reason: str
+
+
+@event("plm.part.created", keys=("item",), effect=fact("item"))
+class PartCreated(Event, frozen=True, kw_only=True, gc=False):
+    """Engineering created an item: the plants that are to use it have to know it."""
+
+    item: str
+    revision: str
+    description: str
+    unit: str
+    tracking: str
+    made: bool
+    lot_size: float
+    plants: tuple[str, ...]
+
+
+@event("plm.bom.released", keys=("item", "revision"), effect=state("item", version="revision"))
+class StructureReleased(Event, frozen=True, kw_only=True, gc=False):
+    """The structure of an item in a revision was released."""
+
+    item: str
+    revision: str
+    change: str
+
+
+@event("plm.routing.updated", keys=("item", "revision"), effect=state("item", version="row"))
+class RoutingUpdated(Event, frozen=True, kw_only=True, gc=False):
+    """How an item is made was improved, without a new revision."""
+
+    item: str
+    revision: str
+    row: int
