@@ -1,5 +1,7 @@
-"""What an estate declares of its plants: units, owners of data, kinds of changes, how orders choose their revision. It is
-data of the estate, told to every system that has to know."""
+"""What an estate declares of its plants: units, owners of data, kinds of changes, how orders choose their revision.
+
+It is data of the estate, told to every system that has to know.
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Protocol, runtime_checkable

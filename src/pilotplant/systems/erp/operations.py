@@ -3,14 +3,12 @@
 from pilotplant.systems.erp.definitions import (
     activate_version,
     get_bom,
-    get_item,
     get_job,
     get_version,
-    list_items,
     release_bom,
-    upsert_item,
     upsert_routing,
 )
+from pilotplant.systems.erp.items import get_item, list_items, upsert_item
 from pilotplant.systems.erp.orders import change_order, get_order, list_open
 from pilotplant.systems.erp.stock import find_documents, get_balance, post_stock, reverse_document
 
