@@ -33,8 +33,8 @@ _WITH_KEY: tuple[type[Rejection], ...] = (
 
 
 def documents(profiles: Mapping[str, ProfileSpec]) -> dict[str, bytes]:
-    """The documents to serve, by kind of system."""
-    return {kind: msgspec.json.encode(document(catalog.kinds()[kind], p)) for kind, p in profiles.items()}
+    """The documents to serve, by kind of system, and by system where a kind has several profiles."""
+    return {name: msgspec.json.encode(document(catalog.kinds()[p.system], p)) for name, p in profiles.items()}
 
 
 def document(kind: SystemKind, profile: ProfileSpec) -> dict[str, Any]:
@@ -137,6 +137,8 @@ def _rejections(operation: Operation, profile: ProfileSpec) -> list[type[Rejecti
         found += _WITH_ETAG
     if operation.counted and profile.idempotency != "none":
         found += _WITH_KEY
+    if any(limit.status == problems.RequestLimitExceeded.status for limit in profile.limits):
+        found.append(problems.RequestLimitExceeded)
     return found
 
 

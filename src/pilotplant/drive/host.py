@@ -20,7 +20,7 @@ from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.pacer import Pacer
 from pilotplant.ledger.records import FaultArmed, FaultLifted, Heal
 from pilotplant.model.script import Step
-from pilotplant.systems.estate import Estate
+from pilotplant.systems.estate import Estate, said_of
 from pilotplant.systems.system import Published, System
 
 
@@ -55,7 +55,7 @@ class Host(ABC):
         self.boundaries = {
             system.name: Boundary(
                 system,
-                profiles[system.kind.name],
+                said_of(system.name, system.kind.name, profiles),
                 credentials[system.name],
                 Rest(system.kind.operations),
                 faults,

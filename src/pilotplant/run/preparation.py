@@ -24,7 +24,7 @@ from pilotplant.ledger.header import Header
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.scenario.loading import EstateSetup
 from pilotplant.systems.catalog import ledger_table
-from pilotplant.systems.estate import Estate
+from pilotplant.systems.estate import Estate, said_of
 from pilotplant.target.addresses import Address
 
 
@@ -62,7 +62,7 @@ class Prepared:
                 system.name,
                 system.kind.name,
                 system.plants,
-                self.profiles[system.kind.name],
+                said_of(system.name, system.kind.name, self.profiles),
                 self.host.system_url(system),
                 self.host.token_url(system),
                 self.credentials[system.name],
@@ -106,7 +106,9 @@ def prepare(
     """Build everything that a running estate needs; nothing listens yet."""
     world = World(seed=seed, epoch=epoch, speed=speed)
     instances = setup.estate.instances()
-    credentials = {name: credentials_for(name, setup.profiles[kind], world.draws) for name, kind, _ in instances}
+    credentials = {
+        name: credentials_for(name, said_of(name, kind, setup.profiles), world.draws) for name, kind, _ in instances
+    }
     events_secret = world.draws.token("events-secret")
     header = Header(
         run=run,
