@@ -1,7 +1,7 @@
 """Where a plant buys: approved sources, and what suppliers call an item."""
 
 from pilotplant.model.instants import Instant
-from pilotplant.model.operation import Command, effect_id, operation, state
+from pilotplant.model.operation import Command, Row, effect_id, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.systems.erp.definitions import PlantItemKey
 from pilotplant.systems.erp.problems import ItemNotAtPlant, NotHeld, SourceNotApproved, SupplierNotKnown
@@ -14,7 +14,7 @@ class UpsertSource(Command, frozen=True, kw_only=True):
     plant: str
     item: str
     supplier: str
-    issue: int
+    issue: Row
 
 
 class UpsertCrossReference(Command, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ class UpsertCrossReference(Command, frozen=True, kw_only=True):
     item: str
     supplier: str
     supplier_part: str
-    issue: int
+    issue: Row
 
 
 class SourceKey(Command, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Items as the shop floor knows them: in engineering's unit, as the plant's ERP last had them."""
 
 from pilotplant.model.instants import Instant
-from pilotplant.model.operation import Command, effect_id, operation, state
+from pilotplant.model.operation import Command, Row, effect_id, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.model.problem import Rejection, problem
 from pilotplant.systems.mes.operations import QUANTITY_MAX, OutOfRange, UnknownAtShopFloor, WrongPlant
@@ -20,7 +20,7 @@ class UpsertShopItem(Command, frozen=True, kw_only=True):
 
     plant: str
     item: str
-    row: int
+    row: Row
     description: str
     unit: str
     lot_size: float = 0.0
@@ -45,8 +45,8 @@ def upsert_shop_item(mes: Mes, cmd: UpsertShopItem, now: Instant) -> Outcome:
     """Let the shop floor know an item, or bring it up to date. Rows are taken in any order: the last sent stands."""
     if cmd.plant != mes.plant:
         return Refused(WrongPlant(serves=mes.plant))
-    if not (0 <= cmd.lot_size < QUANTITY_MAX and 0 < cmd.row < QUANTITY_MAX):
-        return Refused(OutOfRange(detail=f"lot {cmd.lot_size}, row {cmd.row}"))
+    if not 0 <= cmd.lot_size < QUANTITY_MAX:
+        return Refused(OutOfRange(detail=f"lot {cmd.lot_size}"))
     held = mes.item(cmd.item)
     if held is not None and held.unit != cmd.unit:
         return Refused(ShopFloorUnit(unit=held.unit, detail=f"{cmd.item} is counted in {held.unit}"))

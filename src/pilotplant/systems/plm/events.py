@@ -24,16 +24,19 @@ class ChangeApproved(Event, frozen=True, kw_only=True, gc=False):
 
 @event("plm.change.released", keys=("change",), effect=fact("change"))
 class ChangeReleased(Event, frozen=True, kw_only=True, gc=False):
-    """A change was released to manufacturing: these items go to these revisions at these plants."""
+    """A change was released to manufacturing: these items go to these revisions at these plants.
+
+    `kind` tells a `launch` from an `engineering` change; the `gate` of a launch whether plants go ahead alone or all
+    together; `wip` what becomes of open orders: `keep`, `re-read`, `hold`."""
 
     change: str
     title: str
     priority: str
     effectivity: Effectivity
     affected: tuple[Affected, ...]
-    kind: str = "engineering"
-    gate: str = ""
-    wip: str = "keep"
+    kind: str
+    gate: str
+    wip: str
 
 
 @event("plm.change.cancelled", keys=("change",), effect=fact("change"))

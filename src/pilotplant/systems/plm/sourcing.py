@@ -73,7 +73,8 @@ def approve_manufacturer(plm: Plm, cmd: ApproveManufacturer, now: Instant) -> Ou
         return Refused(UnknownSupplier(detail=cmd.supplier))
     known = plm.approvals(cmd.item).get(cmd.supplier)
     issue = known.issue + 1 if known else 1
-    entry = plm.approvals(cmd.item)[cmd.supplier] = Approval(cmd.item, cmd.supplier, cmd.supplier_part, issue)
+    entry = Approval(cmd.item, cmd.supplier, cmd.supplier_part, issue)
+    plm.put_approval(entry)
     return Committed(_view(entry), effects=(((cmd.item, cmd.supplier), issue),))
 
 
@@ -92,8 +93,9 @@ def withdraw_approval(plm: Plm, cmd: WithdrawApproval, now: Instant) -> Outcome:
     known = plm.approvals(cmd.item).get(cmd.supplier)
     if known is None:
         return Refused(NeverApproved(detail=f"{cmd.supplier} for {cmd.item}"))
-    known.approved, known.issue = False, known.issue + 1
-    return Committed(_view(known), effects=(((cmd.item, cmd.supplier), known.issue),))
+    entry = Approval(cmd.item, cmd.supplier, known.supplier_part, known.issue + 1, approved=False)
+    plm.put_approval(entry)
+    return Committed(_view(entry), effects=(((cmd.item, cmd.supplier), entry.issue),))
 
 
 @operation(

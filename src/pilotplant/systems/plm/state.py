@@ -41,7 +41,7 @@ class Document(msgspec.Struct, frozen=True, gc=False):
     version: int
 
 
-class Approval(msgspec.Struct):
+class Approval(msgspec.Struct, frozen=True, gc=False):
     """That a manufacturer may supply an item, under which part number. `issue` counts its changes."""
 
     item: str
@@ -127,10 +127,13 @@ class Plm:
 
     def approvals(self, item: str) -> dict[str, Approval]:
         """Who may supply an item, by supplier."""
-        if item not in self._approvals:
-            generated = (source for source in self.dataset.sources if source.item == item)
-            self._approvals[item] = {each.supplier: _approval(each) for each in generated}
-        return self._approvals[item]
+        if item in self._approvals:
+            return self._approvals[item]
+        return {source.supplier: _approval(source) for source in self.dataset.sources if source.item == item}
+
+    def put_approval(self, entry: Approval) -> None:
+        """Keep an entry of the list of approved manufacturers in place of the one before."""
+        self._approvals[entry.item] = {**self.approvals(entry.item), entry.supplier: entry}
 
     def revision(self, item: str) -> str:
         """The revision of an item that is released now."""
