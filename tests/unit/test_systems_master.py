@@ -120,7 +120,7 @@ REFUSALS: list[tuple[str, Any, dict[str, Any], str]] = [
     ("plm", update_routing, {"item": PRODUCT.number, "steps": []}, "incomplete-definition"),
     ("plm", set_wip, {"change": "?", "wip": "hold"}, "unknown-change"),
     ("plm", approve_manufacturer, {"item": "?", "supplier": SUPPLIER, "supplier_part": "1"}, "unknown-item"),
-    ("plm", approve_manufacturer, {"item": PART.number, "supplier": "?", "supplier_part": "1"}, "unknown-supplier"),
+    ("plm", approve_manufacturer, {"item": PART.number, "supplier": "?", "supplier_part": "1"}, "no-such-supplier"),
     ("plm", withdraw_approval, {"item": "?", "supplier": SUPPLIER}, "unknown-item"),
     ("plm", withdraw_approval, {"item": PRODUCT.number, "supplier": SUPPLIER}, "never-approved"),
     ("plm", list_manufacturers, {"item": "?"}, "unknown-item"),

@@ -24,7 +24,9 @@ from pilotplant.scenario.overrides import overridden
 from pilotplant.scenario.possible import impossible, named, unfit
 from pilotplant.systems import catalog
 from pilotplant.systems.estate import EstateSpec
-from pilotplant.target.model import DeliverSpec, TargetSpec
+from pilotplant.target.checking import flaws_of_target
+from pilotplant.target.delivery import DeliverSpec
+from pilotplant.target.model import TargetSpec
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
@@ -366,8 +368,6 @@ def _check_parameters(document: Document, scenario: ScenarioSpec, problems: Prob
 
 
 def _target_flaws(target: TargetSpec) -> Iterator[Flaw]:
-    for position, event in enumerate(target.deliver.events if target.deliver else ()):
-        if event not in catalog.events():
-            yield Flaw(("deliver", "events", position), f"there is no event `{event}`", event, tuple(catalog.events()))
-    if target.deliver is None and target.start is None and target.inprocess is None:
+    if not target.deliveries and target.start is None and target.inprocess is None:
         yield Flaw((), "a target needs `deliver`, `start` or `inprocess`: nothing could reach it", code="PP-VALUE")
+    yield from flaws_of_target(target)

@@ -42,6 +42,8 @@ class Parameters(BaseModel):
     """Whether an item that is new at a plant is held until it is released for production."""
     mrp_every_s: Annotated[float, Field(ge=0)] = 0.0
     """How often planned orders are created from demand, in business time: 86400 is every night; 0 only when asked."""
+    over_delivery_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """How much more than ordered a goods receipt may bring, as a share of the order."""
 
 
 class Behaviour(Clerks):

@@ -87,3 +87,14 @@ class ProductionOrderReleased(Event, frozen=True, kw_only=True, gc=False):
     unit: str
     start: str
     rule: str
+
+
+@event("erp.po.changed", keys=("plant", "po"), effect=state("plant", "po", version="row"))
+class PurchaseOrderChanged(Event, frozen=True, kw_only=True, gc=False):
+    """A purchase order was changed or cancelled."""
+
+    plant: str
+    po: str
+    row: int
+    quantity: float
+    status: str

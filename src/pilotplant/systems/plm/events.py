@@ -3,7 +3,7 @@
 import msgspec
 
 from pilotplant.model.operation import Event, event, fact, state
-from pilotplant.systems.plm.state import Affected
+from pilotplant.systems.plm.state import Affected, Superseded
 
 
 class Effectivity(msgspec.Struct, frozen=True, gc=False):
@@ -37,6 +37,8 @@ class ChangeReleased(Event, frozen=True, kw_only=True, gc=False):
     kind: str
     gate: str
     wip: str
+    superseded: tuple[Superseded, ...]
+    """Bought items that nothing at these plants needs any more, and what takes their place."""
 
 
 @event("plm.change.cancelled", keys=("change",), effect=fact("change"))

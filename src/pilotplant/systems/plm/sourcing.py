@@ -10,7 +10,7 @@ from pilotplant.systems.plm.operations import UnknownItem
 from pilotplant.systems.plm.state import Approval, Plm
 
 
-@problem("unknown-supplier", 422, "There is no such supplier")
+@problem("no-such-supplier", 422, "There is no such supplier")
 class UnknownSupplier(Rejection, frozen=True, kw_only=True, gc=False):
     """A manufacturer is approved by its supplier code."""
 

@@ -22,6 +22,16 @@ class Affected(msgspec.Struct, frozen=True, gc=False):
     disposition: str
 
 
+class Superseded(msgspec.Struct, frozen=True, gc=False):
+    """A bought item that a change phases out at these plants: which item takes its place, and who may deliver that."""
+
+    item: str
+    by: str
+    by_revision: str
+    supplier: str
+    plants: tuple[str, ...]
+
+
 class Result(msgspec.Struct, frozen=True, gc=False):
     """What a target reported back: what a system made of the change."""
 
@@ -65,6 +75,7 @@ class Change(msgspec.Struct):
     """What becomes of orders that are open on the shop floor: `keep`, `re-read`, `hold`."""
     status: str = "draft"
     affected: tuple[Affected, ...] = ()
+    superseded: tuple[Superseded, ...] = ()
     effectivity: str = "immediate"
     effective_at: float = 0.0
     released_at: float = 0.0
@@ -96,6 +107,8 @@ class Plm:
         self.drafts: dict[str, str] = {}
         self._boms: dict[tuple[str, str], Bom] = {}
         self._routings: dict[tuple[str, str], Routing] = {}
+        self.approved = frozenset((source.item, source.supplier) for source in dataset.sources)
+        """The approved manufacturer list: which supplier may deliver which item."""
 
     def item(self, number: str) -> Item | None:
         """The item with this number."""
@@ -134,6 +147,8 @@ class Plm:
     def put_approval(self, entry: Approval) -> None:
         """Keep an entry of the list of approved manufacturers in place of the one before."""
         self._approvals[entry.item] = {**self.approvals(entry.item), entry.supplier: entry}
+        known = {(entry.item, entry.supplier)}
+        self.approved = self.approved | known if entry.approved else self.approved - known
 
     def revision(self, item: str) -> str:
         """The revision of an item that is released now."""
