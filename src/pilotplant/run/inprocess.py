@@ -194,6 +194,10 @@ class InProcessStage:
         if self._middleware is not None and self._middleware.life:
             await self._middleware.stop()
 
+    @property
+    def target_process(self) -> int:
+        return 0
+
     def died(self) -> str:
         return self._middleware.ended if self._middleware is not None else ""
 

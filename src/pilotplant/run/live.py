@@ -96,6 +96,10 @@ class LiveStage:
         if self._process is not None:
             await self._process.stop()
 
+    @property
+    def target_process(self) -> int:
+        return self._process.process_id if self._process is not None else 0
+
     def died(self) -> str:
         if self._process is not None and self._process.exit_code is not None:
             return f"the target ended by itself with exit code {self._process.exit_code}"
