@@ -3,6 +3,7 @@
 import msgspec
 
 from pilotplant.checks.finding import CheckResult, Doubt, Finding
+from pilotplant.checks.load_result import LoadResult
 from pilotplant.model.verdict import Verdict
 
 
@@ -98,3 +99,5 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     repro: str
     by_construction: tuple[str, ...] = ()
     """What-if: what holds because a model cannot do otherwise, and was therefore not judged."""
+    load: LoadResult | None = None
+    """Of a run under load: its curves, histograms and shares."""

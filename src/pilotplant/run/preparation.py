@@ -17,6 +17,7 @@ from pilotplant.exchange.authentication import Credentials, credentials_for
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.faults.fault import Fault
 from pilotplant.faults.plan import FaultPlan
+from pilotplant.flows.expansion import Expander
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.kernel.draws import Draws
 from pilotplant.kernel.world import World
@@ -51,6 +52,7 @@ class Foundation:
     world: World
     ledger: LedgerWriter
     faults: FaultPlan
+    expander: Expander
     events_secret: str
     credentials: Mapping[str, Credentials]
 
@@ -63,6 +65,7 @@ class Prepared:
     estate: Estate
     world: World
     ledger: LedgerWriter
+    expander: Expander
     events_secret: str
     credentials: Mapping[str, Credentials]
     profiles: Mapping[str, str]
@@ -139,7 +142,10 @@ def lay(
     ledger = LedgerWriter(directory, header, secrets=secrets)
     parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
     estate = Estate(setup.estate, data.dataset, parameters, world, ledger)
-    return Foundation(estate, world, ledger, FaultPlan(faults, world.draws), events_secret, credentials)
+    expander = Expander(flows, estate, ledger)
+    for system in estate:
+        system.listeners.append(expander.on_event)
+    return Foundation(estate, world, ledger, FaultPlan(faults, world.draws), expander, events_secret, credentials)
 
 
 def prepare(
@@ -175,7 +181,7 @@ def prepare(
     secret, given = laid.events_secret, laid.credentials
     host = build(laid.estate, setup.profiles, given, laid.faults, events_secret=secret, documents=documents)
     profiles = {kind: profile.profile for kind, profile in setup.profiles.items()}
-    return Prepared(host, laid.estate, laid.world, laid.ledger, secret, given, profiles, setup)
+    return Prepared(host, laid.estate, laid.world, laid.ledger, laid.expander, secret, given, profiles, setup)
 
 
 def prepare_live(

@@ -37,6 +37,7 @@ def result_of(info: RunInfo, about: str, judgement: Judgement) -> Result:
         stimuli_digest=info.stimuli_digest,
         repro=info.repro,
         by_construction=judgement.by_construction,
+        load=judgement.load,
     )
 
 

@@ -11,7 +11,6 @@ from pilotplant.checks.result import Figure
 from pilotplant.drive.whatif.host import WhatIfHost
 from pilotplant.drive.whatif.model import ModelSpec
 from pilotplant.drive.whatif.pieces import modelled
-from pilotplant.flows.expansion import Expander
 from pilotplant.ledger.records import Quiesce
 from pilotplant.model.errors import InternalError, PilotplantError, UsageError
 from pilotplant.run.comparison import compare
@@ -22,7 +21,7 @@ from pilotplant.run.preparation import Data, Foundation, lay
 from pilotplant.run.quiescence import Rest
 from pilotplant.run.request import Progress, RunRequest
 from pilotplant.run.stage import EPOCH
-from pilotplant.run.stimulation import Stimulation
+from pilotplant.run.stimulation import Stimulation, occurrences
 from pilotplant.scenario.loading import Setup
 from pilotplant.target.model import TargetSpec
 
@@ -95,10 +94,7 @@ class WhatIfCourse:
         spec = model_of(request.setup, request.target)
         profiles, flows = request.setup.setup.profiles, request.setup.flows
         host = WhatIfHost(estate, profiles, laid.credentials, laid.faults, spec, flows)
-        expander = Expander(flows, estate, laid.ledger)
-        expander.listeners.append(host.middleware.pieces.on_obligation)
-        for system in estate:
-            system.listeners.append(expander.on_event)
+        laid.expander.listeners.append(host.middleware.pieces.on_obligation)
         try:
             host.start()
             self._stimulate(host)
@@ -107,12 +103,13 @@ class WhatIfCourse:
             host.fail(error)
         _raise_failure(host)
         self.trace.figures = [Figure(*told) for told in host.figures()]
-        compare(estate, laid.ledger, dict.fromkeys((*expander.effects, *estate.changed())))
+        compare(estate, laid.ledger, dict.fromkeys((*laid.expander.effects, *estate.changed())))
 
     def _stimulate(self, host: WhatIfHost) -> None:
         """Let the scenario's stimuli happen."""
         request, env = self._request, host.env
-        stimulation = Stimulation(request.setup.scenario.stimuli, host.estate)
+        specs = request.setup.scenario.stimuli
+        stimulation = Stimulation(specs, host.estate, occurrences(specs, host.world.draws))
         stimulation.start(float(env.now))
         ends_s = max((occurrence.moment for occurrence in stimulation.plan), default=0.0) + AFTERMATH_S
         begin_s = float(env.now)
