@@ -1,5 +1,6 @@
 """The judge: one pass over the ledger, all checks fused, linear, memory bounded by what is open."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ from pilotplant.target.model import Declares
 BOARD_MAX = 500
 COUNTED = "completeness"
 """The one check that is asked about a model: how much it left undone is a figure."""
+_CONSTRUCTED = frozenset(("facts.doubled",))
+"""What thresholds may ask and a model cannot miss."""
 NOTHING_TO_JUDGE = "Nothing came about that it could judge."
 
 
@@ -77,14 +80,55 @@ def judge(
     under_load: bool = False,
 ) -> Judgement:
     """Judge a ledger. `declares`: what the target says of itself. `under_load`: with curves over time."""
+    if ledger.header.mode != "whatif":
+        return _judge(ledger, flows, tuple(checks().values()), target, expressions, declares, under_load=under_load)
+    judged = [each for each in expressions if read(each).metric not in _CONSTRUCTED]
+    found = _judge(ledger, flows, (checks()[COUNTED],), target, judged, declares, under_load=False)
+    return _of_model(found, [each for each in expressions if each not in judged])
+
+
+def _of_model(found: Judgement, cannot_fail: Sequence[str]) -> Judgement:
+    """What is said of a model: figures and thresholds. What it cannot but keep is never a pass."""
+    all_checks = checks().values()
+    held = [f"{check.NAME}: {check.BY_CONSTRUCTION}" for check in all_checks if check.BY_CONSTRUCTION]
+    held += [f"{each}: it follows from `once`" for each in cannot_fail]
+    unsaid = [check.NAME for check in all_checks if not check.BY_CONSTRUCTION and check.NAME != COUNTED]
+    findings = tuple(replace(finding, severity=Severity.WARN) for finding in found.findings)
+    doubts = found.doubts
+    if not found.thresholds and found.counts.obligations:
+        sentence = "No threshold says how soon is soon enough: there are figures, and no verdict."
+        help_ = "give the scenario `thresholds`, such as `change_propagation p95 < 5m`"
+        doubts = (*doubts, Doubt("run", sentence, help_))
+    crashed = dict(told.split(": ", 1) for told in found.crashed)
+    return dataclasses.replace(
+        found,
+        verdict=_verdict(findings, doubts, found.thresholds, crashed),
+        checks=(),
+        findings=findings,
+        doubts=doubts,
+        untested=(*found.untested, f"{', '.join(unsaid)} (a model was at work, and no middleware)"),
+        modelled=True,
+        by_construction=tuple(held),
+    )
+
+
+def _judge(
+    ledger: Ledger,
+    flows: Sequence[FlowSpec],
+    sitting: Sequence[type[Check]],
+    target: str,
+    expressions: Sequence[str],
+    declares: Declares | None,
+    *,
+    under_load: bool,
+) -> Judgement:
     case = Case(ledger.header, flows, target=target, declares=declares)
     knowledge, promises = Knowledge(case), Promises(case)
     intended = Intended(case)
     figures = Figures(case, promises, intended)
     curves = Curves(case, promises, intended) if under_load else None
     promises.on_finish.append(lambda instance, _t: intended.forget(instance.trigger))
-    modelled = ledger.header.mode == "whatif"
-    court = [check(case, knowledge, promises) for check in checks().values() if not modelled or check.NAME == COUNTED]
+    court = [check(case, knowledge, promises) for check in sitting]
     idle = [check for check in court if not check.applies()]
     court = [check for check in court if check not in idle]
     faults: Counter[str] = Counter()
@@ -107,9 +151,6 @@ def judge(
     findings = complete([finding for check in court for finding in check.findings], ledger, case)
     findings = tuple(sorted(findings, key=lambda finding: _order(finding, case)))
     counted = _counted(findings, figures, counts)
-    expressions, constructed = _judged_expressions(expressions, modelled=modelled)
-    if modelled:
-        findings = tuple(replace(finding, severity=Severity.WARN) for finding in findings)
     for metric, name in (("facts.lost", "completeness"), ("facts.doubled", "once")):
         if any(check.NAME == name and (check.doubts or name in crashed) for check in court) and not counted[metric]:
             del counted[metric]  # a check that could not decide has not counted nothing
@@ -120,14 +161,12 @@ def judge(
     faults.update(figures.bitten)
     doubts = [doubt for check in court for doubt in check.doubts]
     doubts += _more_doubts(counts, promises, faults, wanted)
-    if modelled:
-        doubts += _doubts_of_model(counts, judged)
     doubts += _undriven(curves) if curves else []
     return Judgement(
         verdict=_verdict(findings, doubts, judged, crashed),
         missed=any(threshold.verdict is Verdict.FAIL for threshold in judged),
         counts=counts,
-        checks=() if modelled else tuple(_result(check, crashed) for check in court),
+        checks=tuple(_result(check, crashed) for check in court),
         findings=findings,
         doubts=tuple(doubts),
         thresholds=judged,
@@ -139,34 +178,8 @@ def judge(
         untested=(
             *(f"{check.NAME} (no flow of this run promises anything that it judges)" for check in idle),
             *(f"{check.NAME} ({check.idle})" for check in silent),
-            *(_unsaid() if modelled else ()),
         ),
-        modelled=modelled,
-        by_construction=constructed,
     )
-
-
-def _judged_expressions(expressions: Sequence[str], *, modelled: bool) -> tuple[list[str], tuple[str, ...]]:
-    """The thresholds to judge, and what holds by construction. What a model cannot but keep is never a pass."""
-    if not modelled:
-        return list(expressions), ()
-    held = [f"{check.NAME}: {check.BY_CONSTRUCTION}" for check in checks().values() if check.BY_CONSTRUCTION]
-    cannot_fail = [each for each in expressions if read(each).metric == "facts.doubled"]
-    held += [f"{each}: it follows from `once`" for each in cannot_fail]
-    return [each for each in expressions if each not in cannot_fail], tuple(held)
-
-
-def _unsaid() -> list[str]:
-    """Checks that say nothing of a model."""
-    names = [name for name, check in checks().items() if not check.BY_CONSTRUCTION and name != COUNTED]
-    return [f"{', '.join(names)} (a model was at work, and no middleware)"]
-
-
-def _doubts_of_model(counts: Counts, judged: Sequence[ThresholdResult]) -> list[Doubt]:
-    if judged or not counts.obligations:
-        return []
-    sentence = "No threshold says how soon is soon enough: there are figures, and no verdict."
-    return [Doubt("run", sentence, "give the scenario `thresholds`, such as `change_propagation p95 < 5m`")]
 
 
 def _conclude(check: Check, crashed: dict[str, str]) -> None:
