@@ -11,6 +11,7 @@ from pilotplant.exchange.exchange import Boundary, Exchange
 from pilotplant.exchange.limits.concurrency import Concurrency
 from pilotplant.exchange.limits.limit import limit_kinds
 from pilotplant.exchange.limits.sliding_window import SlidingWindow
+from pilotplant.exchange.token_exchange import open_token
 from pilotplant.exchange.wire import WireRequest, WireResponse
 from pilotplant.ledger.records import (
     Commit,
@@ -54,7 +55,7 @@ def ask(boundary: Boundary, *arguments: Any, **named: Any) -> WireResponse:
 
 
 def issued(boundary: Boundary, form: dict[str, str], asked: WireRequest) -> WireResponse:
-    return perform(boundary.open_token(form, asked))
+    return perform(open_token(boundary, form, asked))
 
 
 def problem(response: WireResponse) -> tuple[int, str]:
@@ -156,7 +157,8 @@ def test_an_api_key(tmp_path: Path) -> None:
 
 
 def test_the_folder_of_limits() -> None:
-    assert set(limit_kinds()) == {"sliding-window", "concurrency"}
+    windows = {"sliding-window", "fixed-window", "token-bucket", "daily-quota"}
+    assert set(limit_kinds()) == windows | {"concurrency", "execution-time"}
 
 
 def test_a_sliding_window_slides() -> None:
@@ -185,7 +187,9 @@ def test_a_caller_that_waits_as_told_is_taken() -> None:
 def test_concurrency_counts_what_is_under_way() -> None:
     limit = Concurrency(1, 3.0)
     assert [limit.take(0.0), limit.take(0.0)] == [0.0, 3.0]
-    limit.done()
+    limit.done(0.0, 0.0)
+    assert limit.take(0.0) == 0.0
+    limit.give_back()
     assert limit.take(0.0) == 0.0
 
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from pilotplant.exchange.exchange import Boundary, Exchange
+from pilotplant.exchange.token_exchange import open_token
 from pilotplant.exchange.wire import WireResponse
 from pilotplant.faults.statuses import AFTER, BEFORE, LASTING, AfterCommit, BeforeCommit
 from pilotplant.ledger.records import Commit, Emit, Ending, FaultBitten, Reject, Request, ResponseFirst
@@ -240,7 +241,7 @@ def test_a_tighter_limit_says_when_to_come_again(tmp_path: Path, how: str, statu
 def _token(boundary: Boundary) -> WireResponse:
     given = boundary.credentials
     form = {"grant_type": "client_credentials", "client_id": given.client_id, "client_secret": given.client_secret}
-    return drive(boundary.open_token(form, request("/oauth/token")))
+    return drive(open_token(boundary, form, request("/oauth/token")))
 
 
 def _header(answer: WireResponse) -> str:

@@ -65,6 +65,7 @@ def issue(token: str, expires_in: float = 600) -> httpx.Response:
         (problem(425, "too-early"), NotNow),
         (problem(429, "rate-limited"), NotNow),
         (problem(400, "request-limit-exceeded"), NotNow),
+        (httpx.Response(400, json={"vendor_code": "SSS_REQUEST_LIMIT_EXCEEDED", "definite": True}), NotNow),
         (problem(400, "bad-request"), Refusal),
         (problem(503, "unavailable"), NotNow),
         (problem(500, "oops", definite=False), Unsure),

@@ -14,7 +14,8 @@ from pilotplant.systems import catalog
 def rendered(profiles: Mapping[str, ProfileSpec]) -> dict[str, bytes]:
     """Every committed document by its path below contracts/."""
     files: dict[str, object] = {
-        f"openapi/{kind}.json": document(catalog.kinds()[kind], profile) for kind, profile in profiles.items()
+        f"openapi/{name.replace('@', '-')}.json": document(catalog.kinds()[profile.system], profile)
+        for name, profile in profiles.items()
     }
     files["events/asyncapi.json"] = asyncapi()
     files.update({f"events/{event.name}.json": event_schema(event) for event in catalog.events().values()})

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 import pilotplant.systems.catalog as catalog
-from pilotplant.exchange.profile import ApiKey, OAuth2, ProfileSpec
+from pilotplant.exchange.profile import ApiKey, Basic, OAuth2, ProfileSpec
 from pilotplant.model import problem as problems
 from pilotplant.model.operation import Operation
 from pilotplant.model.problem import Rejection
@@ -33,8 +33,8 @@ _WITH_KEY: tuple[type[Rejection], ...] = (
 
 
 def documents(profiles: Mapping[str, ProfileSpec]) -> dict[str, bytes]:
-    """The documents to serve, by kind of system."""
-    return {kind: msgspec.json.encode(document(catalog.kinds()[kind], p)) for kind, p in profiles.items()}
+    """The documents to serve, by kind of system, and by system where a kind has several profiles."""
+    return {name: msgspec.json.encode(document(catalog.kinds()[p.system], p)) for name, p in profiles.items()}
 
 
 def document(kind: SystemKind, profile: ProfileSpec) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _responses(operation: Operation, profile: ProfileSpec, shape_of: Mapping[str
 
 def _rejections(operation: Operation, profile: ProfileSpec) -> list[type[Rejection]]:
     found = [*operation.rejects, *_ALWAYS, *_WITH_INPUT]
-    if not isinstance(profile.auth, OAuth2 | ApiKey):
+    if not isinstance(profile.auth, OAuth2 | ApiKey | Basic):
         found += []
     else:
         found.append(problems.Unauthorized)
@@ -137,6 +137,8 @@ def _rejections(operation: Operation, profile: ProfileSpec) -> list[type[Rejecti
         found += _WITH_ETAG
     if operation.counted and profile.idempotency != "none":
         found += _WITH_KEY
+    if any(limit.status == problems.RequestLimitExceeded.status for limit in profile.limits):
+        found.append(problems.RequestLimitExceeded)
     return found
 
 
@@ -183,6 +185,8 @@ def _security(profile: ProfileSpec) -> dict[str, Any]:
             return {"securitySchemes": {"oauth2": {"type": "oauth2", "flows": flow}}}
         case ApiKey():
             return {"securitySchemes": {"apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}}}
+        case Basic():
+            return {"securitySchemes": {"basic": {"type": "http", "scheme": "basic"}}}
         case _:
             return {}
 

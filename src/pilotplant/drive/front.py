@@ -11,12 +11,13 @@ from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from pilotplant.exchange.exchange import Boundary, Exchange
+from pilotplant.exchange.token_exchange import open_token
 from pilotplant.exchange.turns import Turn
 from pilotplant.exchange.wire import WireRequest, WireResponse
 from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ending
 from pilotplant.model.problem import BodyTooLarge, MethodNotAllowed, NoSuchOperation
-from pilotplant.model.script import Commit, Delay, Drop, Hold, Kill, Reset, Respond, Step, Suspend, Trickle
+from pilotplant.model.script import Commit, Delay, Drop, Hold, Reset, Respond, Step, Strike, Trickle
 
 TOKEN_PATH = "/oauth/token"
 OPENAPI_PATH = "/openapi.json"
@@ -92,7 +93,7 @@ class Front:
         """Answer a request whose last byte has arrived."""
         self._world.advance()
         if request.path == TOKEN_PATH and request.method == "POST" and _fits(request, boundary):
-            exchange: Exchange = boundary.open_token(_credentials(request), request)
+            exchange: Exchange = open_token(boundary, _credentials(request), request)
         elif request.path in _SPECIAL:
             await caller.answer(self._special(boundary, request))
             return
@@ -111,7 +112,8 @@ class Front:
             return boundary.dialect.refusal(MethodNotAllowed(allowed=(method,)))
         if not _fits(request, boundary):
             return boundary.dialect.refusal(BodyTooLarge())
-        document = self._documents.get(boundary.system.kind.name)
+        system = boundary.system
+        document = self._documents.get(system.name) or self._documents.get(system.kind.name)
         if document is None:
             return boundary.dialect.refusal(NoSuchOperation(detail=request.path))
         return WireResponse(200, ((b"content-type", b"application/json"),), document)
@@ -134,7 +136,7 @@ class Front:
             if kind is Delay:
                 await asyncio.sleep(step.seconds)  # type: ignore[attr-defined]
                 self._world.advance()
-            elif kind in (Kill, Suspend):
+            elif isinstance(step, Strike):
                 await self._strike(step)
             elif kind is Hold:
                 await self._hold(step.until)  # type: ignore[attr-defined]

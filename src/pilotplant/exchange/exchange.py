@@ -6,15 +6,14 @@ driver.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
-from pilotplant.exchange.authentication import Authenticator, Credentials, Token, TokenCheck, authenticator
+from pilotplant.exchange.authentication import Authenticator, Credentials, authenticator
 from pilotplant.exchange.exposure import note_secrets
 from pilotplant.exchange.idempotency import IdempotencyKeys
 from pilotplant.exchange.latency import Latency
+from pilotplant.exchange.limits.limit import Gate
 from pilotplant.exchange.patience import MAY_ASK_TO_WAIT, Patience
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.exchange.refusing import refusal as refusal_of
@@ -26,8 +25,6 @@ from pilotplant.model.operation import Operation, Values, extractor
 from pilotplant.model.outcome import Found, Outcome, Refused
 from pilotplant.model.problem import (
     BodyTooLarge,
-    InvalidRequest,
-    NoSuchOperation,
     PreconditionFailed,
     PreconditionRequired,
     RateLimited,
@@ -40,7 +37,6 @@ from pilotplant.model.script import (
     Commit,
     Delay,
     Doom,
-    Expire,
     Inner,
     Recall,
     Refuse,
@@ -48,7 +44,6 @@ from pilotplant.model.script import (
     Script,
     parted,
 )
-from pilotplant.systems.catalog import TOKEN
 from pilotplant.systems.system import System
 
 _REVEALING = frozenset((409, 412))
@@ -74,7 +69,7 @@ class Boundary:
         self.faults = faults
         self.on_failure = on_failure
         self.authenticator: Authenticator = authenticator(system.name, profile, credentials, system.world.draws)
-        self.limits = [(type(spec).KIND, spec.build()) for spec in profile.limits]
+        self.limits = [Gate(spec) for spec in profile.limits]
         self.keys = IdempotencyKeys(profile.idempotency)
         self.ledger = system.ledger
         self.env = system.world.env
@@ -128,18 +123,7 @@ class Boundary:
         if any(isinstance(step, Commit) for step in exchange.script):
             exchange.turn = self.turns.take(self.system.documents(operation, exchange.command))
 
-    def open_token(self, form: Mapping[str, str], request: WireRequest) -> "TokenExchange":
-        """Begin an exchange in which a token is asked for. It is recorded like every other, without its bodies."""
-        now, number, ledger = self.env.now, self.system.number, self.ledger
-        operation = ledger.operations[TOKEN]
-        seq = ledger.write(Request, now, number, operation, (), "", 0, request.connection, "", request.incarnation, 0)
-        self.open_exchanges += 1
-        exchange = TokenExchange(self, seq, form, request)
-        if self.faults.active:
-            exchange.take(self.faults.bend(NORMAL, TOKEN, self.system.name, (), self.env.now))
-        return exchange
-
-    def _admit(self, request: WireRequest, route: Route | Rejection) -> tuple[Rejection | None, Any, int]:
+    def _admit(self, request: WireRequest, route: Route | Rejection) -> tuple[Rejection | Refuse | None, Any, int]:
         """The refusal (if any), the command (if it got that far), and how many limits took the request."""
         if not isinstance(route, Route):
             return route, None, 0
@@ -147,11 +131,11 @@ class Boundary:
         if refusal := self.authenticator.check(request.headers, now):
             return refusal, None, 0
         taken = 0
-        for kind, limit in self.limits:
-            if wait_s := limit.take(now):
-                for _kind, earlier in self.limits[:taken]:
-                    earlier.give_back()
-                return RateLimited(limit=kind, retry_after_s=wait_s), None, 0
+        for gate in self.limits:
+            if refused := gate.take(now):
+                for earlier in self.limits[:taken]:
+                    earlier.limit.give_back()
+                return refused, None, 0
             taken += 1
         if len(request.body) > self.profile.body_max_bytes:
             return BodyTooLarge(detail=f"at most {self.profile.body_max_bytes} bytes"), None, taken
@@ -174,12 +158,16 @@ class Exchange:
 
     __slots__ = (
         "_amended",
+        "_asked_to_wait_s",
         "_doom",
         "_earlier",
+        "_executed_s",
         "_fingerprint",
         "_first",
         "_holds_key",
         "_idempotency_key",
+        "_limited",
+        "_opened_at",
         "_request",
         "_reveals",
         "_taken",
@@ -221,6 +209,12 @@ class Exchange:
         self._idempotency_key = idempotency_key
         self._fingerprint = fingerprint
         self._taken = taken
+        self._asked_to_wait_s = 0.0
+        self._limited = False
+        """Whether a limit has said no, in whatever words: the very same request will come again."""
+        self._opened_at = boundary.env.now
+        self._executed_s = 0.0
+        """How long it took the system, as its limits on that count it."""
         self._reveals = Reveals.OWN
         self._earlier: Rejection | WireResponse | None = None
         self._holds_key = False
@@ -234,12 +228,15 @@ class Exchange:
         """Take on a script: what a driver is to perform of it, and what is done here."""
         self._first, self.script, self._then = parted(script)
 
-    def refuse(self, rejection: Rejection) -> None:
-        """Answer with a refusal that came before the operation."""
+    def refuse(self, refusal: Rejection | Refuse) -> None:
+        """Answer with a refusal that came before the operation; that of a limit may say when to come again."""
         boundary = self.boundary
+        self._limited = isinstance(refusal, Refuse)
+        step = refusal if isinstance(refusal, Refuse) else Refuse(problem=refusal)
         self.script = REFUSE
-        self._record_refusal(rejection)
-        self.response = boundary.dialect.refusal(rejection)
+        self._mark_revealing(step.problem.status)
+        self._write_refusal(step.problem, step.retry_after_s)
+        self.response = refusal_of(step, boundary.dialect, boundary.system.world.unix())
 
     def claim_key(self, operation: Operation, now: float) -> None:
         """Look at the idempotency key, on arrival: what comes while the first request is worked on is a conflict."""
@@ -259,6 +256,7 @@ class Exchange:
         except Exception as error:
             boundary.on_failure(error)
             self.response = boundary.dialect.refusal(Unavailable(detail="the simulator failed; see the run's output"))
+        self._executed_s = boundary.env.now - self._opened_at
         self._leave_queue()
 
     def _leave_queue(self) -> None:
@@ -413,7 +411,8 @@ class Exchange:
         for fault in self._amended:
             self.bitten(fault)
         if self.response.status in MAY_ASK_TO_WAIT:
-            boundary.patience.note_answer(self.response, boundary.env.now, boundary.system.world.unix())
+            unix = boundary.system.world.unix()
+            self._asked_to_wait_s = boundary.patience.note_answer(self.response, boundary.env.now, unix)
         boundary.ledger.write(
             ResponseFirst,
             boundary.env.now,
@@ -442,56 +441,14 @@ class Exchange:
             ending,
             self._kept_body(ending),
         )
-        for _kind, limit in boundary.limits[: self._taken]:
-            limit.done()
+        for gate in boundary.limits[: self._taken]:
+            gate.limit.done(now, self._executed_s)
         if self._holds_key:  # nothing was carried out
             boundary.keys.release(self._idempotency_key)
         boundary.open_exchanges -= 1
-        if ending is not Ending.SENT or self.response.status == RateLimited.status or self.response.status >= 500:
-            boundary.patience.note_failure(self._request, self._fingerprint, now)
+        limited = self._limited or self.response.status == RateLimited.status
+        if ending is not Ending.SENT or limited or self.response.status >= 500:
+            boundary.patience.note_failure(self._request, self._fingerprint, now + self._asked_to_wait_s)
 
     def _kept_body(self, ending: Ending) -> int:
         return self.boundary.ledger.body(self.response.body) if ending is not Ending.DROPPED else 0
-
-
-class TokenExchange(Exchange):
-    """A request for a token."""
-
-    __slots__ = ("_form", "_life_s")
-
-    def __init__(self, boundary: Boundary, seq: int, form: Mapping[str, str], request: WireRequest) -> None:
-        super().__init__(boundary, seq, None, None, (), request, "", 0, 0)
-        self._form = form
-        self._life_s: float | None = None
-
-    def _forestall(self, step: Inner) -> bool:
-        if isinstance(step, Expire):
-            self._life_s = step.after_s
-            self._amended.append(step.fault)
-        return super()._forestall(step)
-
-    def _carry_out(self) -> None:
-        boundary, form = self.boundary, self._form
-        check, dialect = boundary.authenticator, boundary.dialect
-        if not isinstance(check, TokenCheck):
-            self._amended.clear()
-            self.response = dialect.refusal(NoSuchOperation(detail="this system issues no tokens"))
-            return
-        if form.get("grant_type") != "client_credentials":
-            self.response = dialect.refusal(InvalidRequest(detail="grant_type must be client_credentials"))
-            return
-        issued = check.issue(form.get("client_id", ""), form.get("client_secret", ""), boundary.env.now, self._life_s)
-        if isinstance(issued, Token):
-            boundary.ledger.keep_secret(issued.access_token)
-            headers = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
-            self.response = WireResponse(200, headers, msgspec.json.encode(issued))
-        else:
-            self._write_refusal(issued)
-            self.response = dialect.refusal(issued)
-
-    @property
-    def _number(self) -> int:
-        return self.boundary.ledger.operations[TOKEN]
-
-    def _kept_body(self, ending: Ending) -> int:
-        return 0  # a token is nobody else's business

@@ -27,14 +27,17 @@ class Patience:
             self.longest_retry_gap_s = max(self.longest_retry_gap_s, now - failed_at)
 
     def note_failure(self, request: WireRequest, fingerprint: int, now: float) -> None:
-        """Something failed in a way that lets a caller try the very same again."""
+        """Something failed in a way that lets a caller try the very same again, from `now` on: when it failed, or when
+        the wait is over that it was asked for, since that is no pause of the caller's own."""
         if len(self._failed) >= _FAILURES_MAX:
             del self._failed[next(iter(self._failed))]
         self._failed[request.method, request.path, request.query, fingerprint] = now
 
-    def note_answer(self, response: WireResponse, now: float, unix: float) -> None:
-        """An answer goes out that may ask its caller to come again later."""
+    def note_answer(self, response: WireResponse, now: float, unix: float) -> float:
+        """An answer goes out that may ask its caller to come again later; how much later."""
         told = dict(response.headers).get(b"retry-after", b"").decode("latin-1")
-        if told:
-            wait_s = float(told) if told.isdigit() else parsedate_to_datetime(told).timestamp() - unix
-            self.told_to_wait_until_s = max(self.told_to_wait_until_s, now + wait_s)
+        if not told:
+            return 0.0
+        wait_s = float(told) if told.isdigit() else parsedate_to_datetime(told).timestamp() - unix
+        self.told_to_wait_until_s = max(self.told_to_wait_until_s, now + wait_s)
+        return max(0.0, wait_s)

@@ -98,8 +98,10 @@ class MethodNotAllowed(Rejection, frozen=True, kw_only=True, gc=False):
 class Unauthorized(Rejection, frozen=True, kw_only=True, gc=False):
     """No valid credentials came with the request."""
 
+    scheme: str = ""
+
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        return ((b"www-authenticate", b"Bearer"),)
+        return ((b"www-authenticate", (self.scheme or "Bearer").encode()),)
 
 
 @problem("forbidden", 403, "These credentials may not do this")
@@ -109,15 +111,11 @@ class Forbidden(Rejection, frozen=True, kw_only=True, gc=False):
 
 @problem("rate-limited", 429, "Too many requests")
 class RateLimited(Rejection, frozen=True, kw_only=True, gc=False):
-    """A limit of the profile was reached; nothing was done."""
+    """A limit of the profile was reached; nothing was done. When to come again says `Retry-After`, if anything does."""
 
     limit: str = ""
+    vendor_code: str = ""
     retry_after_s: float = 0.0
-
-    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        if not self.retry_after_s:
-            return ()
-        return ((b"retry-after", b"%d" % max(1, -(-self.retry_after_s // 1))),)
 
 
 @problem("idempotency-key-missing", 400, "This system requires an idempotency key")
@@ -168,6 +166,9 @@ class BadRequest(Rejection, frozen=True, kw_only=True, gc=False):
 @problem("request-limit-exceeded", 400, "The request limit of this account is exceeded")
 class RequestLimitExceeded(Rejection, frozen=True, kw_only=True, gc=False):
     """Some vendors say "too many requests" with a 400 and a code of their own; nothing was done."""
+
+    limit: str = ""
+    vendor_code: str = ""
 
 
 @problem("not-found", 404, "Not found")

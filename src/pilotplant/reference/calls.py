@@ -30,11 +30,13 @@ class Call:
 class CallFailed(Exception):
     """A call did not lead to an answer that says done."""
 
-    def __init__(self, code: str, detail: str = "", *, retry_after_s: float = 0.0) -> None:
+    def __init__(self, code: str, detail: str = "", *, retry_after_s: float = 0.0, limited: bool = False) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code
         self.detail = detail
         self.retry_after_s = retry_after_s
+        self.limited = limited
+        """Whether the system said that these are too many requests."""
 
 
 class Refusal(CallFailed):
@@ -59,6 +61,7 @@ class Problem(msgspec.Struct, frozen=True):
     code: str = ""
     detail: str = ""
     definite: bool = False
+    vendor_code: str = ""
 
 
 _NO_PROBLEM = Problem()
@@ -66,8 +69,8 @@ _PASSING = frozenset((401, 408, 409, 412, 423, 425, 429))
 """Client errors that time or another attempt can cure."""
 _SETTLED_CONFLICTS = frozenset(("effectivity-overlap",))
 """Conflicts (409) that stay, however often one asks."""
-_LIMIT_CODES = frozenset(("request-limit-exceeded",))
-"""How some systems say "too many requests" in a 400."""
+_LIMIT_CODES = frozenset(("request-limit-exceeded", "SSS_REQUEST_LIMIT_EXCEEDED"))
+"""How some systems say "too many requests" in a 400, in our code or in the vendor's."""
 
 
 def failure(response: httpx.Response, now: float) -> CallFailed:
@@ -78,11 +81,11 @@ def failure(response: httpx.Response, now: float) -> CallFailed:
     if problem.code == "idempotency-conflict":
         # An earlier request with this key was accepted. Whether it was carried out is for the look-up to say.
         return Unsure(code, problem.detail)
-    if code in _LIMIT_CODES:
-        return NotNow(code, problem.detail, retry_after_s=_retry_after_s(response, now))
+    if status == 429 or code in _LIMIT_CODES or problem.vendor_code in _LIMIT_CODES:
+        return NotNow(code, problem.detail, retry_after_s=_retry_after_s(response, now), limited=True)
     if 400 <= status < 500 and problem.definite and (status not in _PASSING or code in _SETTLED_CONFLICTS):
         return Refusal(code, problem.detail)
-    if problem.definite or status in (401, 425, 429):
+    if problem.definite or status in (401, 425):
         return NotNow(code, problem.detail, retry_after_s=_retry_after_s(response, now))
     return Unsure(code, problem.detail, retry_after_s=_retry_after_s(response, now))
 

@@ -43,7 +43,7 @@ class SystemClient:
             response = await self._authorised(call)
             if not response.is_success:
                 failed = failure(response, self._clock.now())
-                self._hold_back(response, failed)
+                self._hold_back(failed)
                 raise failed
             self._limiter.went_well()
         try:
@@ -82,6 +82,6 @@ class SystemClient:
         except httpx.DecodingError as error:
             raise Unsure("unreadable-answer", str(error)) from error
 
-    def _hold_back(self, response: httpx.Response, failed: CallFailed) -> None:
-        if response.status_code == 429 or failed.retry_after_s:
-            self._limiter.hold_back(failed.retry_after_s, narrow=response.status_code == 429)
+    def _hold_back(self, failed: CallFailed) -> None:
+        if failed.limited or failed.retry_after_s:
+            self._limiter.hold_back(failed.retry_after_s, narrow=failed.limited)

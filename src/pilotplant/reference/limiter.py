@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from pilotplant.reference.clock import Clock
 
 SUCCESSES_TO_WIDEN = 20
+ONE_BURST_S = 0.25
+"""What is refused within so long was under way together."""
 
 
 class Limiter:
@@ -23,6 +25,7 @@ class Limiter:
         self._withdrawn = 0
         self._successes = 0
         self._resume_at = 0.0
+        self._narrow_from = 0.0
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -56,7 +59,9 @@ class Limiter:
     def hold_back(self, pause_s: float, *, narrow: bool) -> None:
         """The system asked for patience; `narrow` if because of too many requests."""
         now = self._clock.monotonic()
-        if narrow and now >= self._resume_at:  # answers to calls of the same burst narrow only once
+        # Answers to calls of the same burst narrow only once, also where none of them says how long to wait.
+        if narrow and now >= max(self._resume_at, self._narrow_from):
+            self._narrow_from = now + ONE_BURST_S
             fewer = max(1, self._allowed // 2)
             self._owed += self._allowed - fewer
             self._allowed = fewer

@@ -22,9 +22,10 @@ from pilotplant.kernel.draws import Draws
 from pilotplant.kernel.world import World
 from pilotplant.ledger.header import Header
 from pilotplant.ledger.writer import LedgerWriter
+from pilotplant.run.connecting import NOBODY, Connection
 from pilotplant.scenario.loading import EstateSetup
 from pilotplant.systems.catalog import ledger_table
-from pilotplant.systems.estate import Estate
+from pilotplant.systems.estate import Estate, said_of
 from pilotplant.target.addresses import Address
 
 
@@ -62,7 +63,7 @@ class Prepared:
                 system.name,
                 system.kind.name,
                 system.plants,
-                self.profiles[system.kind.name],
+                said_of(system.name, system.kind.name, self.profiles),
                 self.host.system_url(system),
                 self.host.token_url(system),
                 self.credentials[system.name],
@@ -102,11 +103,16 @@ def prepare(
     documents: Mapping[str, bytes],
     flows: Sequence[FlowSpec] = (),
     faults: Sequence[Fault] = (),
+    connection: Connection = NOBODY,
 ) -> Prepared:
     """Build everything that a running estate needs; nothing listens yet."""
     world = World(seed=seed, epoch=epoch, speed=speed)
     instances = setup.estate.instances()
-    credentials = {name: credentials_for(name, setup.profiles[kind], world.draws) for name, kind, _ in instances}
+    credentials = {
+        name: connection.credentials(name, kind)
+        or credentials_for(name, said_of(name, kind, setup.profiles), world.draws)
+        for name, kind, _ in instances
+    }
     events_secret = world.draws.token("events-secret")
     header = Header(
         run=run,
@@ -118,7 +124,8 @@ def prepare(
         operations=ledger_table(),
         flows=tuple(flow.flow for flow in flows),
     )
-    secrets = (events_secret, *(secret for given in credentials.values() for secret in given.secrets()))
+    drawn = (secret for given in credentials.values() for secret in given.secrets())
+    secrets = (events_secret, *drawn, *connection.secrets.values())
     ledger = LedgerWriter(directory, header, secrets=secrets)
     parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
     estate = Estate(setup.estate, data.dataset, parameters, world, ledger)
@@ -141,6 +148,7 @@ def prepare_live(
     documents: Mapping[str, bytes],
     flows: Sequence[FlowSpec] = (),
     faults: Sequence[Fault] = (),
+    connection: Connection = NOBODY,
     address: str = "127.0.0.1",
     port: int = 0,
 ) -> Prepared:
@@ -159,6 +167,7 @@ def prepare_live(
         documents=documents,
         flows=flows,
         faults=faults,
+        connection=connection,
     )
     app.inner = elsewhere(prepared)
     return prepared

@@ -81,6 +81,6 @@ def limits_of_evidence(setup: Setup, target: TargetSpec) -> list[str]:
     limits = list(setup.untested)
     if setup.scenario.speed != 1:
         limits.append("at a speed other than 1 nothing is said about work that depends on the target's own date")
-    if target.deliver is None:
+    if not target.deliveries:
         limits.append("no events are delivered to this target: it is judged by what it reads and sends")
     return limits

@@ -24,7 +24,9 @@ from pilotplant.scenario.overrides import overridden
 from pilotplant.scenario.possible import impossible, named, unfit
 from pilotplant.systems import catalog
 from pilotplant.systems.estate import EstateSpec
-from pilotplant.target.model import DeliverSpec, TargetSpec
+from pilotplant.target.checking import flaws_of_target
+from pilotplant.target.delivery import DeliverSpec
+from pilotplant.target.model import TargetSpec
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
@@ -34,7 +36,7 @@ EACH = "*"
 
 @dataclass(frozen=True)
 class EstateSetup:
-    """An estate and the profiles of its systems, by kind."""
+    """An estate and the profiles of its systems: by kind, and where a kind has several profiles also by system."""
 
     estate: EstateSpec
     profiles: dict[str, ProfileSpec]
@@ -253,21 +255,38 @@ def _estate(project: Project, name: str, problems: Problems) -> EstateSetup | No
     document, estate = loaded
     _report(document, _estate_flaws(estate), problems)
     profiles: dict[str, ProfileSpec] = {}
-    for kind, spec in estate.systems.items():
+    for kind, entries in estate.systems.items():
         if kind not in catalog.kinds():
             continue
-        known = [entry for entry in project.names("profiles") if entry.startswith(f"{kind}/")]
-        wanted = f"{kind}/{spec.profile}"
-        if wanted not in known:
-            place = ("systems", kind, "profile")
-            message = f"`{kind}` has no profile `{spec.profile}`"
-            candidates = [entry.partition("/")[2] for entry in known]
-            problems.add(document.problem(place, "PP-NOT-FOUND", message, given=spec.profile, candidates=candidates))
-            continue
-        profile = _read(project.find("profiles", wanted), ProfileSpec, problems)
-        if profile is not None:
-            profiles[kind] = profile[1]
+        read: dict[str, ProfileSpec] = {}
+        for position, spec in enumerate(entries):
+            profile = read.get(spec.profile) or _profile(project, document, kind, position, spec.profile, problems)
+            if profile is not None:
+                read[spec.profile] = profile
+        if read:
+            profiles[kind] = next(iter(read.values()))
+        if len(read) > 1:
+            chosen = estate.profiles()
+            named = [name for name, of_kind, _plants in estate.instances() if of_kind == kind]
+            profiles |= {name: read[chosen[name]] for name in named if chosen[name] in read}
     return EstateSetup(estate, profiles)
+
+
+def _profile(
+    project: Project, document: Document, kind: str, position: int, name: str, problems: Problems
+) -> ProfileSpec | None:
+    """The profile that an entry of an estate names."""
+    known = [entry for entry in project.names("profiles") if entry.startswith(f"{kind}/")]
+    wanted = f"{kind}/{name}"
+    if wanted in known:
+        loaded = _read(project.find("profiles", wanted), ProfileSpec, problems)
+        return loaded[1] if loaded is not None else None
+    listed = isinstance(document.data["systems"][kind], list)
+    place = ("systems", kind, position, "profile") if listed else ("systems", kind, "profile")
+    candidates = [entry.partition("/")[2] for entry in known]
+    message = f"`{kind}` has no profile `{name}`"
+    problems.add(document.problem(place, "PP-NOT-FOUND", message, given=name, candidates=candidates))
+    return None
 
 
 def _flow(project: Project, name: str, problems: Problems) -> FlowSpec | None:
@@ -288,8 +307,9 @@ def _estate_flaws(estate: EstateSpec) -> Iterator[Flaw]:
         if kind not in catalog.kinds():
             yield Flaw(("systems", kind), f"there is no system `{kind}`", kind, tuple(catalog.kinds()))
         else:
-            serves = catalog.kinds()[kind].serves
-            if serves not in ("either", estate.systems[kind].per):
+            serves, entries = catalog.kinds()[kind].serves, estate.systems[kind]
+            alone = len(entries) == 1 and not entries[0].plants
+            if any(serves not in ("either", entry.per) for entry in entries) or (serves == "estate" and not alone):
                 wants = "one for all plants (`per: estate`)" if serves == "estate" else "one per plant (`per: plant`)"
                 yield Flaw(("systems", kind), f"`{kind}` has to be {wants}", code="PP-VALUE")
     if "plm" not in estate.systems:
@@ -348,8 +368,6 @@ def _check_parameters(document: Document, scenario: ScenarioSpec, problems: Prob
 
 
 def _target_flaws(target: TargetSpec) -> Iterator[Flaw]:
-    for position, event in enumerate(target.deliver.events if target.deliver else ()):
-        if event not in catalog.events():
-            yield Flaw(("deliver", "events", position), f"there is no event `{event}`", event, tuple(catalog.events()))
-    if target.deliver is None and target.start is None and target.inprocess is None:
+    if not target.deliveries and target.start is None and target.inprocess is None:
         yield Flaw((), "a target needs `deliver`, `start` or `inprocess`: nothing could reach it", code="PP-VALUE")
+    yield from flaws_of_target(target)

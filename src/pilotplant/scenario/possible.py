@@ -65,8 +65,9 @@ def _unfit(fault: Fault, estate: EstateSpec, profiles: Mapping[str, ProfileSpec]
         yield from _misplaced(operation, system, estate)
     yield from _keyless(fault, estate)
     if fault.TOKENS or operation == catalog.TOKEN:
-        asked = {system.partition("@")[0]} if system else set(profiles)
-        if not any(isinstance(profile.auth, OAuth2) for kind, profile in profiles.items() if kind in asked):
+        own = system if system in profiles else system.partition("@")[0]
+        asked = [p for name, p in profiles.items() if own in ("", name, p.system)]
+        if not any(isinstance(profile.auth, OAuth2) for profile in asked):
             yield Flaw(("match", "system") if system else (), "no system that it is matched to issues tokens")
     if isinstance(fault, CorrelatedOutage):
         present = _systems(estate)

@@ -1,16 +1,18 @@
 """The estate: which systems there are, and which of them serves which plant."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 
 from pilotplant.dataset.plan import DataPlan
 from pilotplant.dataset.records import Dataset, Plant
 from pilotplant.kernel.world import World
 from pilotplant.ledger.writer import LedgerWriter
+from pilotplant.model.suggestions import did_you_mean
 from pilotplant.systems.catalog import kinds
 from pilotplant.systems.system import System
 
@@ -38,12 +40,36 @@ class PlantSpec(BaseModel):
 
 
 class SystemSpec(BaseModel):
-    """A system of the estate: its profile, and whether one serves all plants or each plant has its own."""
+    """A system of the estate: its profile, whether one serves all its plants or each plant has its own, and which
+    plants these are, where not all of them have the same."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     profile: str
     per: Literal["estate", "plant"] = "estate"
+    plants: tuple[Code, ...] = ()
+    """Empty: all plants."""
+    name: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{0,30})?$")] = ""
+    """What it is called behind `kind@` where it serves some plants together; without a name, like its plants."""
+
+    def called(self, kind: str) -> str:
+        """The name of the one system that serves these plants."""
+        return f"{kind}@{self.name or '-'.join(self.plants)}" if self.plants else kind
+
+
+def _several(entry: Any) -> Any:
+    return entry if isinstance(entry, list | tuple) else (entry,)
+
+
+Systems = Annotated[tuple[SystemSpec, ...], BeforeValidator(_several), Field(min_length=1)]
+"""The systems of a kind: one for all plants, or several that share the plants among them."""
+
+T = TypeVar("T")
+
+
+def said_of(system: str, kind: str, by: Mapping[str, T]) -> T:
+    """What is said of this very system, or else of its kind."""
+    return by[system] if system in by else by[kind]
 
 
 class EstateSpec(BaseModel):
@@ -54,8 +80,25 @@ class EstateSpec(BaseModel):
     estate: str
     about: str = ""
     plants: Annotated[dict[Code, PlantSpec], Field(min_length=1)]
-    systems: Annotated[dict[str, SystemSpec], Field(min_length=1)]
+    systems: Annotated[dict[str, Systems], Field(min_length=1)]
     data: DataSpec = DataSpec()
+
+    @model_validator(mode="after")
+    def _each_plant_once(self) -> Self:
+        for kind, entries in self.systems.items():
+            given = Counter(plant for entry in entries for plant in entry.plants)
+            for plant in given:
+                if plant not in self.plants:
+                    guess = did_you_mean(plant, self.plants)
+                    raise ValueError(f"`{kind}` serves a plant `{plant}` that the estate does not have{guess}")
+            if twice := next((plant for plant, times in given.items() if times > 1), ""):
+                raise ValueError(f"`{kind}` serves the plant {twice} twice; one system of a kind serves a plant")
+            if len(entries) > 1 and not all(entry.plants for entry in entries):
+                raise ValueError(f"there are {len(entries)} `{kind}`: each has to say which `plants` it serves")
+        names = Counter(name for name, _kind, _plants in self.instances())
+        if same := next((name for name, times in names.items() if times > 1), ""):
+            raise ValueError(f"two systems are called `{same}`; give one of them another `name`")
+        return self
 
     def places(self) -> tuple[Plant, ...]:
         """The plants, as the data generator wants them."""
@@ -70,14 +113,20 @@ class EstateSpec(BaseModel):
 
     def instances(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         """The systems to build: name, kind, plants."""
-        everywhere = tuple(self.plants)
-        built: list[tuple[str, str, tuple[str, ...]]] = []
-        for kind, spec in self.systems.items():
-            if spec.per == "plant":
-                built.extend((f"{kind}@{plant}", kind, (plant,)) for plant in everywhere)
-            else:
-                built.append((kind, kind, everywhere))
-        return tuple(built)
+        return tuple((name, kind, plants) for name, kind, plants, _profile in self._placed())
+
+    def profiles(self) -> dict[str, str]:
+        """Which profile each system has, by the system's name."""
+        return {name: profile for name, _kind, _plants, profile in self._placed()}
+
+    def _placed(self) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
+        for kind, entries in self.systems.items():
+            for entry in entries:
+                plants = entry.plants or tuple(self.plants)
+                if entry.per == "plant":
+                    yield from ((f"{kind}@{plant}", kind, (plant,), entry.profile) for plant in plants)
+                else:
+                    yield entry.called(kind), kind, plants, entry.profile
 
 
 class Estate:
@@ -97,8 +146,9 @@ class Estate:
         self.systems: dict[str, System] = {}
         for name, kind_name, plants in spec.instances():
             kind = kinds()[kind_name]
-            state = kind.build(dataset, plants, parameters[kind_name])
-            system = System(kind, name, plants, state, parameters[kind_name], world, ledger)
+            set_to = said_of(name, kind_name, parameters)
+            state = kind.build(dataset, plants, set_to)
+            system = System(kind, name, plants, state, set_to, world, ledger)
             system.intends = partial(self._intends, system)
             self.systems[name] = system
 

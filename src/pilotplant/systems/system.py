@@ -10,6 +10,7 @@ from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Commit, Emit, Read, Reject
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.operation import (
+    UNWANTED,
     Event,
     EventType,
     Operation,
@@ -110,6 +111,10 @@ class System:
             listener(Published(self, declared, event, seq, event_id))
         return seq
 
+    def stands(self, effect: str) -> bool:
+        """Whether a fact was committed in this run and not taken back."""
+        return short_hash(effect) in self._standing
+
     def newest(self, effect: str) -> int:
         """The newest version of a state effect that was committed in this run; 0 if none was."""
         return self._newest.get(effect, (0, 0))[0]
@@ -134,6 +139,8 @@ class System:
         for effect, version in self._effects_of(operation, command, outcome):
             repeat_of = stale_over = 0
             fact = short_hash(effect)
+            if operation.discloses and not self.intends(effect, command):
+                facet = UNWANTED
             if operation.counted:
                 repeat_of = self._standing.get(fact, 0)
             elif outcome.stale:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from pilotplant.ledger.records import Ending, Reject, Request, ResponseEnd, ResponseFirst
+from pilotplant.model.problem import RequestLimitExceeded
 
 Identity = tuple[int, int, int]
 """System, operation, fingerprint."""
@@ -120,7 +121,8 @@ class Attempts:
         failing.status = status if answered else 0
         failing.wait_s = refusal.wait_s if refusal is not None and answered else 0.0
         own = answered and record.exchange not in self.bitten
-        if own and refusal is not None and refusal.definite and refusal.status in _PERMANENT:
+        lasting = refusal is not None and refusal.status in _PERMANENT and refusal.code != RequestLimitExceeded.code
+        if own and lasting and refusal is not None and refusal.definite:
             if refusal.code != failing.code:
                 failing.refused.clear()
                 failing.code = refusal.code

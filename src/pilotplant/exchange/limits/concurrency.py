@@ -33,5 +33,8 @@ class Concurrency(Limit):
         self.under_way += 1
         return 0.0
 
-    def done(self) -> None:
+    def done(self, now: float, executed_s: float) -> None:
+        self.under_way -= 1
+
+    def give_back(self) -> None:
         self.under_way -= 1

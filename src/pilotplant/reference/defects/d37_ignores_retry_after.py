@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import httpx
-
 from pilotplant.reference.calls import CallFailed
 from pilotplant.reference.client import SystemClient
 from pilotplant.reference.parts import Parts
@@ -17,9 +15,9 @@ SCENARIO = "shift-change"
 class OwnPatience(SystemClient):
     """Narrows on "too many requests", and comes back when it likes."""
 
-    def _hold_back(self, response: httpx.Response, failed: CallFailed) -> None:
+    def _hold_back(self, failed: CallFailed) -> None:
         failed.retry_after_s = 0.0
-        super()._hold_back(response, failed)
+        super()._hold_back(failed)
 
 
 PARTS = replace(Parts(), client=OwnPatience)
