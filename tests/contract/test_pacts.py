@@ -212,7 +212,10 @@ def test_every_state_of_a_system_comes_about(repository: Path, kind: str) -> Non
     asyncio.run(all_of_them())
 
 
-def test_the_committed_pacts_are_json_that_a_person_can_compare(repository: Path) -> None:
-    for path in (repository / "contracts" / "pacts").glob("*.json"):
+def test_every_committed_interaction_is_expected_by_a_consumer_test(repository: Path) -> None:
+    for path in (repository / "contracts" / "pacts").glob("reference-*.json"):
         document = json.loads(path.read_text(encoding="utf-8"))
-        assert path.stem == f"{document['consumer']['name']}-{document['provider']['name']}"
+        provider = document["provider"]["name"]
+        tests = (repository / "tests" / "contract" / f"test_consumer_{provider}.py").read_text(encoding="utf-8")
+        assert path.stem == f"{document['consumer']['name']}-{provider}"
+        assert not [each for each in document["interactions"] if f'"{each["description"]}"' not in tests]
