@@ -2,7 +2,8 @@
 
 from pilotplant.dataset.records import ProductionOrder
 from pilotplant.model.instants import iso
-from pilotplant.systems.erp.definitions import activate_version, release_bom, upsert_item, upsert_routing
+from pilotplant.systems.erp.definitions import activate_version, release_bom, upsert_routing
+from pilotplant.systems.erp.items import upsert_item
 from pilotplant.systems.erp.orders import change_order, etag
 from pilotplant.systems.erp.state import OrderState
 from pilotplant.systems.erp.stock import post_stock
