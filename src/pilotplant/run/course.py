@@ -50,6 +50,7 @@ class Course:
         prepared = stage.prepare(self._request, self._data, self._directory)
         try:
             expander = Expander(self._request.setup.flows, prepared.estate, prepared.ledger)
+            prepared.connection.identities.promised = expander.effects
             for system in prepared.estate:
                 system.listeners.append(expander.on_event)
             async with prepared.host as host:
