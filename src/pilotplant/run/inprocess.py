@@ -236,6 +236,10 @@ class InProcessStage:
         elif self._middleware is not None and self._middleware.life:
             await self._middleware.stop()
 
+    @property
+    def target_process(self) -> int:
+        return 0
+
     def died(self) -> str:
         return self._mortal.died() if self._mortal is not None else ""
 

@@ -123,6 +123,10 @@ class LiveStage:
         elif self._process is not None:
             await self._process.stop()
 
+    @property
+    def target_process(self) -> int:
+        return self._process.process_id if self._process is not None else 0
+
     def died(self) -> str:
         return self._mortal.died() if self._mortal is not None else ""
 

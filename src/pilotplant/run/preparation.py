@@ -17,6 +17,7 @@ from pilotplant.exchange.authentication import Credentials, credentials_for
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.faults.fault import Fault
 from pilotplant.faults.plan import FaultPlan
+from pilotplant.flows.expansion import Expander
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.kernel.draws import Draws
 from pilotplant.kernel.world import World
@@ -51,6 +52,7 @@ class Prepared:
     estate: Estate
     world: World
     ledger: LedgerWriter
+    expander: Expander
     events_secret: str
     credentials: Mapping[str, Credentials]
     profiles: Mapping[str, str]
@@ -131,10 +133,14 @@ def prepare(
     parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
     estate = Estate(setup.estate, data.dataset, parameters, world, ledger)
     connection.instruct(estate)
+    expander = Expander(flows, estate, ledger)
+    connection.identities.promised = expander.effects
+    for system in estate:
+        system.listeners.append(expander.on_event)
     plan = FaultPlan(faults, world.draws)
     host = build(estate, setup.profiles, credentials, plan, events_secret=events_secret, documents=documents)
     profiles = {kind: profile.profile for kind, profile in setup.profiles.items()}
-    return Prepared(host, estate, world, ledger, events_secret, credentials, profiles, setup, connection)
+    return Prepared(host, estate, world, ledger, expander, events_secret, credentials, profiles, setup, connection)
 
 
 def prepare_live(

@@ -36,6 +36,7 @@ def result_of(info: RunInfo, about: str, judgement: Judgement) -> Result:
         data_digest=info.data_digest,
         stimuli_digest=info.stimuli_digest,
         repro=info.repro,
+        load=judgement.load,
     )
 
 
