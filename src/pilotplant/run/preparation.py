@@ -70,6 +70,7 @@ class Prepared:
     credentials: Mapping[str, Credentials]
     profiles: Mapping[str, str]
     setup: EstateSetup
+    connection: Connection = NOBODY
 
     def addresses(self) -> list[Address]:
         """Where the systems are; asked after the host was entered."""
@@ -142,7 +143,9 @@ def lay(
     ledger = LedgerWriter(directory, header, secrets=secrets)
     parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
     estate = Estate(setup.estate, data.dataset, parameters, world, ledger)
+    connection.instruct(estate)
     expander = Expander(flows, estate, ledger)
+    connection.identities.promised = expander.effects
     for system in estate:
         system.listeners.append(expander.on_event)
     return Foundation(estate, world, ledger, FaultPlan(faults, world.draws), expander, events_secret, credentials)
@@ -181,7 +184,9 @@ def prepare(
     secret, given = laid.events_secret, laid.credentials
     host = build(laid.estate, setup.profiles, given, laid.faults, events_secret=secret, documents=documents)
     profiles = {kind: profile.profile for kind, profile in setup.profiles.items()}
-    return Prepared(host, laid.estate, laid.world, laid.ledger, laid.expander, secret, given, profiles, setup)
+    return Prepared(
+        host, laid.estate, laid.world, laid.ledger, laid.expander, secret, given, profiles, setup, connection
+    )
 
 
 def prepare_live(

@@ -59,7 +59,7 @@ class WhatIfHost:
                 system,
                 said_of(system.name, system.kind.name, profiles),
                 credentials[system.name],
-                Rest(system.kind.operations),
+                Rest(system.operations),
                 faults,
                 self.fail,
             )
