@@ -112,6 +112,7 @@ class Operation:
     facet: str
     handler: Callable[[Any, Any, Any], Outcome]
     about: str
+    rows: tuple[str, ...] = ()
 
     @property
     def system(self) -> str:
@@ -148,11 +149,13 @@ def operation(
     status: int = 0,
     etag: Callable[[Any, Any], str] | None = None,
     facet: str = "",
+    rows: tuple[str, ...] = (),
 ) -> Callable[[Handler], Operation]:
     """Declare the function below as an operation. `rest` is method and path: `POST /stock-documents`.
 
     `etag` gives the entity tag that If-Match has to carry; `facet` names the field that says more of the effect: how
-    far it goes (staged or executable), what it changes, what it reports.
+    far it goes (staged or executable), what it changes, what it reports. `rows` of a list names the keys that identify
+    a row, the one that pages are ordered by last: whatever is done with such keys at the front changes the row.
     """
     method, _, path = rest.partition(" ")
 
@@ -173,6 +176,7 @@ def operation(
             facet=facet,
             handler=handler,
             about=(handler.__doc__ or "").strip(),
+            rows=rows,
         )
 
     return declare

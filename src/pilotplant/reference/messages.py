@@ -45,6 +45,25 @@ class ChangeReleased(msgspec.Struct, frozen=True):
     affected: tuple[Affected, ...]
 
 
+class FoundChange(msgspec.Struct, frozen=True):
+    """A change as PLM lists it."""
+
+    change: str
+    priority: str
+    status: str
+    effectivity: str
+    effective_at: str
+    affected: tuple[Affected, ...]
+
+
+class ChangePage(msgspec.Struct, frozen=True):
+    """A page of PLM's changes."""
+
+    items: tuple[FoundChange, ...]
+    next: str
+    as_of: str = ""
+
+
 class ChangeCancelled(msgspec.Struct, frozen=True):
     """`plm.change.cancelled`."""
 

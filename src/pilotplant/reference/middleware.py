@@ -1,5 +1,6 @@
 """The middleware, put together from its parts; started and stopped as a whole."""
 
+import asyncio
 import random
 
 import httpx
@@ -9,6 +10,7 @@ from pilotplant.reference.clock import Clock
 from pilotplant.reference.connections import Connections
 from pilotplant.reference.events import IGNORED
 from pilotplant.reference.lanes import Key
+from pilotplant.reference.looking import ChangeLookout, keep_watch
 from pilotplant.reference.parts import Parts
 from pilotplant.reference.scopes import Scope
 from pilotplant.reference.settings import Settings
@@ -67,6 +69,11 @@ class Middleware:
         self._confirmations = lane("confirmation", self._confirming.carry_out, clock, workers=at_once, each=each)
         self._changes = lane("change", self._changing.carry_out, clock, workers=settings.changes_at_once)
         self._telling = lane("notice", self._notices.tell, clock, workers=NOTICES_AT_ONCE)
+        self._watch: asyncio.Task[None] | None = None
+        self._lookout: ChangeLookout | None = None
+        if settings.plm.events == "delta":
+            every_s, back_s = settings.look_every_s, settings.look_back_s
+            self._lookout = parts.lookout(to.plm, store, self.accept, clock, every_s=every_s, back_s=back_s)
 
     def start(self) -> None:
         """Go on with what an earlier life left unfinished, and begin to work."""
@@ -75,9 +82,14 @@ class Middleware:
         self._tell()
         for lane in (self._changes, self._confirmations, self._telling):
             lane.start()
+        if self._lookout is not None:
+            self._watch = asyncio.create_task(keep_watch(self._lookout, self._clock))
 
     async def stop(self) -> None:
         """Stop at once: what is interrupted is in the database."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         for lane in (self._changes, self._confirmations, self._telling):
             await lane.stop()
         await self._to.http.aclose()

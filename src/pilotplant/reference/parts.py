@@ -13,6 +13,7 @@ from pilotplant.reference.identity import IdempotencyKeys
 from pilotplant.reference.inbox import Inbox
 from pilotplant.reference.lanes import Lane
 from pilotplant.reference.limiter import Limiter
+from pilotplant.reference.looking import ChangeLookout
 from pilotplant.reference.mapping import Mapping
 from pilotplant.reference.notices import Notices
 from pilotplant.reference.retry import RetryPolicy
@@ -49,3 +50,4 @@ class Parts:
     posting: type[StockPosting] = StockPosting
     confirming: type[ProductionConfirmations] = ProductionConfirmations
     notices: type[Notices] = Notices
+    lookout: type[ChangeLookout] = ChangeLookout

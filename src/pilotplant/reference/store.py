@@ -39,6 +39,7 @@ create table if not exists confirmations (
     refusals integer not null default 0,          -- how often ERP has said no for good
     primary key (plant, confirmation)) without rowid;
 create index if not exists confirmations_open on confirmations (state) where state = 'open';
+create table if not exists looks (list text primary key, since text not null) without rowid;
 create table if not exists notices (
     number integer primary key autoincrement, key text not null unique, system text not null, path text not null,
     body blob not null, traceparent text not null,

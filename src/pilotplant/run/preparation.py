@@ -66,6 +66,7 @@ class Prepared:
                 self.host.system_url(system),
                 self.host.token_url(system),
                 self.credentials[system.name],
+                self.host.boundaries[system.name].profile.channel,
             )
             for system in self.estate
         ]
@@ -106,9 +107,8 @@ def prepare(
     """Build everything that a running estate needs; nothing listens yet."""
     world = World(seed=seed, epoch=epoch, speed=speed)
     instances = setup.estate.instances()
-    credentials = {
-        name: credentials_for(name, said_of(name, kind, setup.profiles), world.draws) for name, kind, _ in instances
-    }
+    profile_of = {name: said_of(name, kind, setup.profiles) for name, kind, _plants in instances}
+    credentials = {name: credentials_for(name, profile, world.draws) for name, profile in profile_of.items()}
     events_secret = world.draws.token("events-secret")
     header = Header(
         run=run,
@@ -119,11 +119,13 @@ def prepare(
         systems=tuple(name for name, _kind, _plants in instances),
         operations=ledger_table(),
         flows=tuple(flow.flow for flow in flows),
+        late_s=tuple(profile.lists.late_s for profile in profile_of.values()),
     )
     secrets = (events_secret, *(secret for given in credentials.values() for secret in given.secrets()))
     ledger = LedgerWriter(directory, header, secrets=secrets)
     parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
-    estate = Estate(setup.estate, data.dataset, parameters, world, ledger)
+    lists = {kind: profile.lists for kind, profile in setup.profiles.items()}
+    estate = Estate(setup.estate, data.dataset, parameters, world, ledger, lists)
     plan = FaultPlan(faults, world.draws)
     host = build(estate, setup.profiles, credentials, plan, events_secret=events_secret, documents=documents)
     profiles = {kind: profile.profile for kind, profile in setup.profiles.items()}

@@ -14,6 +14,7 @@ from pilotplant.kernel.world import World
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.suggestions import did_you_mean
 from pilotplant.systems.catalog import kinds
+from pilotplant.systems.rows import ListSpec
 from pilotplant.systems.system import System
 
 Code = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,11}$")]
@@ -139,6 +140,7 @@ class Estate:
         parameters: Mapping[str, Any],
         world: World,
         ledger: LedgerWriter,
+        lists: Mapping[str, ListSpec] | None = None,
     ) -> None:
         self.spec = spec
         self.dataset = dataset
@@ -148,7 +150,8 @@ class Estate:
             kind = kinds()[kind_name]
             set_to = said_of(name, kind_name, parameters)
             state = kind.build(dataset, plants, set_to)
-            system = System(kind, name, plants, state, set_to, world, ledger)
+            listed = said_of(name, kind_name, lists) if lists else None
+            system = System(kind, name, plants, state, set_to, world, ledger, listed)
             system.intends = partial(self._intends, system)
             self.systems[name] = system
 

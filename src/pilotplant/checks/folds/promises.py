@@ -20,10 +20,13 @@ from pilotplant.ledger.records import (
     Crash,
     Deliver,
     Emit,
+    Ending,
     FaultBitten,
     Obligation,
     Quiesce,
+    Read,
     Reject,
+    ResponseEnd,
     ResponseFirst,
 )
 
@@ -77,7 +80,8 @@ class Promises:
         self._outages: dict[int, tuple[float, float]] = {}
         """By system, since when faults have been touching it without a long pause, and until when."""
         self._disbelieved: set[tuple[int, int]] = set()
-        self.delivered: dict[int, Deliver] = {}
+        self.delivered: dict[int, Deliver | ResponseEnd] = {}
+        """By trigger, what first told the target of it: an event that was delivered, or a list that it looked at."""
         self.acknowledged: dict[int, Ack] = {}
         self.triggers: dict[int, Emit] = {}
         self._open: dict[str, list[Promise]] = {}
@@ -95,6 +99,10 @@ class Promises:
         self._cancels = {flow.cancelled_by: flow for flow in case.flows if flow.cancelled_by}
         self._triggers = {flow.trigger for flow in case.flows}
         self._told: dict[int, int] = {}
+        self._stated: dict[str, int] = {}
+        """Triggers that are still worked on, by the fact that they state."""
+        self._looking: dict[int, tuple[int, ...]] = {}
+        """Exchanges whose answer lists facts that triggers state."""
         self._governed = [case.governed(named) for named in case.header.operations]
 
     def handlers(self) -> dict[Any, Any]:
@@ -112,6 +120,8 @@ class Promises:
             Deliver: (None, self.on_deliver),
             Ack: (None, self.on_ack),
             ResponseFirst: (None, self.on_response),
+            Read: (None, self.on_read),
+            ResponseEnd: (None, self.on_response_end),
             Quiesce: (None, self.on_quiesce),
             Amount: (None, self.sums.on_amount),
             Crash: (None, self.on_crash),
@@ -255,6 +265,8 @@ class Promises:
         self._instances_of[instance.trigger] -= 1
         if not self._instances_of[instance.trigger]:
             del self._instances_of[instance.trigger]
+            if (stated := self.triggers.get(instance.trigger)) is not None:
+                self._stated.pop(stated.effect, None)
             for told in (self.triggers, self.delivered, self.acknowledged):
                 told.pop(instance.trigger, None)
         if len(self.finished) < BOARD_MAX:
@@ -316,6 +328,7 @@ class Promises:
         name = self.case.operation(record.operation)
         if name in self._triggers:
             self.triggers[record.seq] = record
+            self._stated[record.effect] = record.seq
         if name in self._cancels:
             self.withdrawn.add(record.effect.partition("|")[2])
             self._recalling[record.seq] = record.effect.partition("|")[2]
@@ -385,6 +398,19 @@ class Promises:
             self.delivered.setdefault(record.emit, record)
         if self._told and record.emit in self._told:
             self._told[record.emit] = self._told[record.emit] or record.seq
+
+    def on_read(self, record: Read) -> None:
+        """Whoever looks at a list may learn there what no event has told."""
+        found = tuple(self._stated[effect] for effect, _version in record.revealed if effect in self._stated)
+        if found and record.exchange:
+            self._looking[record.exchange] = found
+
+    def on_response_end(self, record: ResponseEnd) -> None:
+        """An answer that went out as a whole tells what it lists."""
+        if self._looking and record.exchange in self._looking:
+            for trigger in self._looking.pop(record.exchange):
+                if record.ending == Ending.SENT and trigger in self.triggers:
+                    self.delivered.setdefault(trigger, record)
 
     def on_ack(self, record: Ack) -> None:
         """A trigger was acknowledged; of those whose instances are finished nothing is kept."""

@@ -6,7 +6,7 @@ from pilotplant.dataset.records import BomLine, RoutingStep
 from pilotplant.model.instants import Instant, Moment, iso
 from pilotplant.model.operation import Command, effect_id, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
-from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
 from pilotplant.model.revisions import ordinal
 from pilotplant.systems.erp.events import ItemChanged
 from pilotplant.systems.erp.problems import (
@@ -42,12 +42,10 @@ class PlantItemKey(Command, frozen=True, kw_only=True):
     item: str
 
 
-class ListPlantItems(Command, frozen=True, kw_only=True):
+class ListPlantItems(PageQuery, frozen=True, kw_only=True):
     """Which page of a plant's items."""
 
     plant: str
-    limit: int = 100
-    cursor: str = ""
 
 
 class ReleaseBom(Command, frozen=True, kw_only=True):
@@ -169,6 +167,7 @@ def get_item(erp: Erp, query: PlantItemKey, now: Instant) -> Outcome:
     keys=("plant",),
     returns=Page[ErpItem],
     rejects=(UnknownPlant, BadCursor),
+    rows=("plant", "item"),
 )
 def list_items(erp: Erp, query: ListPlantItems, now: Instant) -> Outcome:
     """Read a plant's items, a page at a time."""
