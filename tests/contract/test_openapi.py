@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ BOUNDED = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-SYSTEMS = ("plm", "erp", "mes@DE01", "desk")
+SYSTEMS = ("plm", "erp", "mes@DE01", "supplier", "desk")
 
 
 # --- The committed documents ---------------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ SYSTEMS = ("plm", "erp", "mes@DE01", "desk")
 
 @cache
 def committed_profiles(repository: Path) -> dict[str, ProfileSpec]:
-    return load_estate(find_project(str(repository), {}, repository), "three-plants").profiles
+    return load_estate(find_project(str(repository), {}, repository), "whole").profiles
 
 
 def test_committed_documents_are_current(repository: Path) -> None:
@@ -220,7 +220,20 @@ def _produce(built: Bench) -> None:
     raised = {"flow": "f", "subject": "s", "plant": "DE01", "owner": "planning", "reason": "r"}
     number = call("desk", raise_exception, **raised).exception
     call("desk", resolve_exception, exception=number, resolution="dropped")
+    _purchase(built, call)
     built.pass_time(60)
+
+
+def _purchase(built: Bench, call: Callable[..., Any]) -> None:
+    """Two notices that are answered, goods that are announced, an order that is changed."""
+    operations = catalog.operations()
+    first, second = [o for o in built["supplier"].state.orders.values() if o.left][:2]
+    call("supplier", operations["supplier.asn.send"], asn="ASN-1", lines=[{"po": first.po, "quantity": 1.0}])
+    for order, answer in ((first, "accepted"), (second, "rejected")):
+        about = {"po": order.po, "change": "ECO-1"}
+        call("supplier", operations["supplier.po.change_notice"], **about, item=order.item)
+        call("supplier", operations["supplier.po.acknowledge"], **about, answer=answer)
+    call("erp", operations["erp.po.change"], po=first.po, quantity=first.quantity)
 
 
 def _change_of(order: str) -> tuple[Any, Any]:

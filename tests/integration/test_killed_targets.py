@@ -27,6 +27,8 @@ inprocess: {factory: "pilotplant.reference.factory:create"}
 deliver: {url: "http://127.0.0.1:{port}/events"}
 declares: {backoff_cap: 2s}
 """
+ALONE = 'environment: {PILOTPLANT_INSTANCE: ""}'
+"""Hides from an instance that there is another."""
 
 
 def run(project: Project, mode: str, fault: str) -> list[object]:
@@ -78,6 +80,43 @@ def test_suspended_it_does_nothing_for_a_while_and_then_goes_on(project: Project
     asked = [record.t for record in records if isinstance(record, Request)]
     assert not [t for t in asked if bitten.t + 0.05 < t < bitten.t + 0.55]
     assert [t for t in asked if t > bitten.t + 0.55]
+
+
+@pytest.mark.parametrize("leaves", ["first", "second"])
+@pytest.mark.parametrize("mode", ["live", "inprocess"])
+def test_two_instances_share_the_events_and_one_of_them_goes_on(project: Project, mode: str, leaves: str) -> None:
+    fault = (
+        f"{{fault: second-instance, match: {{operation: mes.order.completed}}, nth: 1, for_s: 0.9, leaves: {leaves}}}"
+    )
+    records = run(project, mode, fault)
+    (ended,) = [record for record in records if isinstance(record, Crash)]
+    assert [record.incarnation for record in records if isinstance(record, Restart)] == [1, 2]
+    assert ended.incarnation == (1 if leaves == "first" else 2)
+    acknowledged = [record for record in records if isinstance(record, Ack)]
+    assert all(record.status == 202 for record in acknowledged), "whichever is asked, one of them takes it"
+    work = project.run_directory / "target"
+    assert (work / "reference.sqlite-leader").exists(), "the reference has been told that it is not alone"
+
+
+def test_an_instance_that_leaves_its_work_to_nobody_is_convicted(project: Project) -> None:
+    """Two instances that know nothing of each other: what the one that ends has accepted stays undone."""
+    project.write("targets/mortal.yaml", TARGET.replace('create"}', 'create", environment: {PILOTPLANT_INSTANCE: ""}}'))
+    done = project.call("run", "two-instances", "--target", "mortal", "--mode", "inprocess", "--seed", "1", "-q")
+    assert done.code == 1, done.said
+    assert "FAIL completeness" in done.out and "FAIL recovery" in done.out
+    assert "it was asked to end, and another instance goes on" in done.out
+
+
+@pytest.mark.parametrize("mode", ["live", "inprocess"])
+def test_after_a_cold_restart_its_files_are_gone_and_everything_is_delivered_again(project: Project, mode: str) -> None:
+    fault = "{fault: killed, match: {operation: mes.order.completed}, nth: 3, restart_after_s: 0.3, restart: cold}"
+    records = run(project, mode, fault)
+    (death,) = [record for record in records if isinstance(record, Crash)]
+    assert death.note == "killed by a fault, and its files are gone"
+    taken = [record for record in records if isinstance(record, Ack) and record.status == 202]
+    before = {record.emit for record in taken if record.seq < death.seq}
+    after = {record.emit for record in taken if record.seq > death.seq}
+    assert len(before) >= 3 and before < after
 
 
 def test_a_target_that_the_run_does_not_start_cannot_be_killed(project: Project) -> None:

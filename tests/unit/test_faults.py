@@ -30,6 +30,7 @@ from pilotplant.model.script import (
     Expire,
     Hold,
     Inner,
+    Join,
     Kill,
     Recall,
     Refuse,
@@ -75,6 +76,16 @@ BENT: list[tuple[Fault, Script, Script]] = [
         (Respond(), Kill("killed", 2.0)),
     ),
     (fault("killed", moment="before"), (Kill("killed", 0.5), Drop()), (Kill("killed", 0.5), Respond())),
+    (
+        fault("killed", restart="cold"),
+        (Commit(), Kill("killed", 0.5, True), Respond()),
+        (Respond(), Kill("killed", 0.5, True)),
+    ),
+    (
+        fault("second-instance", for_s=4, leaves="first"),
+        (Join("second-instance", 4.0, "first"), Commit(), Respond()),
+        (Join("second-instance", 4.0, "first"), Respond()),
+    ),
     (
         fault("suspended", for_s=3),
         (Suspend("suspended", 3.0), Commit(), Respond()),

@@ -242,7 +242,7 @@ async def _attempt(poster: InProcessPoster, timeout_s: float = 5) -> str:
 def test_a_delivery_ends_as_it_would_on_a_socket(tmp_path: Path) -> None:
     async def story(estate: Virtual) -> None:
         built = middleware(estate, application, tmp_path)
-        poster = InProcessPoster(estate.host.network, built)
+        poster = InProcessPoster(estate.host.network, lambda _place: built)
         assert await _attempt(poster) == "refused"
         await built.start()
         assert await _attempt(poster) == "200"

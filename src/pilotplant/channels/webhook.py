@@ -5,14 +5,16 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 
-from pilotplant.channels.cloudevents import CONTENT_TYPE, SIGNATURE, Outgoing, signature
+from pilotplant.channels.cloudevents import Outgoing
+from pilotplant.channels.forms import AS_IT_IS, Form
 from pilotplant.channels.letters import Journey, Letter
-from pilotplant.channels.poster import NoAnswer, Posts
+from pilotplant.channels.poster import Answer, NoAnswer, Posts
+from pilotplant.channels.signing import Signer
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ack, Deliver, FaultBitten
 from pilotplant.ledger.writer import LedgerWriter
-from pilotplant.model.script import DELIVERY, Alter, Copy, Delay, Disregard, Hold, Kill, Script, Step, Suspend
+from pilotplant.model.script import DELIVERY, Alter, Copy, Delay, Disregard, Hold, Script, Step, Strike
 
 FIRST_RETRY_S = 0.25
 RETRY_CAP_S = 5.0
@@ -26,7 +28,7 @@ class Webhook:
     def __init__(
         self,
         url: str,
-        secret: str,
+        signer: Signer,
         *,
         poster: Posts,
         world: World,
@@ -35,14 +37,20 @@ class Webhook:
         hold: Callable[[float], Awaitable[None]],
         strike: Callable[[Step], Awaitable[None]],
         accepts: Callable[[str], bool] = lambda _type: True,
+        form: Form = AS_IT_IS,
+        keeps: bool = False,
     ) -> None:
-        self.url = url
+        self.urls = [url]
+        """Where events go; more than one while several instances of the target run, as behind a load balancer."""
         self.pending = 0
         """Events that were stated and not yet acknowledged."""
         self.longest_gap_s = 0.0
         self.last_failure = ""
         self.accepts = accepts
-        self._secret = secret
+        self.on_answer: Callable[[Outgoing, Answer | NoAnswer], None] = lambda _event, _answer: None
+        """Told how each attempt ended, for whoever connects a target."""
+        self._signer = signer
+        self._form = form
         self._world = world
         self._ledger = ledger
         self._faults = faults
@@ -50,13 +58,24 @@ class Webhook:
         self._strike = strike
         self._poster = poster
         self._waiting: deque[Journey] = deque()
+        self._kept: list[Journey] | None = [] if keeps else None
+        """What was acknowledged, for a target that may lose everything and has to be told again."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers = 0
 
     def send(self, event: Outgoing) -> None:
         """Take charge of an event."""
+        self._take(Journey(event))
+
+    def send_again(self) -> None:
+        """Deliver everything once more that was acknowledged, as a broker does to a reader without an offset."""
+        kept, self._kept = self._kept or [], []
+        for journey in kept:
+            self._take(journey)
+
+    def _take(self, journey: Journey) -> None:
         self.pending += 1
-        self._waiting.append(Journey(event))
+        self._waiting.append(journey)
         if self._workers < CONNECTIONS_MAX:
             self._workers += 1
             self._start(self._work())
@@ -115,13 +134,13 @@ class Webhook:
             match step:
                 case Delay() | Hold():
                     delayed_by = await self._wait(journey, step) or delayed_by
-                case Kill() | Suspend():
+                case Strike():
                     self._note_bite(step.fault, journey.event)
                     await self._strike(step)
                 case Alter():
                     journey.alter(step)
                 case Copy():
-                    if not step.abreast:
+                    if not step.abreast and self._can_be_told(step):
                         self._start(self._send_copies(journey, step))
                 case Disregard():
                     if 200 <= await self._send(journey.letter(step.fault)) < 300:
@@ -130,7 +149,13 @@ class Webhook:
                     self._send_abreast(journey, script)
                     delivered = 200 <= await self._send(journey.letter(delayed_by)) < 300
         self.pending -= delivered
+        if delivered and self._kept is not None:
+            self._kept.append(journey)
         return delivered
+
+    def _can_be_told(self, step: Copy) -> bool:
+        """Whether the receiver could see what is wrong with it; else it would be an ordinary event."""
+        return (self._signer.FORGEABLE or not step.forged) and (self._signer.DATED or not step.age_s)
 
     async def _wait(self, journey: Journey, step: Delay | Hold) -> str:
         if step.fault:
@@ -171,26 +196,34 @@ class Webhook:
         """Post once; the status of the answer, 0 if none came."""
         attempt = letter.journey.next_attempt()
         self._world.advance()
-        secret = self._world.draws.token("forger") if letter.forged else self._secret
-        signed = signature(secret, self._world.unix() - letter.age_s, letter.body)
+        headers, body = self._form.dress(letter.body)
+        forged = self._world.draws.token("forger") if letter.forged else ""
         status, note = 0, ""
         try:
             answer = await self._poster.post(
-                self.url,
-                ((b"content-type", CONTENT_TYPE), (SIGNATURE, signed)),
-                letter.body,
+                self._address(letter, attempt),
+                (*headers, *self._signer.headers(body, self._world.unix() - letter.age_s, forged)),
+                body,
                 timeout_s=TIMEOUT_S,
                 before_first_byte=lambda: self._note_delivery(letter, attempt),
             )
             status = answer.status
+            self.on_answer(letter.journey.event, answer)
         except NoAnswer as failure:
             note = failure.reason
+            self.on_answer(letter.journey.event, failure)
         self._world.advance()
         event = letter.journey.event
         self._ledger.write(Ack, self._world.env.now, event.emit, attempt, status, note)
         if not letter.copied and not 200 <= status < 300:
             self.last_failure = f"{event.type}: {note or f'status {status}'}"
         return status
+
+    def _address(self, letter: Letter, attempt: int) -> str:
+        if len(self.urls) == 1:
+            return self.urls[0]
+        u = self._world.draws.uniform(f"instance|{letter.journey.event.emit}|{attempt}")
+        return self.urls[int(u * len(self.urls))]
 
     def _note_delivery(self, letter: Letter, attempt: int) -> None:
         self._world.advance()

@@ -17,7 +17,7 @@ from pilotplant.exchange.wire import WireRequest, WireResponse
 from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ending
 from pilotplant.model.problem import BodyTooLarge, MethodNotAllowed, NoSuchOperation
-from pilotplant.model.script import Commit, Delay, Drop, Hold, Kill, Reset, Respond, Step, Suspend, Trickle
+from pilotplant.model.script import Commit, Delay, Drop, Hold, Reset, Respond, Step, Strike, Trickle
 
 TOKEN_PATH = "/oauth/token"
 OPENAPI_PATH = "/openapi.json"
@@ -136,7 +136,7 @@ class Front:
             if kind is Delay:
                 await asyncio.sleep(step.seconds)  # type: ignore[attr-defined]
                 self._world.advance()
-            elif kind in (Kill, Suspend):
+            elif isinstance(step, Strike):
                 await self._strike(step)
             elif kind is Hold:
                 await self._hold(step.until)  # type: ignore[attr-defined]

@@ -161,6 +161,11 @@ class Fault(BaseModel, ABC):
         return cls.STRIKES in ("both", "deliveries" if delivery else "requests")
 
     @property
+    def empties(self) -> bool:
+        """Whether the target may lose what it keeps, so that it has to be told everything again."""
+        return False
+
+    @property
     def refuses_for_good(self) -> bool:
         """Whether what it refuses stays refused, so that a flow has to say what must follow."""
         return False

@@ -1,4 +1,4 @@
-"""The middleware dies at a chosen moment and is started again: what it had in memory is gone."""
+"""The middleware dies at a chosen moment and is started again, with the files that it kept or without them."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -25,9 +25,15 @@ class Killed(Fault):
     delivered, or as soon as it is acknowledged."""
     restart_after_s: Annotated[float, Field(gt=0, le=600)] = 0.5
     """How long it stays dead."""
+    restart: Literal["warm", "cold"] = "warm"
+    """`cold`: what it kept in `{work}` is gone as well, and every event that it had acknowledged is delivered again."""
+
+    @property
+    def empties(self) -> bool:
+        return self.restart == "cold"
 
     def bend(self, script: Script, occasion: Occasion) -> Script:
-        kill = Kill(self.KIND, self.restart_after_s)
+        kill = Kill(self.KIND, self.restart_after_s, self.empties)
         if not carries_out(script):
             return (before if self.moment == "before" else after)(script, Respond, kill)
         return (kill, Drop()) if self.moment == "before" else after(script, Commit, kill)

@@ -110,6 +110,7 @@ class Operation:
     rejects: tuple[type[Rejection], ...]
     etag: Callable[[Any, Any], str] | None
     facet: str
+    discloses: bool
     handler: Callable[[Any, Any, Any], Outcome]
     about: str
     rows: tuple[str, ...] = ()
@@ -137,6 +138,9 @@ class Operation:
 
 Handler = Callable[[Any, Any, Any], Outcome]
 
+UNWANTED = "unwanted"
+"""The facet of what was disclosed and should not have been."""
+
 
 def operation(
     name: str,
@@ -150,12 +154,15 @@ def operation(
     etag: Callable[[Any, Any], str] | None = None,
     facet: str = "",
     rows: tuple[str, ...] = (),
+    discloses: bool = False,
 ) -> Callable[[Handler], Operation]:
     """Declare the function below as an operation. `rest` is method and path: `POST /stock-documents`.
 
     `etag` gives the entity tag that If-Match has to carry; `facet` names the field that says more of the effect: how
-    far it goes (staged or executable), what it changes, what it reports. `rows` of a list names the keys that identify
-    a row, the one that pages are ordered by last: whatever is done with such keys at the front changes the row.
+    far it goes (staged or executable), what it changes, what it reports. What an operation `discloses` leaves the
+    company: its commits say so where the system of record does not want that (`UNWANTED`), since that cannot be undone.
+    `rows` of a list names the keys that identify a row, the one that pages are ordered by last: whatever is done with
+    such keys at the front changes the row.
     """
     method, _, path = rest.partition(" ")
 
@@ -174,6 +181,7 @@ def operation(
             rejects=rejects,
             etag=etag,
             facet=facet,
+            discloses=discloses,
             handler=handler,
             about=(handler.__doc__ or "").strip(),
             rows=rows,

@@ -68,17 +68,31 @@ class Hold(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class Kill(Step):
-    """End the middleware as SIGKILL would, see it dead, and start it again after so long."""
-
-    restart_after_s: float = 0.5
+class Strike(Step):
+    """Base of what is done to the middleware itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Suspend(Step):
+class Kill(Strike):
+    """End the middleware as SIGKILL would, see it dead, and start it again after so long; `cold`: without its files."""
+
+    restart_after_s: float = 0.5
+    cold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend(Strike):
     """Let the middleware stand still for so long, as SIGSTOP would."""
 
     for_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Strike):
+    """Start a second instance beside the middleware. After so long one of the two is ended: `first` or `second`."""
+
+    for_s: float = 3.0
+    leaves: str = "second"
 
 
 # --- What an exchange does by itself -------------------------------------------------------------------------------

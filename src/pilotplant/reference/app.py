@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pilotplant.reference.clock import Clock
+from pilotplant.reference.leadership import Leadership
 from pilotplant.reference.middleware import Middleware
 from pilotplant.reference.parts import Parts
 from pilotplant.reference.settings import Settings
@@ -42,8 +43,15 @@ def create_app(
 ) -> Starlette:
     """Put the middleware together. Work is done while the application's lifespan lasts; nothing is global."""
     store = Store(database)
+    alone = isinstance(database, sqlite3.Connection) or not settings.instance
     middleware = Middleware(
-        settings, clock=clock, transport=transport, store=store, chance=chance, parts=parts or Parts()
+        settings,
+        clock=clock,
+        transport=transport,
+        store=store,
+        chance=chance,
+        parts=parts or Parts(),
+        leadership=None if alone else Leadership(Path(f"{database}-leader"), clock),
     )
 
     @asynccontextmanager

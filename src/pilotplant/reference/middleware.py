@@ -10,6 +10,7 @@ from pilotplant.reference.clock import Clock
 from pilotplant.reference.connections import Connections
 from pilotplant.reference.events import IGNORED
 from pilotplant.reference.lanes import Key
+from pilotplant.reference.leadership import Leadership
 from pilotplant.reference.looking import ChangeLookout, keep_watch
 from pilotplant.reference.parts import Parts
 from pilotplant.reference.scopes import Scope
@@ -31,9 +32,12 @@ class Middleware:
         store: Store,
         chance: random.Random,
         parts: Parts,
+        leadership: Leadership | None = None,
     ) -> None:
         self._clock = clock
         self._store = store
+        self._leadership = leadership
+        self._leading: asyncio.Task[None] | None = None
         self._to = to = Connections(settings, clock, transport, chance, parts)
         self._signature = parts.signature(settings.events_secret, age_max_s=settings.signature_age_max_s)
         self._inbox = parts.inbox(store)
@@ -76,24 +80,47 @@ class Middleware:
             self._lookout = parts.lookout(to.plm, store, self.accept, clock, every_s=every_s, back_s=back_s)
 
     def start(self) -> None:
-        """Go on with what an earlier life left unfinished, and begin to work."""
-        self._changing.resume()
-        self._confirming.resume()
-        self._tell()
+        """Go on with what an earlier life left unfinished, and work; beside another instance: when that has ended."""
+        leadership = self._leadership
+        if leadership is None:
+            self._begin()
+        elif leadership.take():
+            self._begin()
+            self._leading = asyncio.create_task(leadership.watch(self._store.written_by_others, self._go_on))
+        else:
+            self._leading = asyncio.create_task(self._succeed(leadership))
+
+    def _begin(self) -> None:
+        self._go_on()
         for lane in (self._changes, self._confirmations, self._telling):
             lane.start()
         if self._lookout is not None:
             self._watch = asyncio.create_task(keep_watch(self._lookout, self._clock))
+
+    def _go_on(self) -> None:
+        self._changing.resume()
+        self._confirming.resume()
+        self._tell()
+
+    async def _succeed(self, leadership: Leadership) -> None:
+        await leadership.wait()
+        self._begin()
+        await leadership.watch(self._store.written_by_others, self._go_on)
 
     async def stop(self) -> None:
         """Stop at once: what is interrupted is in the database."""
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
+        if self._leading is not None:
+            self._leading.cancel()
+            await asyncio.gather(self._leading, return_exceptions=True)
         for lane in (self._changes, self._confirmations, self._telling):
             await lane.stop()
         await self._to.http.aclose()
         self._store.close()
+        if self._leadership is not None:
+            self._leadership.give_up()
 
     def objection(self, signature: str, body: bytes) -> str:
         """Why an event is not let in; empty if it is."""

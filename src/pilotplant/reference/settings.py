@@ -48,6 +48,8 @@ class Settings:
     read_lag_s: float = 1.0
     """How long an ERP may hide a stock document that it has booked."""
     signature_age_max_s: float = 300.0
+    instance: str = ""
+    """Which of several instances on one database this is; empty if there is no other."""
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -79,6 +81,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         erp={plant: access(f"ERP_{plant}", "ERP") for plant in plants},
         mes={plant: access(f"MES_{plant}", "MES") for plant in plants},
         events_secret=required("EVENTS_SECRET"),
+        instance=environment.get(f"{PREFIX}INSTANCE", ""),
     )
     if missing:
         raise SettingsError(f"these environment variables are not set: {', '.join(dict.fromkeys(missing))}")

@@ -58,6 +58,7 @@ class Store:
         self.db.execute("pragma journal_mode=wal")
         self.db.execute("pragma synchronous=normal")
         self.db.executescript(_SCHEMA)
+        self._data_version = 0
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -72,6 +73,12 @@ class Store:
             self.db.execute("rollback")
             raise
         self.db.execute("commit")
+
+    def written_by_others(self) -> bool:
+        """Whether another connection has written since this was asked last."""
+        before = self._data_version
+        self._data_version = self.db.execute("pragma data_version").fetchone()[0]
+        return before != self._data_version
 
     def close(self) -> None:
         """Close the connection, if it was opened here."""

@@ -4,6 +4,7 @@ import asyncio
 import io
 import logging
 import os
+import sqlite3
 import sys
 from collections.abc import Coroutine
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import respx
 
@@ -25,15 +27,21 @@ from pilotplant.drive.inprocess.transport import respond
 from pilotplant.kernel.draws import Draws
 from pilotplant.ledger.records import FaultArmed, FaultBitten, Outside
 from pilotplant.model.errors import UsageError
-from pilotplant.run.mortal import Mortal, refuse_without_body
+from pilotplant.run.connecting import connect
+from pilotplant.run.files import Files
+from pilotplant.run.mortal import INSTANCE, Instance, Mortal, has_company, refuse_without_body
 from pilotplant.run.preparation import Data, Prepared, prepare
 from pilotplant.run.request import Progress, RunRequest
 from pilotplant.target.addresses import environment
-from pilotplant.target.model import TargetSpec, filled
+from pilotplant.target.model import TargetSpec
+from pilotplant.target.words import filled
 
 EPOCH = 1_772_431_200.0
 """A Monday, 2 March 2026, 06:00 UTC: always the same, so that the same seed gives the same bytes."""
-_PORT = "8000"
+_PORT = 8000
+"""Of the first instance; each further one has the next."""
+_LIVES = 1_000_000
+"""So far are the numbers of the lives of two instances apart."""
 
 
 class InProcessStage:
@@ -53,6 +61,9 @@ class InProcessStage:
             )
         refuse_without_body(request, startable=target.inprocess is not None or request.factory is not None)
         self._request = request
+        project = request.project
+        self._folder = project.root if project.writable else Path.cwd()
+        self._connection = connect(target, request.seed, self._folder)
         draws = Draws(request.seed)
         self._loop = VirtualLoop(draws.stream("scheduling"))
         self._chance = draws.stream("network")
@@ -61,6 +72,9 @@ class InProcessStage:
         self._directory = Path()
         self._prepared: Prepared
         self._middleware: Middleware | None = None
+        self._instances: list[Middleware] = []
+        """All that were ever built: the dead are buried when the run is over."""
+        self._files = Files(Path())
         self._crash = request.setup.scenario.crash
         self._moments = sorted(set(self._crash.at)) if self._crash else []
         self._stack = ExitStack()
@@ -88,11 +102,12 @@ class InProcessStage:
         self._middleware.give_up(f"the target ended by itself with exit code {error.code or 0}")
 
     def _bury(self) -> None:
-        if self._middleware is not None:
-            self._middleware.bury()
+        for each in self._instances:
+            each.bury()
 
     def prepare(self, request: RunRequest, data: Data, directory: Path) -> Prepared:
         self._directory = directory
+        self._files = Files(directory)
         scenario = request.setup.scenario
         self._prepared = prepare(
             request.setup.setup,
@@ -107,6 +122,7 @@ class InProcessStage:
             documents=documents(request.setup.setup.profiles),
             flows=request.setup.flows,
             faults=scenario.faults,
+            connection=self._connection,
         )
         return self._prepared
 
@@ -115,33 +131,60 @@ class InProcessStage:
         assert isinstance(host, InProcessHost)
         target = request.target
         request.on_progress(Progress(f"starting {target.target}"))
-        fill = {"python": "", "port": _PORT, "work": str(self._directory.absolute()), "estate": host.url}
         self._log()
         factory = self._factory()
+        urls = self._deliver_urls(host, 1)
         if factory is not None:
-            told = environment(prepared.addresses(), prepared.events_secret, prepared.estate.spec.plants)
-            told = {**os.environ, **told}
-            if target.inprocess is not None:
-                told |= {name: filled(value, fill) for name, value in target.inprocess.environment.items()}
             router = respx.mock(assert_all_called=False, using="httpcore")
             router.route().mock(side_effect=respond(host.network))
             self._stack.enter_context(router)
-            middleware = Middleware(
-                factory, host.network, environment=told, work=self._directory.absolute(), loop=self._loop
-            )
-            self._middleware = host.middleware = middleware
-            self._outside.on_connect = middleware.connected
+            middleware = self._middleware = host.middleware = self._instance(factory, prepared, 1)
+            self._instances.append(middleware)
+            self._outside.on_connect = self._connected
             for moment in self._moments:
                 prepared.ledger.write(FaultArmed, 0.0, _crash_label(moment))
             self._loop.on_spin = self._spins
             await middleware.start()
-            self._mortal = Mortal(middleware, host)
+
+            def another() -> Instance:
+                number = len(self._instances) + 1
+                second, places = self._instance(factory, prepared, number), self._deliver_urls(host, number)
+                self._instances.append(second)
+                host.others.update((urlsplit(place).netloc, second) for place in places)
+                return Instance(second, places)
+
+            first = Instance(middleware, urls)
+            self._mortal = Mortal(first, host, another=another, clear=self._files.clear)
             self._mortal.note_start()
             self._loop.awaits = 0  # counted from here, so that no await of the start is meant
             middleware.on_start = self._arm
             self._arm()
-        if target.deliver is not None:
-            host.subscribe(filled(target.deliver.url, fill), target.deliver.wants)
+        self._connection.subscribe(host, self._fill(host, 1))
+
+    def _fill(self, host: InProcessHost, number: int) -> dict[str, str]:
+        return {"python": "", "port": str(_PORT + number - 1), "work": str(self._files.work), "estate": host.url}
+
+    def _deliver_urls(self, host: InProcessHost, number: int) -> list[str]:
+        return self._connection.addresses(self._fill(host, number))
+
+    def _instance(self, factory: Factory, prepared: Prepared, number: int) -> Middleware:
+        host, target = prepared.host, self._request.target
+        assert isinstance(host, InProcessHost)
+        told = environment(prepared.addresses(), prepared.events_secret, prepared.estate.spec.plants)
+        told = {**os.environ, **told, **self._connection.secrets}
+        if has_company(self._request):
+            told[INSTANCE] = str(number)
+        if target.inprocess is not None:
+            fill = self._fill(host, number)
+            told |= {name: filled(value, fill) for name, value in target.inprocess.environment.items()}
+        lived = _LIVES * (number - 1)
+        work = self._files.make()
+        return Middleware(factory, host.network, environment=told, work=work, loop=self._loop, lived=lived)
+
+    def _connected(self, connection: sqlite3.Connection) -> None:
+        """It is closed when the life ends that opened it."""
+        life = LIFE.get()
+        next(each for each in self._instances if each.life == life).connected(connection)
 
     def _factory(self) -> Factory | None:
         request = self._request
@@ -150,9 +193,7 @@ class InProcessStage:
         spec = request.target.inprocess
         if spec is None:
             return None
-        project = request.project
-        root = project.root if project.writable else Path.cwd()
-        return Factory(spec.factory, root / spec.directory)
+        return Factory(spec.factory, self._folder / spec.directory)
 
     def _spins(self, tasks: list[asyncio.Task[Any]]) -> None:
         """It keeps the loop busy: no time passes any more, for nobody."""
@@ -191,11 +232,16 @@ class InProcessStage:
             ledger.write(Outside, world.env.now, wanted)
         if self._mortal is not None:
             self._mortal.leave()
-        if self._middleware is not None and self._middleware.life:
+            await self._mortal.stop()
+        elif self._middleware is not None and self._middleware.life:
             await self._middleware.stop()
 
+    @property
+    def target_process(self) -> int:
+        return 0
+
     def died(self) -> str:
-        return self._middleware.ended if self._middleware is not None else ""
+        return self._mortal.died() if self._mortal is not None else ""
 
     def _log(self) -> None:
         """What the middleware logs goes to target.log, as it would from a process."""
@@ -213,7 +259,7 @@ class InProcessStage:
 
 def _goes_to_estate(target: TargetSpec) -> bool:
     """Whether its events go to the estate itself, as those of the null target."""
-    return target.deliver is not None and "{estate}" in target.deliver.url
+    return any("{estate}" in each.url for each in target.deliveries)
 
 
 def _crash_label(at: int) -> str:

@@ -3,20 +3,23 @@
 import asyncio
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pilotplant.contracts.openapi import documents
 from pilotplant.model.errors import TargetError, UsageError
+from pilotplant.run.connecting import connect
 from pilotplant.run.ending import run_until_ended
-from pilotplant.run.mortal import Mortal, refuse_without_body
+from pilotplant.run.files import Files
+from pilotplant.run.mortal import INSTANCE, Instance, Mortal, has_company, refuse_without_body
 from pilotplant.run.preparation import Data, Prepared, prepare_live
 from pilotplant.run.request import Progress, RunRequest
 from pilotplant.target.addresses import environment
-from pilotplant.target.model import filled
+from pilotplant.target.model import Start
 from pilotplant.target.process import TargetProcess, free_port
 
 
@@ -28,15 +31,19 @@ class LiveStage:
             raise UsageError("the scenario crashes its target between two awaits", help="Run it with --mode inprocess.")
         target = request.target
         built = target.inprocess is not None and target.start is None
-        if built and (target.deliver is None or "{port}" in target.deliver.url):
+        if built and (not target.deliveries or any("{port}" in each.url for each in target.deliveries)):
             raise UsageError(
                 f"target {target.target} can only be built within this process", help="Add --mode inprocess."
             )
         refuse_without_body(request, startable=request.target.start is not None)
         self._request = request
+        project = request.project
+        self._folder = project.root if project.writable else Path.cwd()
+        self._connection = connect(target, request.seed, self._folder)
         self._directory = Path()
         self._process: TargetProcess | None = None
         self._mortal: Mortal | None = None
+        self._files = Files(Path())
 
     @property
     def awaits(self) -> int:
@@ -47,6 +54,7 @@ class LiveStage:
 
     def prepare(self, request: RunRequest, data: Data, directory: Path) -> Prepared:
         self._directory = directory
+        self._files = Files(directory)
         scenario = request.setup.scenario
         return prepare_live(
             request.setup.setup,
@@ -60,31 +68,49 @@ class LiveStage:
             documents=documents(request.setup.setup.profiles),
             flows=request.setup.flows,
             faults=scenario.faults,
+            connection=self._connection,
             port=request.port,
         )
 
     async def start_target(self, prepared: Prepared) -> None:
         target, host = self._request.target, prepared.host
         self._request.on_progress(Progress(f"starting {target.target}"))
-        fill = {
+        fill = self._fill(host.url)
+        urls = self._connection.addresses(fill)
+        if target.start is not None:
+            self._process = self._instance(target.start, fill, prepared, 1)
+            await self._process.start()
+
+            numbers = count(2)
+
+            def another() -> Instance:
+                assert target.start is not None
+                fill = self._fill(host.url)
+                urls = self._connection.addresses(fill)
+                return Instance(self._instance(target.start, fill, prepared, next(numbers)), urls)
+
+            self._mortal = Mortal(Instance(self._process, urls), host, another=another, clear=self._files.clear)
+            self._mortal.note_start()
+        for url in urls:
+            await _reachable(url)
+        self._connection.subscribe(host, fill)
+
+    def _fill(self, estate: str) -> dict[str, str]:
+        return {
             "python": sys.executable,
             "port": str(free_port()),
-            "work": str(self._directory.absolute()),
-            "estate": host.url,
+            "work": str(self._files.make()),
+            "estate": estate,
         }
-        if target.start is not None:
-            told = environment(prepared.addresses(), prepared.events_secret, prepared.estate.spec.plants)
-            project = self._request.project
-            folder = project.root if project.writable else Path.cwd()
-            log = self._directory / "target.log"
-            self._process = TargetProcess(target.start, fill, told, folder=folder, log=log)
-            await self._process.start()
-            self._mortal = Mortal(self._process, host)
-            self._mortal.note_start()
-        if target.deliver is not None:
-            url = filled(target.deliver.url, fill)
-            await _reachable(url)
-            host.subscribe(url, target.deliver.wants)
+
+    def _instance(self, start: Start, fill: Mapping[str, str], prepared: Prepared, number: int) -> TargetProcess:
+        told = environment(prepared.addresses(), prepared.events_secret, prepared.estate.spec.plants)
+        if has_company(self._request):
+            told = {**told, INSTANCE: str(number)}
+        log = self._directory / ("target.log" if number == 1 else f"target-{number}.log")
+        secrets = self._connection.secrets
+        told = {**told, **secrets}
+        return TargetProcess(start, fill, told, folder=self._folder, log=log, secrets=secrets.values())
 
     async def revive_target(self) -> None:
         if self._mortal is not None:
@@ -93,13 +119,16 @@ class LiveStage:
     async def stop_target(self) -> None:
         if self._mortal is not None:
             self._mortal.leave()
-        if self._process is not None:
+            await self._mortal.stop()
+        elif self._process is not None:
             await self._process.stop()
 
+    @property
+    def target_process(self) -> int:
+        return self._process.process_id if self._process is not None else 0
+
     def died(self) -> str:
-        if self._process is not None and self._process.exit_code is not None:
-            return f"the target ended by itself with exit code {self._process.exit_code}"
-        return ""
+        return self._mortal.died() if self._mortal is not None else ""
 
 
 async def _reachable(url: str) -> None:

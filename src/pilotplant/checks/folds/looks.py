@@ -39,7 +39,7 @@ class Looks:
         lists = {f"{kind_of(trigger)}." for trigger in self._triggers}
 
         def may_list(named: Named) -> bool:
-            return named.query and not named.keys and any(named.name.startswith(kind) for kind in lists)
+            return named.query and ".list" in named.name and any(named.name.startswith(kind) for kind in lists)
 
         return {
             Request: (may_list, self.on_request),

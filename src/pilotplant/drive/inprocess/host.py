@@ -1,5 +1,6 @@
 """An estate in this process."""
 
+import ssl
 from collections.abc import Mapping
 from random import Random
 
@@ -32,6 +33,9 @@ class InProcessHost(Host):
         super().__init__(estate, profiles, credentials, faults, events_secret=events_secret, documents=documents)
         self.network = Network(self.front, chance=chance, outside=outside.note, fail=self.fail)
         self.middleware: Middleware | None = None
+        """Who listens, wherever events are addressed to."""
+        self.others: dict[str, Middleware] = {}
+        """Who listens at a certain host and port instead."""
 
     @property
     def url(self) -> str:
@@ -40,5 +44,6 @@ class InProcessHost(Host):
     async def _before_end(self) -> None:
         await self.network.close()
 
-    def _poster(self) -> InProcessPoster:
-        return InProcessPoster(self.network, self.middleware)
+    def _poster(self, tls: ssl.SSLContext | None = None) -> InProcessPoster:
+        del tls  # there are no sockets
+        return InProcessPoster(self.network, lambda place: self.others.get(place, self.middleware))

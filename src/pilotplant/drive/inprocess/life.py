@@ -50,6 +50,7 @@ class Factory:
         self._named = named
         self._folder = folder
         self._before: dict[str, ModuleType] = {}
+        self._forgot = False
 
     def make(self, given: Mapping[str, Any]) -> Any:
         """A new middleware."""
@@ -96,6 +97,7 @@ class Factory:
     def forget(self) -> None:
         """The modules of the middleware run again for every life: what they hold is memory."""
         if isinstance(self._named, str):
+            self._forgot = True
             self._before.update({name: sys.modules.pop(name) for name in self._modules() if name not in self._before})
             for name in self._modules():
                 del sys.modules[name]
@@ -103,7 +105,10 @@ class Factory:
 
     def restore(self) -> None:
         """After the run: whoever had imported the middleware before finds it as it was."""
-        for name in self._modules() if self._before or isinstance(self._named, str) else ():
+        if not self._forgot:
+            return
+        self._forgot = False
+        for name in self._modules():
             del sys.modules[name]
         sys.modules.update(self._before)
         self._before.clear()
@@ -125,10 +130,17 @@ class Middleware:
     """The middleware and its lives."""
 
     def __init__(
-        self, factory: Factory, network: Network, *, environment: Mapping[str, str], work: Path, loop: VirtualLoop
+        self,
+        factory: Factory,
+        network: Network,
+        *,
+        environment: Mapping[str, str],
+        work: Path,
+        loop: VirtualLoop,
+        lived: int = 0,
     ) -> None:
-        self.life = 0
-        """Which life it leads; 0 before the first."""
+        self.life = lived
+        """Which life it leads; no two instances have the same."""
         self.alive = False
         self.ended = ""
         """Why it ended by itself, if it did."""

@@ -12,9 +12,9 @@ from pilotplant.drive.inprocess.network import ESTATE, Network
 class InProcessPoster:
     """Posts to the middleware; what is addressed to the estate itself (the null target) is accepted and forgotten."""
 
-    def __init__(self, network: Network, middleware: Middleware | None) -> None:
+    def __init__(self, network: Network, listening: Callable[[str], Middleware | None]) -> None:
         self._network = network
-        self._middleware = middleware
+        self._listening = listening
 
     async def post(
         self,
@@ -28,7 +28,7 @@ class InProcessPoster:
     ) -> Answer:
         """Send one request, once, and return its answer; raises `NoAnswer`."""
         parts = urlsplit(url)
-        middleware = self._middleware
+        middleware = self._listening(parts.netloc)
         to_estate = parts.hostname == ESTATE
         if not to_estate and (middleware is None or not middleware.alive):
             raise NoAnswer("refused", "nobody listens there")

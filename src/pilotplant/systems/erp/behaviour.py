@@ -31,6 +31,8 @@ class Parameters(BaseModel):
     open_period_s: Annotated[float, Field(gt=0)] = 35 * 86400.0
     clerk_edits_per_min: Annotated[float, Field(ge=0)] = 6.0
     clerk_edit_s: Annotated[float, Field(gt=0)] = 1.5
+    over_delivery_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """How much more than ordered a goods receipt may bring, as a share of the order."""
 
 
 class Behaviour:

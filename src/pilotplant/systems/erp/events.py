@@ -65,3 +65,14 @@ class ProductionOrderChanged(Event, frozen=True, kw_only=True, gc=False):
     plant: str
     order: str
     row: int
+
+
+@event("erp.po.changed", keys=("plant", "po"), effect=state("plant", "po", version="row"))
+class PurchaseOrderChanged(Event, frozen=True, kw_only=True, gc=False):
+    """A purchase order was changed or cancelled."""
+
+    plant: str
+    po: str
+    row: int
+    quantity: float
+    status: str

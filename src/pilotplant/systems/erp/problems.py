@@ -100,3 +100,48 @@ class AlreadyReversed(Rejection, frozen=True, kw_only=True, gc=False):
 @problem("not-held", 404, "Nothing is held under these keys")
 class NotHeld(Rejection, frozen=True, kw_only=True, gc=False):
     """There is no such record at this plant."""
+
+
+@problem("unknown-purchase-order", 422, "No such purchase order at the plant")
+class UnknownPurchaseOrder(Rejection, frozen=True, kw_only=True, gc=False):
+    """No purchase order has this number here."""
+
+
+@problem("purchase-order-cancelled", 422, "The purchase order is cancelled")
+class PurchaseOrderCancelled(Rejection, frozen=True, kw_only=True, gc=False):
+    """Nothing more is expected or changed on it."""
+
+
+@problem("already-received", 422, "Goods of this purchase order were received")
+class AlreadyReceived(Rejection, frozen=True, kw_only=True, gc=False):
+    """It cannot be cancelled any more; reduce it to what was received."""
+
+
+@problem("below-received", 422, "More was received than is to be ordered")
+class BelowReceived(Rejection, frozen=True, kw_only=True, gc=False):
+    """A purchase order cannot be for less than what was received."""
+
+
+@problem("over-delivery", 422, "More than is open, beyond the tolerance")
+class OverDelivery(Rejection, frozen=True, kw_only=True, gc=False):
+    """The plant does not take more than it ordered and the profile tolerates."""
+
+
+@problem("wrong-supplier", 422, "The purchase order is another supplier's")
+class WrongSupplier(Rejection, frozen=True, kw_only=True, gc=False):
+    """Goods of an order come from the supplier that was given it."""
+
+
+@problem("unknown-delivery", 422, "No such inbound delivery")
+class UnknownDelivery(Rejection, frozen=True, kw_only=True, gc=False):
+    """Nothing that stands was noted for this announcement."""
+
+
+@problem("delivery-received", 422, "The inbound delivery was received")
+class DeliveryReceived(Rejection, frozen=True, kw_only=True, gc=False):
+    """What has come is not to come any more."""
+
+
+@problem("receipt-unnamed", 422, "A goods receipt needs the number of the warehouse's receipt")
+class ReceiptUnnamed(Rejection, frozen=True, kw_only=True, gc=False):
+    """Without it nobody could tell whether it was booked before."""

@@ -8,6 +8,7 @@ import msgspec
 
 from pilotplant.dataset.records import BomLine, Dataset, PlantItem, ProductionOrder, RoutingStep
 from pilotplant.model.short_hash import short_hash
+from pilotplant.systems.erp.purchases import PurchaseOrderState, Purchases
 
 
 class ErpItem(msgspec.Struct, frozen=True, gc=False):
@@ -162,12 +163,18 @@ class Erp:
         self.jobs: dict[str, ActivationJob] = {}
         self.pending: dict[tuple[str, str, str], str] = {}
         self.documents = Documents()
+        self.purchases = Purchases(dataset, self.plants)
+        self.over_delivery_share: float = parameters.over_delivery_share
         self.balances = {(quant.plant, quant.item, quant.lot): quant.quantity for quant in dataset.stock}
         self.orders = {
             order.order: OrderState(order, order.quantity, order.revision)
             for order in dataset.production_orders
             if order.plant in self.plants
         }
+
+    def tolerated(self, order: PurchaseOrderState) -> float:
+        """How much more of a purchase order the plant takes than was ordered."""
+        return order.quantity * self.over_delivery_share
 
     def plant_item(self, plant: str, item: str) -> PlantItem | None:
         """The generated data of an item at a plant: unit, conversion, local number."""

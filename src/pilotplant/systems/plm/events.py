@@ -3,7 +3,7 @@
 import msgspec
 
 from pilotplant.model.operation import Event, event, fact
-from pilotplant.systems.plm.state import Affected
+from pilotplant.systems.plm.state import Affected, Superseded
 
 
 class Effectivity(msgspec.Struct, frozen=True, gc=False):
@@ -31,6 +31,8 @@ class ChangeReleased(Event, frozen=True, kw_only=True, gc=False):
     priority: str
     effectivity: Effectivity
     affected: tuple[Affected, ...]
+    superseded: tuple[Superseded, ...]
+    """Bought items that nothing at these plants needs any more, and what takes their place."""
 
 
 @event("plm.change.cancelled", keys=("change",), effect=fact("change"))

@@ -12,7 +12,7 @@ from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
 from pilotplant.model.problem import Rejection, problem
 from pilotplant.model.revisions import following, ordinal
 from pilotplant.systems.plm.events import ChangeApproved, ChangeCancelled, ChangeReleased, Effectivity
-from pilotplant.systems.plm.state import Affected, Change, Plm, Result
+from pilotplant.systems.plm.state import Affected, Change, Plm, Result, Superseded
 
 
 @problem("unknown-item", 404, "No such item")
@@ -47,6 +47,11 @@ class ChangeStatus(Rejection, frozen=True, kw_only=True, gc=False):
     """The life of a change runs draft, approved, released, or ends cancelled."""
 
     status_now: str = ""
+
+
+@problem("not-approved", 422, "The supplier is not approved for the item")
+class NotApproved(Rejection, frozen=True, kw_only=True, gc=False):
+    """Only an approved manufacturer may deliver an item."""
 
 
 class GetItem(Command, frozen=True, kw_only=True):
@@ -91,6 +96,16 @@ class AddAffected(Command, frozen=True, kw_only=True):
     item: str
     plants: tuple[str, ...]
     disposition: Literal["use-up", "quarantine", "rework", "scrap"] = "use-up"
+
+
+class Supersede(Command, frozen=True, kw_only=True):
+    """A bought item that the change phases out at these plants, what takes its place, and who is to deliver that."""
+
+    change: str
+    item: str
+    by: str
+    supplier: str
+    plants: tuple[str, ...]
 
 
 class NameChange(Command, frozen=True, kw_only=True):
@@ -149,6 +164,7 @@ class ChangeView(msgspec.Struct, frozen=True):
     effectivity: str
     effective_at: str
     affected: tuple[Affected, ...]
+    superseded: tuple[Superseded, ...]
     results: tuple[Result, ...]
 
 
@@ -268,6 +284,31 @@ def add_affected(plm: Plm, cmd: AddAffected, now: Instant) -> Outcome:
 
 
 @operation(
+    "plm.change.supersede",
+    rest="POST /changes/{change}/superseded-items",
+    keys=("change", "item"),
+    effect=fact("change", "item"),
+    returns=ChangeView,
+    rejects=(UnknownChange, UnknownItem, NotApproved, ChangeStatus),
+)
+def supersede(plm: Plm, cmd: Supersede, now: Instant) -> Outcome:
+    """Say in a draft that a bought item is not needed any more once the change is in effect, and what replaces it."""
+    change = plm.changes.get(cmd.change)
+    if change is None:
+        return Refused(UnknownChange())
+    if change.status != "draft" or any(s.item == cmd.item for s in change.superseded):
+        return Refused(ChangeStatus(status_now=change.status, detail="an item is superseded once, in a draft"))
+    unknown = tuple(number for number in (cmd.item, cmd.by) if plm.item(number) is None)
+    if unknown:
+        return Refused(UnknownItem(items=unknown))
+    if (cmd.by, cmd.supplier) not in plm.approved:
+        return Refused(NotApproved(detail=f"{cmd.supplier} for {cmd.by}"))
+    replaced = Superseded(cmd.item, cmd.by, plm.revision(cmd.by), cmd.supplier, cmd.plants)
+    change.superseded = (*change.superseded, replaced)
+    return Committed(_change_view(change))
+
+
+@operation(
     "plm.change.approve",
     rest="POST /changes/{change}/approval",
     keys=("change",),
@@ -313,6 +354,7 @@ def release_change(plm: Plm, cmd: ReleaseChange, now: Instant) -> Outcome:
         priority=change.priority,
         effectivity=Effectivity(change.effectivity, iso(change.effective_at)),
         affected=change.affected,
+        superseded=change.superseded,
     )
     dated = change.effective_at > now.business
     return Committed(_change_view(change), emit=(event,), jobs=(change,) if dated else (), touches=_items_of(change))
@@ -409,5 +451,6 @@ def _change_view(change: Change) -> ChangeView:
         effectivity=change.effectivity,
         effective_at=iso(change.effective_at) if change.effective_at else "",
         affected=change.affected,
+        superseded=change.superseded,
         results=change.results,
     )

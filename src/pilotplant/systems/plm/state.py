@@ -19,6 +19,16 @@ class Affected(msgspec.Struct, frozen=True, gc=False):
     disposition: str
 
 
+class Superseded(msgspec.Struct, frozen=True, gc=False):
+    """A bought item that a change phases out at these plants: which item takes its place, and who may deliver that."""
+
+    item: str
+    by: str
+    by_revision: str
+    supplier: str
+    plants: tuple[str, ...]
+
+
 class Result(msgspec.Struct, frozen=True, gc=False):
     """What a target reported back: what a system made of the change."""
 
@@ -36,6 +46,7 @@ class Change(msgspec.Struct):
     priority: str
     status: str = "draft"
     affected: tuple[Affected, ...] = ()
+    superseded: tuple[Superseded, ...] = ()
     effectivity: str = "immediate"
     effective_at: float = 0.0
     released_at: float = 0.0
@@ -56,6 +67,8 @@ class Plm:
         self.drafts: dict[str, str] = {}
         self._boms: dict[tuple[str, str], Bom] = {}
         self._routings: dict[tuple[str, str], Routing] = {}
+        self.approved = frozenset((source.item, source.supplier) for source in dataset.sources)
+        """The approved manufacturer list: which supplier may deliver which item."""
 
     def item(self, number: str) -> Item | None:
         """The item with this number."""
