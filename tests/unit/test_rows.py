@@ -12,6 +12,7 @@ from pilotplant.model.operation import Operation
 from pilotplant.model.outcome import Committed, Found, Refused
 from pilotplant.model.paging import Page, PageQuery
 from pilotplant.systems import catalog
+from pilotplant.systems.erp.items import list_items as list_erp_items
 from pilotplant.systems.plm.operations import list_changes, list_items
 from pilotplant.systems.rows import ListSpec, Rows
 from pilotplant.systems.system import System
@@ -169,8 +170,6 @@ def test_what_is_gone_is_told(tmp_path: Path) -> None:
 
 def test_changes_of_another_plant_are_none_of_this_list(tmp_path: Path) -> None:
     built = bench(tmp_path)
-    from pilotplant.systems.erp.definitions import list_items as list_erp_items
-
     erp = built["erp"]
     item = next(iter(erp.state.dataset.items.values()))
     erp._rows.touch("erp.item.list", "DE01", item.number)

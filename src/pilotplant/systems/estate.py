@@ -15,6 +15,7 @@ from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.suggestions import did_you_mean
 from pilotplant.systems.catalog import kinds
 from pilotplant.systems.rows import ListSpec
+from pilotplant.systems.rules import PlantRules, TakesRules
 from pilotplant.systems.system import System
 
 Code = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,11}$")]
@@ -38,6 +39,7 @@ class PlantSpec(BaseModel):
     time_zone: str
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
     decimal_comma: bool = False
+    rules: PlantRules = PlantRules()
 
 
 class SystemSpec(BaseModel):
@@ -150,6 +152,8 @@ class Estate:
             kind = kinds()[kind_name]
             set_to = said_of(name, kind_name, parameters)
             state = kind.build(dataset, plants, set_to)
+            if isinstance(state, TakesRules):
+                state.take_rules({code: place.rules for code, place in spec.plants.items()})
             listed = said_of(name, kind_name, lists) if lists else None
             system = System(kind, name, plants, state, set_to, world, ledger, listed)
             system.intends = partial(self._intends, system)

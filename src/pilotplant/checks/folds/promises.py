@@ -10,6 +10,7 @@ from typing import Any
 
 from pilotplant.checks.case import Case
 from pilotplant.checks.folds.instance import Instance, Progress, Promise, terms_of
+from pilotplant.checks.folds.lists import ToldByLists
 from pilotplant.checks.folds.sums import Sums
 from pilotplant.checks.wording import plant_of
 from pilotplant.ledger.records import (
@@ -20,11 +21,9 @@ from pilotplant.ledger.records import (
     Crash,
     Deliver,
     Emit,
-    Ending,
     FaultBitten,
     Obligation,
     Quiesce,
-    Read,
     Reject,
     ResponseEnd,
     ResponseFirst,
@@ -101,17 +100,14 @@ class Promises:
         self._cancels = {flow.cancelled_by: flow for flow in case.flows if flow.cancelled_by}
         self._triggers = {flow.trigger for flow in case.flows}
         self._told: dict[int, int] = {}
-        self._stated: dict[str, int] = {}
-        """Triggers that are still worked on, by the fact that they state."""
-        self._looking: dict[int, tuple[int, ...]] = {}
-        """Exchanges whose answer lists facts that triggers state."""
+        self._lists = ToldByLists(self.triggers, self.delivered)
         self._governed = [case.governed(named) for named in case.header.operations]
 
     def handlers(self) -> dict[Any, Any]:
         """What it looks at."""
         interesting = self._triggers | set(self._cancels) | set(self._refused_by)
         governed = self.case.governed
-        return {
+        return self._lists.handlers() | {
             Obligation: (None, self.on_obligation),
             Commit: (
                 lambda named: not named.event and (governed(named) or named.effect == "fact" or named.name == ITEM),
@@ -122,8 +118,6 @@ class Promises:
             Deliver: (None, self.on_deliver),
             Ack: (None, self.on_ack),
             ResponseFirst: (None, self.on_response),
-            Read: (None, self.on_read),
-            ResponseEnd: (None, self.on_response_end),
             Quiesce: (None, self.on_quiesce),
             Amount: (None, self.sums.on_amount),
             Crash: (None, self.on_crash),
@@ -268,8 +262,7 @@ class Promises:
         self._instances_of[instance.trigger] -= 1
         if not self._instances_of[instance.trigger]:
             del self._instances_of[instance.trigger]
-            if (stated := self.triggers.get(instance.trigger)) is not None:
-                self._stated.pop(stated.effect, None)
+            self._lists.forget(instance.trigger)
             for told in (self.triggers, self.delivered, self.acknowledged):
                 told.pop(instance.trigger, None)
         if len(self.finished) < BOARD_MAX:
@@ -331,7 +324,7 @@ class Promises:
         name = self.case.operation(record.operation)
         if name in self._triggers:
             self.triggers[record.seq] = record
-            self._stated[record.effect] = record.seq
+            self._lists.on_trigger(record)
         if name in self._cancels:
             self.withdrawn.add(record.effect.partition("|")[2])
             self._recalling[record.seq] = record.effect.partition("|")[2]
@@ -401,19 +394,6 @@ class Promises:
             self.delivered.setdefault(record.emit, record)
         if self._told and record.emit in self._told:
             self._told[record.emit] = self._told[record.emit] or record.seq
-
-    def on_read(self, record: Read) -> None:
-        """Whoever looks at a list may learn there what no event has told."""
-        found = tuple(self._stated[effect] for effect, _version in record.revealed if effect in self._stated)
-        if found and record.exchange:
-            self._looking[record.exchange] = found
-
-    def on_response_end(self, record: ResponseEnd) -> None:
-        """An answer that went out as a whole tells what it lists."""
-        if self._looking and record.exchange in self._looking:
-            for trigger in self._looking.pop(record.exchange):
-                if record.ending == Ending.SENT and trigger in self.triggers:
-                    self.delivered.setdefault(trigger, record)
 
     def on_ack(self, record: Ack) -> None:
         """A trigger was acknowledged; of those whose instances are finished nothing is kept."""
