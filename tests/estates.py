@@ -52,6 +52,7 @@ SPEC = EstateSpec.model_validate(
             "plm": {"profile": "test"},
             "erp": {"profile": "test"},
             "mes": {"profile": "test", "per": "plant"},
+            "supplier": {"profile": "test"},
             "desk": {"profile": "test"},
         },
     }
@@ -130,6 +131,7 @@ def _plain(state: Any) -> dict[str, Any]:
     kept = {name: value for name, value in vars(state).items() if name not in ("dataset", "documents")}
     if hasattr(state, "documents"):
         kept["documents"] = (len(state.documents), sorted(state.documents.reversed))
+        kept["purchases"] = vars(state.purchases)
     return kept
 
 

@@ -11,10 +11,19 @@ _TEMPLATES = {
     "mes.routing.publish": "work instructions {1}/{revision} at {0}",
     "erp.stock.post": "{2} of {3}{lot} for {1} at {0}",
     "mes.order.dispatch": "order {1} at {0}",
+    "erp.po.change": "change of {1} for {2} at {0}",
+    "erp.po.cancel": "cancellation of {1} for {2} at {0}",
+    "erp.asn.create": "inbound delivery {1} at {0}",
+    "erp.asn.replace": "correction of inbound delivery {1} at {0}",
+    "erp.inbound.post_receipt": "goods receipt {1} at {0}",
+    "supplier.po.change_notice": "notice of {1} on {0}",
+    "supplier.po.acknowledged": "acknowledgement of {1} on {0}",
+    "supplier.po.rejected": "rejection of {1} on {0}",
+    "supplier.drawing.share": "drawing {1}/{revision} for {0}",
     "desk.exception.raise": "exception for {1} at {0} ({2})",
 }
 
-SYSTEM_OF = {"erp": "ERP", "mes": "MES", "plm": "PLM", "desk": "the exception desk"}
+SYSTEM_OF = {"erp": "ERP", "mes": "MES", "plm": "PLM", "desk": "the exception desk", "supplier": "the supplier portal"}
 
 
 def effect_in_words(effect: str, version: int = 0) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -60,6 +60,9 @@ def state(*keys: str, version: str) -> Effect:
     return Effect(Kind.STATE, keys, version)
 
 
+Row = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+"""A version that counts changes, in a command."""
+
 DIGITS_MAX = 18
 """More digits do not fit into a record."""
 
@@ -110,6 +113,7 @@ class Operation:
     rejects: tuple[type[Rejection], ...]
     etag: Callable[[Any, Any], str] | None
     facet: str
+    discloses: bool
     handler: Callable[[Any, Any, Any], Outcome]
     about: str
 
@@ -136,6 +140,9 @@ class Operation:
 
 Handler = Callable[[Any, Any, Any], Outcome]
 
+UNWANTED = "unwanted"
+"""The facet of what was disclosed and should not have been."""
+
 
 def operation(
     name: str,
@@ -148,11 +155,13 @@ def operation(
     status: int = 0,
     etag: Callable[[Any, Any], str] | None = None,
     facet: str = "",
+    discloses: bool = False,
 ) -> Callable[[Handler], Operation]:
     """Declare the function below as an operation. `rest` is method and path: `POST /stock-documents`.
 
     `etag` gives the entity tag that If-Match has to carry; `facet` names the field that says more of the effect: how
-    far it goes (staged or executable), what it changes, what it reports.
+    far it goes (staged or executable), what it changes, what it reports. What an operation `discloses` leaves the
+    company: its commits say so where the system of record does not want that (`UNWANTED`), since that cannot be undone.
     """
     method, _, path = rest.partition(" ")
 
@@ -171,6 +180,7 @@ def operation(
             rejects=rejects,
             etag=etag,
             facet=facet,
+            discloses=discloses,
             handler=handler,
             about=(handler.__doc__ or "").strip(),
         )

@@ -10,6 +10,7 @@ from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Commit, Emit, Read, Reject
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.operation import (
+    UNWANTED,
     Event,
     EventType,
     Operation,
@@ -61,6 +62,8 @@ class System:
         self.ledger = ledger
         self.number = ledger.systems[name]
         self.listeners: list[Listener] = []
+        self.witnesses: list[Callable[[str], None]] = []
+        """Told of every effect and every fact that is stated; for those who count while the estate works."""
         self.working = True
         """Whether the system does things of its own accord; while a run comes to rest it only finishes and answers."""
         self.jobs_open = 0
@@ -108,7 +111,13 @@ class System:
         )
         for listener in self.listeners:
             listener(Published(self, declared, event, seq, event_id))
+        for witness in self.witnesses:
+            witness(effect)
         return seq
+
+    def stands(self, effect: str) -> bool:
+        """Whether a fact was committed in this run and not taken back."""
+        return short_hash(effect) in self._standing
 
     def newest(self, effect: str) -> int:
         """The newest version of a state effect that was committed in this run; 0 if none was."""
@@ -134,6 +143,8 @@ class System:
         for effect, version in self._effects_of(operation, command, outcome):
             repeat_of = stale_over = 0
             fact = short_hash(effect)
+            if operation.discloses and not self.intends(effect, command):
+                facet = UNWANTED
             if operation.counted:
                 repeat_of = self._standing.get(fact, 0)
             elif outcome.stale:
@@ -148,6 +159,8 @@ class System:
                     self._standing[fact] = cause
             elif facet != "staged" and version >= self._newest.get(effect, (0, 0))[0]:
                 self._newest[effect] = (version, cause)
+            for witness in self.witnesses:
+                witness(effect)
         for event in outcome.emit:
             self.publish(event, cause)
         for job in outcome.jobs:

@@ -45,6 +45,8 @@ class Promises:
         """Whether the target was seen dead: nothing more could come of it."""
         self.finished: list[Instance] = []
         self.expanded = 0
+        self.begun = 0
+        """Instances that there ever were."""
         self.settled: Quiesce | None = None
         self.withdrawn: set[str] = set()
         """Subjects that were withdrawn, also after they were carried out."""
@@ -128,6 +130,7 @@ class Promises:
             )
             self._by_subject.setdefault(record.subject, {})[key] = instance
             self._instances_of[record.trigger] += 1
+            self.begun += 1
         progress = instance.steps.get(record.step)
         if progress is None:
             progress = instance.steps[record.step] = Progress()

@@ -20,7 +20,7 @@ def schema(
     ] = None,
     estate: Annotated[
         str, typer.Option("--estate", metavar="NAME", help="With `contracts`: whose profiles.")
-    ] = "three-plants",
+    ] = "whole",
     project: ProjectOption = None,
 ) -> int:
     """Print the JSON Schema (draft-07) of a kind of document, or write the contract documents of an estate."""

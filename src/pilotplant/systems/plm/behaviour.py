@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pilotplant.dataset.records import BomLine, RoutingStep
 from pilotplant.model.durations import Duration
 from pilotplant.model.instants import BusinessSeconds
+from pilotplant.systems.plm.launches import SetWip, set_wip
+from pilotplant.systems.plm.launching import Launching
 from pilotplant.systems.plm.operations import (
     AddAffected,
     CancelChange,
@@ -23,8 +25,10 @@ from pilotplant.systems.plm.operations import (
     create_change,
     release_change,
     revise_item,
+    supersede,
 )
 from pilotplant.systems.plm.state import Change, Plm
+from pilotplant.systems.plm.substitution import Substitution, choose_substitution
 from pilotplant.systems.stimuli import Act, Serves, StimulusParameters, stimulus
 
 if TYPE_CHECKING:
@@ -35,6 +39,9 @@ class Parameters(BaseModel):
     """What a profile can set for a PLM."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    announces_structures: bool = False
+    """Whether each structure that a change releases is announced in an event of its own."""
 
 
 class ReleaseParameters(StimulusParameters):
@@ -50,8 +57,14 @@ class ReleaseParameters(StimulusParameters):
     """Share of changes whose routing uses a work centre that is inactive at one of the plants: the ERP will refuse."""
     new_component: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of changes whose structure uses an item that a plant does not know yet: it has to be there first."""
+    substitution: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of changes that replace a bought component with open purchase orders by a part of another supplier."""
     effective_in: Duration = 0.0
     """How long after its release a change takes effect, in business time; without it, at once."""
+    among: Annotated[int, Field(ge=0)] = 0
+    """So many items, the first that are made, are chosen from; 0: all. Few are changed again and again."""
+    wip: Literal["", "keep", "re-read", "hold"] = ""
+    """What becomes of orders that are open on the shop floor; empty: nothing is said, they are kept."""
 
 
 @dataclass
@@ -61,9 +74,10 @@ class _Plan:
     numbers: list[str] = field(default_factory=list)
     last_items: tuple[str, ...] = ()
     released: list[str] = field(default_factory=list)
+    superseded: set[str] = field(default_factory=set)
 
 
-class Behaviour:
+class Behaviour(Launching):
     """The people who use the PLM."""
 
     SERVES: ClassVar[Serves] = "estate"
@@ -91,7 +105,8 @@ class Behaviour:
         plm: Plm = self._system.state
         number = self._next_number(plm)
         self._plan.released.append(number)
-        items = self._choose(plm, parameters, chance)
+        replaced = self._substitute(plm, parameters, chance)
+        items = replaced.users if replaced else self._choose(plm, parameters, chance)
         self._plan.last_items = items
         plants = tuple(sorted({plant for item in items for plant in plm.dataset.items[item].plants}))
         blocked = chance.random() < parameters.inactive_work_centre
@@ -103,6 +118,8 @@ class Behaviour:
                 lines = self._with_new_component(plm, item, lines, chance)
             if blocked and position == 0:
                 steps = self._through_inactive(plm, item, steps)
+            if replaced:
+                lines = replaced.applied(lines)
             acts.append((revise_item, ReviseItem(item=item, lines=lines, steps=steps)))
         priority = chance.choices(_PRIORITIES, (1, 7, 2))[0]
         title = f"{chance.choice(_REASONS)} on {items[0]}"
@@ -111,6 +128,10 @@ class Behaviour:
             disposition = chance.choice(_DISPOSITIONS)
             add = AddAffected(change=number, item=item, plants=plants, disposition=disposition)
             acts.append((add_affected, add))
+        if parameters.wip:
+            acts.append((set_wip, SetWip(change=number, wip=parameters.wip)))
+        if replaced:
+            acts.append((supersede, replaced.command(number)))
         acts.append((approve_change, NameChange(change=number)))
         acts.append((release_change, self._release_of(number, parameters.effective_in)))
         return acts
@@ -140,6 +161,7 @@ class Behaviour:
 
     def _choose(self, plm: Plm, parameters: ReleaseParameters, chance: Random) -> tuple[str, ...]:
         made = [number for number, item in plm.dataset.items.items() if item.made]
+        made = made[: parameters.among] if parameters.among else made
         wanted = max(1, round(chance.lognormvariate(0, 0.6) * parameters.affected_median))
         wanted = min(wanted, round(parameters.affected_p95), len(made))
         chosen: list[str] = []
@@ -150,8 +172,17 @@ class Behaviour:
             if item not in chosen:
                 chosen.append(item)
             if chance.random() < parameters.cascade:
-                chosen.extend(c for c in self._made_components(plm, item) if c not in chosen)
+                chosen.extend(c for c in self._made_components(plm, item) if c in made and c not in chosen)
         return tuple(chosen[: max(wanted, 2)])
+
+    def _substitute(self, plm: Plm, parameters: ReleaseParameters, chance: Random) -> Substitution | None:
+        """A bought component to replace, if this change is one that does."""
+        if not parameters.substitution or chance.random() >= parameters.substitution:
+            return None
+        found = choose_substitution(plm, self._plan.superseded, chance)
+        if found is not None:
+            self._plan.superseded.update((found.item, found.by))
+        return found
 
     def _made_components(self, plm: Plm, item: str) -> list[str]:
         bom = plm.bom(item, plm.revision(item))
