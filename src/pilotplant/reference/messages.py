@@ -18,6 +18,7 @@ class CloudEvent(msgspec.Struct, frozen=True):
     type: str
     data: msgspec.Raw
     subject: str = ""
+    time: str = ""
     traceparent: str = ""
 
 
@@ -216,6 +217,12 @@ class PublishRouting(msgspec.Struct, frozen=True):
     steps: tuple[RoutingStep, ...]
     stage: Literal["staged", "executable"]
     version: str
+
+
+class ExecutableInstructions(msgspec.Struct, frozen=True):
+    """What MES executes."""
+
+    revision: str
 
 
 # --- Stock ---------------------------------------------------------------------------------------------------------

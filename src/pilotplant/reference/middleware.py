@@ -36,6 +36,7 @@ class Middleware:
     ) -> None:
         self._clock = clock
         self._store = store
+        store.note_birth(clock.now())
         self._leadership = leadership
         self._leading: asyncio.Task[None] | None = None
         self._to = to = Connections(settings, clock, transport, chance, parts)
