@@ -83,6 +83,7 @@ class Prepared:
                 self.host.system_url(system),
                 self.host.token_url(system),
                 self.credentials[system.name],
+                self.host.boundaries[system.name].profile.channel,
             )
             for system in self.estate
         ]
@@ -122,10 +123,10 @@ def lay(
     """Build clock, ledger, systems, credentials and fault plan; nobody can reach them yet."""
     world = World(seed=seed, epoch=epoch, speed=speed)
     instances = setup.estate.instances()
+    profile_of = {name: said_of(name, kind, setup.profiles) for name, kind, _plants in instances}
     credentials = {
-        name: connection.credentials(name, kind)
-        or credentials_for(name, said_of(name, kind, setup.profiles), world.draws)
-        for name, kind, _ in instances
+        name: connection.credentials(name, kind) or credentials_for(name, profile_of[name], world.draws)
+        for name, kind, _plants in instances
     }
     events_secret = world.draws.token("events-secret")
     header = Header(
@@ -137,12 +138,14 @@ def lay(
         systems=tuple(name for name, _kind, _plants in instances),
         operations=ledger_table(),
         flows=tuple(flow.flow for flow in flows),
+        late_s=tuple(profile.lists.late_s for profile in profile_of.values()),
     )
     drawn = (secret for given in credentials.values() for secret in given.secrets())
     secrets = (events_secret, *drawn, *connection.secrets.values())
     ledger = LedgerWriter(directory, header, secrets=secrets)
     parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
-    estate = Estate(setup.estate, data.dataset, parameters, world, ledger)
+    lists = {kind: profile.lists for kind, profile in setup.profiles.items()}
+    estate = Estate(setup.estate, data.dataset, parameters, world, ledger, lists)
     connection.instruct(estate)
     expander = Expander(flows, estate, ledger)
     connection.identities.promised = expander.effects

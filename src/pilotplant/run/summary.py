@@ -58,7 +58,8 @@ def exit_of(judgement: Judgement) -> Exit:
 def summary_of(judgement: Judgement) -> str:
     """What happened, in one line."""
     counts = judgement.counts
-    happened = f"{counts.obligations} promises from {counts.stimuli} stimuli, {counts.exchanges} exchanges"
+    stimuli = "1 stimulus" if counts.stimuli == 1 else f"{counts.stimuli} stimuli"
+    happened = f"{counts.obligations} promises from {stimuli}, {counts.exchanges} exchanges"
     match judgement.verdict:
         case Verdict.PASS:
             rows = Counter(row.status for row in judgement.board)

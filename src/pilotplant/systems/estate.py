@@ -14,6 +14,7 @@ from pilotplant.kernel.world import World
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.suggestions import did_you_mean
 from pilotplant.systems.catalog import kinds
+from pilotplant.systems.rows import ListSpec
 from pilotplant.systems.rules import PlantRules, TakesRules
 from pilotplant.systems.system import System
 
@@ -141,6 +142,7 @@ class Estate:
         parameters: Mapping[str, Any],
         world: World,
         ledger: LedgerWriter,
+        lists: Mapping[str, ListSpec] | None = None,
     ) -> None:
         self.spec = spec
         self.dataset = dataset
@@ -154,7 +156,8 @@ class Estate:
             state = kind.build(dataset, plants, set_to)
             if isinstance(state, TakesRules):
                 state.take_rules({code: place.rules for code, place in spec.plants.items()})
-            system = System(kind, name, plants, state, set_to, world, ledger)
+            listed = said_of(name, kind_name, lists) if lists else None
+            system = System(kind, name, plants, state, set_to, world, ledger, listed)
             system.intends = partial(self._intends, system)
             self.systems[name] = system
             self._of_kind.setdefault(kind_name, []).append(system)

@@ -70,6 +70,7 @@ def run(
     from dataclasses import replace
 
     from pilotplant.reporting.catalog import reporters
+    from pilotplant.reporting.wording import count
     from pilotplant.scenario.loading import load_run
 
     found = open_project(project)
@@ -78,7 +79,8 @@ def run(
     setups, chosen = load_run(found, scenarios, set_ or [], settings.target)
     if dry_run:
         for setup in setups:
-            print(f"{setup.scenario.scenario}: valid, {len(setup.scenario.stimuli)} stimuli, target {chosen.target}")
+            stimuli = count(len(setup.scenario.stimuli), "stimulus", "stimuli")
+            print(f"{setup.scenario.scenario}: valid, {stimuli}, target {chosen.target}")
         return Exit.PASS
     codes: list[Exit] = []
     finished: list[Finished] = []
