@@ -22,6 +22,7 @@ from pilotplant.cli.commands import (
     run,
     schema,
     shrink,
+    sweep,
     up,
     validate,
 )
@@ -56,6 +57,7 @@ app.command("explore")(explore.explore)
 app.command("replay")(replay.replay)
 app.command("shrink")(shrink.shrink)
 app.command("prove")(prove.prove)
+app.command("sweep")(sweep.sweep)
 app.command("load")(load.load)
 app.command("up")(up.up)
 app.command("init")(init.init)

@@ -92,6 +92,8 @@ class Port:
         self._performances: dict[int, Performance] = {}
         """What somebody waits for."""
         self._resume_at = 0.0
+        self.told_to_wait_until_s = 0.0
+        """The latest moment until which an answer asked to wait."""
         self._due = 0.0
         self._failures_in_a_row = 0
         self._trying = False
@@ -289,6 +291,7 @@ class Port:
             call.done(call, f"gave-up: {why}", ())
             return
         pause_s = retry.pause_s(call.attempts, self._draw("pause", call), asked_s)
+        self.told_to_wait_until_s = max(self.told_to_wait_until_s, now + asked_s)
         if asked_s and retry.honours_retry_after and retry.pauses == "system":
             self._resume_at = max(self._resume_at, now + asked_s)
         self._alive.later(pause_s, lambda _event: self._repeat(call))
