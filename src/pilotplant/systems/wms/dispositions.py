@@ -15,7 +15,7 @@ SET = "wms.disposition.set"
 
 
 class SetDisposition(Command, frozen=True, kw_only=True):
-    """A rule for the stock of an item in the revisions before `revision`. All but `use-up` keep it from being picked."""
+    """A rule for stock of an item in the revisions before `revision`. All but `use-up` keep it from being picked."""
 
     plant: str
     item: str
@@ -49,7 +49,7 @@ class RuleView(msgspec.Struct, frozen=True):
     rejects=(WrongSite, ItemNotAtSite, NewerRuleStands, DispositionConflict),
 )
 def set_disposition(wms: Wms, cmd: SetDisposition, now: Instant) -> Outcome:
-    """Say what becomes of older stock of an item. The same may be said again; a newer revision's rule takes its place."""
+    """Say what becomes of older stock of an item. The same may be said again; a newer revision's rule replaces it."""
     if cmd.plant != wms.plant:
         return Refused(WrongSite(serves=wms.plant))
     if not wms.knows(cmd.item):

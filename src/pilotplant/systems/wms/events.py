@@ -7,8 +7,8 @@ from pilotplant.model.operation import Event, event, fact
 
 @event("wms.stock.moved", keys=("plant", "movement"), effect=fact("plant", "movement"))
 class StockMoved(Event, frozen=True, kw_only=True, gc=False):
-    """Stock was moved. `kind` is `internal` from bin to bin, which concerns nobody else, or `transfer` where what may be
-    done with the stock has changed: that has to be booked."""
+    """Stock was moved. `kind` is `internal` from bin to bin, which concerns nobody else, or `transfer` where what may
+    be done with the stock has changed: that has to be booked."""
 
     plant: str
     movement: str

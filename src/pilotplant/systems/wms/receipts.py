@@ -65,7 +65,7 @@ class ConfirmReceipt(Command, frozen=True, kw_only=True):
 
 
 class ReceiptView(msgspec.Struct, frozen=True):
-    """An expected receipt as it stands; `received` is what came, once it has come. Quantities are in the site's unit."""
+    """An expected receipt as it stands; `received` is what came, once it has. Quantities are in the site's unit."""
 
     plant: str
     asn: str

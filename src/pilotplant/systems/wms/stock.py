@@ -88,7 +88,7 @@ class ListFacts(Command, frozen=True, kw_only=True):
 
 
 class QuantView(msgspec.Struct, frozen=True):
-    """Stock in a bin, in the site's unit. `status` is what may be done with it: `unrestricted`, `quality`, `blocked`."""
+    """Stock in a bin, in the site's unit. `status` says what may be done: `unrestricted`, `quality`, `blocked`."""
 
     plant: str
     bin: str
