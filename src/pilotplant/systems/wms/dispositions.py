@@ -10,6 +10,7 @@ from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.model.revisions import ordinal
 from pilotplant.systems.wms.problems import DispositionConflict, ItemNotAtSite, NewerRuleStands, NoRule, WrongSite
 from pilotplant.systems.wms.state import Rule, Wms
+from pilotplant.systems.wms.stock import lying
 
 SET = "wms.disposition.set"
 
@@ -60,7 +61,8 @@ def set_disposition(wms: Wms, cmd: SetDisposition, now: Instant) -> Outcome:
     if held is not None and held.revision == cmd.revision and held.disposition != cmd.disposition:
         return Refused(DispositionConflict(disposition=held.disposition, detail=f"{cmd.item}/{cmd.revision}"))
     rule = wms.rules[cmd.item] = Rule(cmd.item, cmd.revision, cmd.disposition, cmd.change)
-    return Committed(_view(wms, rule))
+    touched = tuple(lying(wms, quant.bin, quant.item, quant.lot) for quant in wms.quants(cmd.item))
+    return Committed(_view(wms, rule), touches=touched)
 
 
 @operation("wms.disposition.get", rest="GET /dispositions/{item}", keys=("item",), returns=RuleView, rejects=(NoRule,))

@@ -6,7 +6,7 @@ from pilotplant.dataset.bins import RECEIVING
 from pilotplant.model.instants import Instant, Moment, iso
 from pilotplant.model.operation import Command, effect_id, fact, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
-from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
 from pilotplant.systems.wms.calendar import posting_date
 from pilotplant.systems.wms.events import ReceiptConfirmed, ReceivedLine
 from pilotplant.systems.wms.problems import (
@@ -19,7 +19,7 @@ from pilotplant.systems.wms.problems import (
     WrongSite,
 )
 from pilotplant.systems.wms.state import Expected, ExpectedLine, Wms
-from pilotplant.systems.wms.stock import QUANTITY_MAX
+from pilotplant.systems.wms.stock import QUANTITY_MAX, lying
 
 EXPECT = "wms.receipt.expect"
 CONFIRMED = "wms.receipt.confirmed"
@@ -42,12 +42,10 @@ class NameReceipt(Command, frozen=True, kw_only=True):
     asn: str
 
 
-class ListReceipts(Command, frozen=True, kw_only=True):
+class ListReceipts(PageQuery, frozen=True, kw_only=True):
     """Which receipts: of a status (`expected`, `received`), or all; and which page."""
 
     status: str = ""
-    limit: int = 100
-    cursor: str = ""
 
 
 class CameIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -127,7 +125,12 @@ def get_receipt(wms: Wms, query: NameReceipt, now: Instant) -> Outcome:
 
 
 @operation(
-    "wms.receipt.list", rest="GET /expected-receipts", keys=("status",), returns=Page[ReceiptView], rejects=(BadCursor,)
+    "wms.receipt.list",
+    rest="GET /expected-receipts",
+    keys=("status",),
+    returns=Page[ReceiptView],
+    rejects=(BadCursor,),
+    rows=("plant", "asn"),
 )
 def list_receipts(wms: Wms, query: ListReceipts, now: Instant) -> Outcome:
     """Read expected receipts, a page at a time."""
@@ -171,8 +174,11 @@ def confirm_receipt(wms: Wms, cmd: ConfirmReceipt, now: Instant) -> Outcome:
         if line.quantity:
             wms.put(RECEIVING, line.item, line.lot, line.quantity)
     event = _confirmed(wms, expected, now)
+    touched = tuple(lying(wms, RECEIVING, line.item, line.lot) for line in received)
     to_put_away = tuple(line for line in received if line.quantity)
-    return Committed(_view(wms, expected), emit=(event,), effects=(((wms.plant, cmd.asn), 0),), jobs=to_put_away)
+    return Committed(
+        _view(wms, expected), emit=(event,), effects=(((wms.plant, cmd.asn), 0),), jobs=to_put_away, touches=touched
+    )
 
 
 def _confirmed(wms: Wms, expected: Expected, now: Instant) -> ReceiptConfirmed:

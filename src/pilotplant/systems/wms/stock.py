@@ -6,7 +6,7 @@ from pilotplant.dataset.bins import Bin
 from pilotplant.model.instants import Instant, iso
 from pilotplant.model.operation import Command, effect_id, fact, operation
 from pilotplant.model.outcome import Committed, Outcome, Refused
-from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
 from pilotplant.model.problem import Rejection
 from pilotplant.systems.wms.calendar import posting_date
 from pilotplant.systems.wms.events import CountAdjusted, ShipmentConfirmed, ShippedLine, StockMoved
@@ -23,23 +23,20 @@ from pilotplant.systems.wms.problems import (
 from pilotplant.systems.wms.state import NOTHING, Wms
 
 QUANTITY_MAX = 1e12
+QUERY = "wms.stock.query"
+Touched = tuple[str, ...]
 
 
-class QueryStock(Command, frozen=True, kw_only=True):
+class QueryStock(PageQuery, frozen=True, kw_only=True):
     """Which stock: of an item, a lot, a bin, or all of it; and which page."""
 
     item: str = ""
     lot: str = ""
     bin: str = ""
-    limit: int = 100
-    cursor: str = ""
 
 
-class ListBins(Command, frozen=True, kw_only=True):
+class ListBins(PageQuery, frozen=True, kw_only=True):
     """Which page of the bins."""
-
-    limit: int = 100
-    cursor: str = ""
 
 
 class MoveStock(Command, frozen=True, kw_only=True):
@@ -80,17 +77,15 @@ class ShipStock(Command, frozen=True, kw_only=True):
     lines: tuple[ShipLine, ...]
 
 
-class ListFacts(Command, frozen=True, kw_only=True):
+class ListFacts(PageQuery, frozen=True, kw_only=True):
     """Which page of what was reported."""
-
-    limit: int = 100
-    cursor: str = ""
 
 
 class QuantView(msgspec.Struct, frozen=True):
-    """Stock in a bin, in the site's unit. `status` says what may be done: `unrestricted`, `quality`, `blocked`."""
+    """Stock in a bin, in the site's unit; `quant` names it. `status` says what may be done: `unrestricted`, `quality`, `blocked`."""
 
     plant: str
+    quant: str
     bin: str
     item: str
     lot: str
@@ -100,12 +95,19 @@ class QuantView(msgspec.Struct, frozen=True):
     disposition: str
 
 
-@operation("wms.stock.query", rest="GET /stock", keys=("item",), returns=Page[QuantView], rejects=(BadCursor,))
+@operation(
+    QUERY,
+    rest="GET /stock",
+    keys=("item",),
+    returns=Page[QuantView],
+    rejects=(BadCursor,),
+    rows=("plant", "item", "quant"),
+)
 def query_stock(wms: Wms, query: QueryStock, now: Instant) -> Outcome:
     """Read what lies where, a page at a time."""
     items = [query.item] if query.item else wms.items
     found = {
-        f"{quant.item}|{quant.lot}|{quant.bin}": quant
+        name(quant.bin, quant.item, quant.lot): quant
         for item in items
         if wms.knows(item)
         for quant in wms.quants(item)
@@ -116,12 +118,12 @@ def query_stock(wms: Wms, query: QueryStock, now: Instant) -> Outcome:
         quant, rule = found[key], wms.rules.get(found[key].item)
         disposition = rule.disposition if rule else ""
         unit, status = wms.unit(quant.item), wms.bins[quant.bin].status
-        return QuantView(wms.plant, quant.bin, quant.item, quant.lot, quant.quantity, unit, status, disposition)
+        return QuantView(wms.plant, key, quant.bin, quant.item, quant.lot, quant.quantity, unit, status, disposition)
 
     return paged(list(found), query.limit, query.cursor, view)
 
 
-@operation("wms.bin.list", rest="GET /bins", returns=Page[Bin], rejects=(BadCursor,))
+@operation("wms.bin.list", rest="GET /bins", returns=Page[Bin], rejects=(BadCursor,), rows=("plant", "code"))
 def list_bins(wms: Wms, query: ListBins, now: Instant) -> Outcome:
     """Read the bins of the site, a page at a time."""
     return paged(list(wms.bins), query.limit, query.cursor, lambda code: wms.bins[code])
@@ -144,7 +146,8 @@ def move_stock(wms: Wms, cmd: MoveStock, now: Instant) -> Outcome:
     if cmd.from_bin == cmd.to_bin:
         return Refused(UnknownBin(detail=f"{cmd.to_bin} is where it lies"))
     moved = carry(wms, cmd, "", now)
-    return Committed(moved, emit=(moved,), effects=(((wms.plant, moved.movement), 0),))
+    effects = (((wms.plant, moved.movement), 0),)
+    return Committed(moved, emit=(moved,), effects=effects, touches=both_ends(wms, moved))
 
 
 @operation(
@@ -178,10 +181,10 @@ def count_stock(wms: Wms, cmd: CountStock, now: Instant) -> Outcome:
         posting_date=posting_date(wms, now),
     )
     wms.put(cmd.bin, cmd.item, cmd.lot, difference)
-    differs = abs(difference) > NOTHING
-    if differs:
-        wms.counts[counted.count] = counted
-    return Committed(counted, emit=(counted,) if differs else (), effects=(((wms.plant, counted.count), 0),))
+    wms.counts[counted.count] = counted
+    emit = (counted,) if abs(difference) > NOTHING else ()
+    touched = lying(wms, cmd.bin, cmd.item, cmd.lot)
+    return Committed(counted, emit=emit, effects=(((wms.plant, counted.count), 0),), touches=(touched,))
 
 
 @operation(
@@ -226,10 +229,16 @@ def ship_stock(wms: Wms, cmd: ShipStock, now: Instant) -> Outcome:
         posting_date=posting_date(wms, now),
     )
     wms.shipments[cmd.shipment] = shipped
-    return Committed(shipped, emit=(shipped,))
+    return Committed(shipped, emit=(shipped,), touches=tuple(lying(wms, *place) for place in taken))
 
 
-@operation("wms.movement.list", rest="GET /movements", returns=Page[StockMoved], rejects=(BadCursor,))
+@operation(
+    "wms.movement.list",
+    rest="GET /movements",
+    returns=Page[StockMoved],
+    rejects=(BadCursor,),
+    rows=("plant", "movement"),
+)
 def list_movements(wms: Wms, query: ListFacts, now: Instant) -> Outcome:
     """Read what was moved, a page at a time."""
     moved = "wms.stock.moved"
@@ -242,9 +251,15 @@ def list_movements(wms: Wms, query: ListFacts, now: Instant) -> Outcome:
     )
 
 
-@operation("wms.count.list", rest="GET /counts", returns=Page[CountAdjusted], rejects=(BadCursor,))
+@operation(
+    "wms.count.list",
+    rest="GET /counts",
+    returns=Page[CountAdjusted],
+    rejects=(BadCursor,),
+    rows=("plant", "count"),
+)
 def list_counts(wms: Wms, query: ListFacts, now: Instant) -> Outcome:
-    """Read the differences that counts have found, a page at a time."""
+    """Read what was counted, a page at a time."""
     adjusted = "wms.count.adjusted"
     return paged(
         list(wms.counts),
@@ -253,6 +268,21 @@ def list_counts(wms: Wms, query: ListFacts, now: Instant) -> Outcome:
         lambda number: wms.counts[number],
         lambda number: ((effect_id(adjusted, (wms.plant, number)), 0),),
     )
+
+
+def name(code: str, item: str, lot: str) -> str:
+    """What a quant is called in lists."""
+    return f"{item}|{lot}|{code}"
+
+
+def lying(wms: Wms, code: str, item: str, lot: str) -> Touched:
+    """The row of a quant in the list of stock."""
+    return QUERY, wms.plant, item, name(code, item, lot)
+
+
+def both_ends(wms: Wms, moved: StockMoved) -> tuple[Touched, ...]:
+    """The rows of stock that a movement changes."""
+    return tuple(lying(wms, code, moved.item, moved.lot) for code in (moved.from_bin, moved.to_bin))
 
 
 def objection(wms: Wms, plant: str, item: str, *bins: str) -> Rejection | None:

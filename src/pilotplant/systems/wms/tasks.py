@@ -8,7 +8,7 @@ from pilotplant.dataset.bins import PRODUCTION, RECEIVING
 from pilotplant.model.instants import Instant
 from pilotplant.model.operation import Command, effect_id, fact, operation
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
-from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
 from pilotplant.systems.wms.problems import (
     ItemNotAtSite,
     NotEnoughStock,
@@ -21,7 +21,7 @@ from pilotplant.systems.wms.problems import (
     WrongSite,
 )
 from pilotplant.systems.wms.state import Task, Wms
-from pilotplant.systems.wms.stock import MoveStock, blocked, carry, objection, shortage
+from pilotplant.systems.wms.stock import MoveStock, blocked, both_ends, carry, objection, shortage
 
 CREATE = "wms.task.create"
 
@@ -46,12 +46,10 @@ class NameTask(Command, frozen=True, kw_only=True):
     task: str
 
 
-class ListTasks(Command, frozen=True, kw_only=True):
+class ListTasks(PageQuery, frozen=True, kw_only=True):
     """Which tasks: of a status, or all; and which page."""
 
     status: str = ""
-    limit: int = 100
-    cursor: str = ""
 
 
 class TaskView(msgspec.Struct, frozen=True):
@@ -108,7 +106,14 @@ def task_status(wms: Wms, query: NameTask, now: Instant) -> Outcome:
     return Found(_view(wms, task), _reveals(wms, task))
 
 
-@operation("wms.task.list", rest="GET /tasks", keys=("status",), returns=Page[TaskView], rejects=(BadCursor,))
+@operation(
+    "wms.task.list",
+    rest="GET /tasks",
+    keys=("status",),
+    returns=Page[TaskView],
+    rejects=(BadCursor,),
+    rows=("plant", "task"),
+)
 def list_tasks(wms: Wms, query: ListTasks, now: Instant) -> Outcome:
     """Read tasks, a page at a time."""
     return paged(
@@ -172,7 +177,7 @@ def confirm_task(wms: Wms, cmd: NameTask, now: Instant) -> Outcome:
     )
     moved = carry(wms, move, task.task, now)
     task.status, task.movement = "done", moved.movement
-    return Committed(_view(wms, task), emit=(moved,), effects=effects)
+    return Committed(_view(wms, task), emit=(moved,), effects=effects, touches=both_ends(wms, moved))
 
 
 def _ends(wms: Wms, cmd: CreateTask) -> tuple[str, str]:
