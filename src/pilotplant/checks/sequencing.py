@@ -42,6 +42,7 @@ class Sequencing(Check):
 
     NAME: ClassVar[str] = "sequencing"
     ABOUT: ClassVar[str] = "Every step waits until what it depends on is confirmed; nothing older overwrites newer."
+    BY_CONSTRUCTION: ClassVar[str] = "a model begins a step only when it knows of all that the step has to wait for"
 
     def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
         super().__init__(case, knowledge, promises)

@@ -37,6 +37,8 @@ class Published(NamedTuple):
     event: Event
     seq: int
     event_id: str
+    effect: str = ""
+    version: int = 0
 
 
 Listener = Callable[[Published], None]
@@ -122,18 +124,18 @@ class System:
             self.ledger.body(_encode_json(event)),
         )
         for listener in self.listeners:
-            listener(Published(self, declared, event, seq, event_id))
+            listener(Published(self, declared, event, seq, event_id, effect, version))
         for witness in self.witnesses:
             witness(effect)
         return seq
 
-    def stands(self, effect: str) -> bool:
-        """Whether a fact was committed in this run and not taken back."""
-        return short_hash(effect) in self._standing
-
     def newest(self, effect: str) -> int:
         """The newest version of a state effect that was committed in this run; 0 if none was."""
         return self._newest.get(effect, (0, 0))[0]
+
+    def stands(self, effect: str) -> bool:
+        """Whether a fact was committed in this run and not taken back."""
+        return short_hash(effect) in self._standing
 
     def documents(self, operation: Operation, command: Any) -> tuple[str, ...]:
         """The identities of what a command would change."""
