@@ -82,7 +82,7 @@ class ListFacts(PageQuery, frozen=True, kw_only=True):
 
 
 class QuantView(msgspec.Struct, frozen=True):
-    """Stock in a bin, in the site's unit; `quant` names it. `status` says what may be done: `unrestricted`, `quality`, `blocked`."""
+    """Stock in a bin, in the site's unit; `quant` names it. `status` is `unrestricted`, `quality` or `blocked`."""
 
     plant: str
     quant: str
