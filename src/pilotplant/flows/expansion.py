@@ -45,12 +45,14 @@ class Expander:
         """Told of every flow that was triggered, and of what it promises."""
         self.effects: dict[str, None] = {}
         """Everything that was ever promised, in order: what is compared at rest."""
+        self.listeners: list[Callable[[Obligation], None]] = []
+        """Told of every promise: a model works them off."""
 
     def on_event(self, published: Published) -> None:
         """Expand every flow that this event triggers."""
         for number, flow in enumerate(self._flows):
             if flow.trigger == published.type.name:
-                expansion = _Expansion(flow, number, published, self._estate, self._ledger)
+                expansion = _Expansion(flow, number, published, self._estate, self._ledger, self.listeners)
                 expansion.write()
                 self.effects.update(dict.fromkeys(promise.effect for promise in expansion.promises))
                 for witness in self.witnesses:
@@ -60,7 +62,16 @@ class Expander:
 class _Expansion:
     """One trigger, one flow."""
 
-    def __init__(self, flow: FlowSpec, number: int, published: Published, estate: Estate, ledger: LedgerWriter) -> None:
+    def __init__(
+        self,
+        flow: FlowSpec,
+        number: int,
+        published: Published,
+        estate: Estate,
+        ledger: LedgerWriter,
+        listeners: Sequence[Callable[[Obligation], None]],
+    ) -> None:
+        self._listeners = listeners
         self._flow = flow
         self._number = number
         self._trigger: Any = published.event
@@ -93,9 +104,8 @@ class _Expansion:
         self.promises.append(Promised(instance, effect, must, due))
         after = tuple(known for needed in step.after for known in self._known_before(needed, row, scope))
         accept = tuple(_identity(other.commit, row)[0] for other in step.accept)
-        self._ledger.write(
-            Obligation,
-            self._estate.world.env.now,
+        t = self._estate.world.env.now
+        told = (
             self._number,
             instance,
             name,
@@ -110,6 +120,9 @@ class _Expansion:
             scope[0],
             row.get("plant", ""),
         )
+        seq = self._ledger.write(Obligation, t, *told)
+        for listener in self._listeners:
+            listener(Obligation(seq, t, *told))
 
     def _known_before(self, needed: After, row: Row, scope: tuple[str, ...]) -> list[tuple[str, str, int]]:
         step = self._flow.steps[needed.step]

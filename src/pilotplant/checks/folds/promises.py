@@ -10,6 +10,7 @@ from typing import Any
 
 from pilotplant.checks.case import Case
 from pilotplant.checks.folds.instance import Instance, Progress, Promise, terms_of
+from pilotplant.checks.folds.lists import ToldByLists
 from pilotplant.checks.folds.sums import Sums
 from pilotplant.checks.wording import plant_of
 from pilotplant.ledger.records import (
@@ -24,6 +25,7 @@ from pilotplant.ledger.records import (
     Obligation,
     Quiesce,
     Reject,
+    ResponseEnd,
     ResponseFirst,
 )
 
@@ -79,7 +81,8 @@ class Promises:
         self._outages: dict[int, tuple[float, float]] = {}
         """By system, since when faults have been touching it without a long pause, and until when."""
         self._disbelieved: set[tuple[int, int]] = set()
-        self.delivered: dict[int, Deliver] = {}
+        self.delivered: dict[int, Deliver | ResponseEnd] = {}
+        """By trigger, what first told the target of it: an event that was delivered, or a list that it looked at."""
         self.acknowledged: dict[int, Ack] = {}
         self.triggers: dict[int, Emit] = {}
         self._open: dict[str, list[Promise]] = {}
@@ -97,13 +100,14 @@ class Promises:
         self._cancels = {flow.cancelled_by: flow for flow in case.flows if flow.cancelled_by}
         self._triggers = {flow.trigger for flow in case.flows}
         self._told: dict[int, int] = {}
+        self._lists = ToldByLists(self.triggers, self.delivered)
         self._governed = [case.governed(named) for named in case.header.operations]
 
     def handlers(self) -> dict[Any, Any]:
         """What it looks at."""
         interesting = self._triggers | set(self._cancels) | set(self._refused_by)
         governed = self.case.governed
-        return {
+        return self._lists.handlers() | {
             Obligation: (None, self.on_obligation),
             Commit: (
                 lambda named: not named.event and (governed(named) or named.effect == "fact" or named.name == ITEM),
@@ -258,6 +262,7 @@ class Promises:
         self._instances_of[instance.trigger] -= 1
         if not self._instances_of[instance.trigger]:
             del self._instances_of[instance.trigger]
+            self._lists.forget(instance.trigger)
             for told in (self.triggers, self.delivered, self.acknowledged):
                 told.pop(instance.trigger, None)
         if len(self.finished) < BOARD_MAX:
@@ -319,6 +324,7 @@ class Promises:
         name = self.case.operation(record.operation)
         if name in self._triggers:
             self.triggers[record.seq] = record
+            self._lists.on_trigger(record)
         if name in self._cancels:
             self.withdrawn.add(record.effect.partition("|")[2])
             self._recalling[record.seq] = record.effect.partition("|")[2]
