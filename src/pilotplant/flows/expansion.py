@@ -34,6 +34,8 @@ class Expander:
         self._ledger = ledger
         self.effects: dict[str, None] = {}
         """Everything that was ever promised, in order: what is compared at rest."""
+        self.alternatives: dict[str, None] = {}
+        """What is accepted in the place of something promised: compared if it came about."""
 
     def on_event(self, published: Published) -> None:
         """Expand every flow that this event triggers."""
@@ -42,6 +44,7 @@ class Expander:
                 expansion = _Expansion(flow, number, published, self._estate, self._ledger)
                 expansion.write()
                 self.effects.update(dict.fromkeys(expansion.effects))
+                self.alternatives.update(dict.fromkeys(expansion.alternatives))
 
 
 class _Expansion:
@@ -55,6 +58,7 @@ class _Expansion:
         self._estate = estate
         self._ledger = ledger
         self.effects: list[str] = []
+        self.alternatives: list[str] = []
         self._rows = tuple(relations()[flow.for_each].rows(self._trigger, {}, estate))
 
     def write(self) -> None:
@@ -79,6 +83,7 @@ class _Expansion:
         scope = tuple(row[key] for key in self._flow.scope)
         after = tuple(known for needed in step.after for known in self._known_before(needed, row, scope))
         accept = tuple(_identity(other.commit, row)[0] for other in step.accept)
+        self.alternatives.extend(accept)
         self._ledger.write(
             Obligation,
             self._estate.world.env.now,
@@ -118,9 +123,9 @@ class _Expansion:
 
     def _held_before(self, step: StepSpec, row: Row, effect: str, version: int) -> bool:
         """Whether the promise is kept already: in this run, or by the data that the run began with."""
-        if not version:
-            return False
         system = self._estate.serving(kind_of(step.effect), row.get("plant", ""))
+        if not version:
+            return system is not None and system.stands(effect)
         if system is None or system.newest(effect) < version:
             return self._generated(step, row, effect, version)
         held = self._held(step, row) if step.guard == "executable" else None

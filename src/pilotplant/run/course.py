@@ -9,7 +9,7 @@ from pilotplant.drive.host import Host
 from pilotplant.flows.expansion import Expander
 from pilotplant.ledger.records import Crash, Quiesce
 from pilotplant.model.errors import InternalError, PilotplantError
-from pilotplant.run.comparison import compare
+from pilotplant.run.comparison import compare, worth_comparing
 from pilotplant.run.preparation import Data, Prepared
 from pilotplant.run.quiescence import Rest, until_quiet
 from pilotplant.run.request import Progress, RunRequest
@@ -58,8 +58,7 @@ class Course:
                     host.begin()
                     await self._act(prepared)
                     await self._come_to_rest(prepared)
-                    effects = dict.fromkeys((*expander.effects, *prepared.estate.changed()))
-                    compare(prepared.estate, prepared.ledger, effects)
+                    compare(prepared.estate, prepared.ledger, worth_comparing(prepared.estate, expander))
                 finally:
                     await stage.stop_target()
                 self._raise_failure(host)

@@ -36,6 +36,9 @@ class Published(NamedTuple):
     event_id: str
 
 
+NEVER = float("-inf")
+"""Before every moment."""
+
 Listener = Callable[[Published], None]
 _encode_json = msgspec.json.Encoder().encode
 
@@ -66,6 +69,8 @@ class System:
         """Whether the system does things of its own accord; while a run comes to rest it only finishes and answers."""
         self.jobs_open = 0
         """Work accepted but not finished, in wire time: quiescence waits for it."""
+        self.silent_since = NEVER
+        """When it was last asked something that it will never answer, in wire time."""
         self.intends: Callable[[str, Any], bool] = lambda _effect, _command: True
         """Set by the estate: whether a correct middleware would have sent this command for this effect."""
         self._standing: dict[int, int] = {}
