@@ -14,7 +14,8 @@ from pilotplant.run.elsewhere import only_null_target
 from pilotplant.run.request import Finished, RunRequest
 from pilotplant.run.running import run
 from pilotplant.scenario.loading import load_run
-from pilotplant.target.model import Declares, DeliverSpec, Ready, Start, TargetSpec, in_process
+from pilotplant.target.delivery import DeliverSpec
+from pilotplant.target.model import Declares, Ready, Start, TargetSpec, in_process
 
 NODE = str(Path(ROOT_DIR) / "bin" / "node")
 """The one that pyright brings: it is there wherever the tests are."""

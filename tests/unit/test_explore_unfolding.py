@@ -23,7 +23,7 @@ def happened(stimuli: Sequence[StimulusSpec], directory: Path, seed: int = SEED)
     """What these stimuli make happen in an estate: its digest, and the operations with their keys."""
     directory.mkdir()
     built = bench(directory, seed=seed)
-    stimulation = Stimulation(list(stimuli), built.estate)
+    stimulation = Stimulation(stimuli, built.estate, occurrences(stimuli, built.estate.world.draws))
     stimulation.start(0.0)
     built.pass_time(30)
     assert stimulation.finished and not stimulation.skipped

@@ -192,7 +192,7 @@ def test_a_scenario_may_be_built_in_python() -> None:
 
 def test_an_address_is_a_target(project: Project) -> None:
     target = load_target(project, "http://127.0.0.1:8080/events")
-    assert target.deliver is not None and target.deliver.url == "http://127.0.0.1:8080/events"
+    assert [each.url for each in target.deliveries] == ["http://127.0.0.1:8080/events"]
     assert target.start is None
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pilotplant.run.stimulation import Stimulation
+from pilotplant.run.stimulation import Stimulation, occurrences
 from pilotplant.scenario.model import StimulusSpec
 from tests.estates import bench
 
@@ -13,7 +13,7 @@ def digest(directory: Path, *, late_s: float = 0.0, **parameters: Any) -> str:
     directory.mkdir()
     estate = bench(directory)
     spec = StimulusSpec.model_validate({"do": "plm.change.release", "at": "1s", "with": parameters})
-    stimulation = Stimulation([spec], estate.estate)
+    stimulation = Stimulation([spec], estate.estate, occurrences([spec], estate.world.draws))
     stimulation.start(estate.world.env.now + late_s)
     estate.pass_time(2)
     assert stimulation.finished and not stimulation.skipped

@@ -5,7 +5,9 @@ from pydantic import ValidationError
 
 from pilotplant.exchange.authentication import Credentials
 from pilotplant.target.addresses import Address, environment
-from pilotplant.target.model import PLACEHOLDERS, DeliverSpec, Ready, Start, TargetSpec, filled
+from pilotplant.target.delivery import DeliverSpec
+from pilotplant.target.model import Ready, Start, TargetSpec
+from pilotplant.target.words import PLACEHOLDERS, filled
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pilotplant.channels.cloudevents import Outgoing
 from pilotplant.channels.poster import Answer, Headers
+from pilotplant.channels.signing import OurSignature
 from pilotplant.channels.webhook import Webhook
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.ledger.records import Ack, Deliver
@@ -57,7 +58,16 @@ def test_duplicates_without_a_gap_are_under_way_together_with_the_event(tmp_path
     async def main() -> None:
         plan = FaultPlan([fault("duplicate", copies=2)], estate.world.draws)
         ledger, world = estate.ledger, estate.world
-        webhook = Webhook("", SECRET, poster=Slow(3), world=world, ledger=ledger, faults=plan, hold=hold, strike=strike)
+        webhook = Webhook(
+            "",
+            OurSignature(SECRET),
+            poster=Slow(3),
+            world=world,
+            ledger=ledger,
+            faults=plan,
+            hold=hold,
+            strike=strike,
+        )
         webhook.send(Outgoing(1, "mes.order.completed", "mes@DE01", ("DE01", "CNF-1"), b"{}"))
         async with asyncio.timeout(5):
             while webhook.pending:

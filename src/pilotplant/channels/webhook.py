@@ -5,9 +5,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 
-from pilotplant.channels.cloudevents import CONTENT_TYPE, SIGNATURE, Outgoing, signature
+from pilotplant.channels.cloudevents import Outgoing
+from pilotplant.channels.forms import AS_IT_IS, Form
 from pilotplant.channels.letters import Journey, Letter
-from pilotplant.channels.poster import NoAnswer, Posts
+from pilotplant.channels.poster import Answer, NoAnswer, Posts
+from pilotplant.channels.signing import Signer
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ack, Deliver, FaultBitten
@@ -26,7 +28,7 @@ class Webhook:
     def __init__(
         self,
         url: str,
-        secret: str,
+        signer: Signer,
         *,
         poster: Posts,
         world: World,
@@ -35,6 +37,7 @@ class Webhook:
         hold: Callable[[float], Awaitable[None]],
         strike: Callable[[Step], Awaitable[None]],
         accepts: Callable[[str], bool] = lambda _type: True,
+        form: Form = AS_IT_IS,
         keeps: bool = False,
     ) -> None:
         self.urls = [url]
@@ -44,7 +47,10 @@ class Webhook:
         self.longest_gap_s = 0.0
         self.last_failure = ""
         self.accepts = accepts
-        self._secret = secret
+        self.on_answer: Callable[[Outgoing, Answer | NoAnswer], None] = lambda _event, _answer: None
+        """Told how each attempt ended, for whoever connects a target."""
+        self._signer = signer
+        self._form = form
         self._world = world
         self._ledger = ledger
         self._faults = faults
@@ -134,7 +140,7 @@ class Webhook:
                 case Alter():
                     journey.alter(step)
                 case Copy():
-                    if not step.abreast:
+                    if not step.abreast and self._can_be_told(step):
                         self._start(self._send_copies(journey, step))
                 case Disregard():
                     if 200 <= await self._send(journey.letter(step.fault)) < 300:
@@ -146,6 +152,10 @@ class Webhook:
         if delivered and self._kept is not None:
             self._kept.append(journey)
         return delivered
+
+    def _can_be_told(self, step: Copy) -> bool:
+        """Whether the receiver could see what is wrong with it; else it would be an ordinary event."""
+        return (self._signer.FORGEABLE or not step.forged) and (self._signer.DATED or not step.age_s)
 
     async def _wait(self, journey: Journey, step: Delay | Hold) -> str:
         if step.fault:
@@ -186,20 +196,22 @@ class Webhook:
         """Post once; the status of the answer, 0 if none came."""
         attempt = letter.journey.next_attempt()
         self._world.advance()
-        secret = self._world.draws.token("forger") if letter.forged else self._secret
-        signed = signature(secret, self._world.unix() - letter.age_s, letter.body)
+        headers, body = self._form.dress(letter.body)
+        forged = self._world.draws.token("forger") if letter.forged else ""
         status, note = 0, ""
         try:
             answer = await self._poster.post(
                 self._address(letter, attempt),
-                ((b"content-type", CONTENT_TYPE), (SIGNATURE, signed)),
-                letter.body,
+                (*headers, *self._signer.headers(body, self._world.unix() - letter.age_s, forged)),
+                body,
                 timeout_s=TIMEOUT_S,
                 before_first_byte=lambda: self._note_delivery(letter, attempt),
             )
             status = answer.status
+            self.on_answer(letter.journey.event, answer)
         except NoAnswer as failure:
             note = failure.reason
+            self.on_answer(letter.journey.event, failure)
         self._world.advance()
         event = letter.journey.event
         self._ledger.write(Ack, self._world.env.now, event.emit, attempt, status, note)

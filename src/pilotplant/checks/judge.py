@@ -13,10 +13,13 @@ from pilotplant.checks.check import Check
 from pilotplant.checks.dispatch import Dispatch
 from pilotplant.checks.evidence import complete
 from pilotplant.checks.finding import CheckResult, Doubt, Finding, Severity
+from pilotplant.checks.folds.curves import Curves
 from pilotplant.checks.folds.figures import Figures
 from pilotplant.checks.folds.instance import Instance
+from pilotplant.checks.folds.intended import Intended
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import Promises
+from pilotplant.checks.load_result import LoadResult
 from pilotplant.checks.result import BoardRow, Cell, Counts, FaultResult, Figure, ThresholdResult
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.ledger.reader import Ledger
@@ -45,6 +48,7 @@ class Judgement:
     figures: tuple[Figure, ...]
     board: tuple[BoardRow, ...]
     faults: tuple[FaultResult, ...]
+    load: LoadResult | None = None
     crashed: tuple[str, ...] = field(default=())
     """Checks that broke: a defect of Pilotplant, never a pass."""
     untested: tuple[str, ...] = field(default=())
@@ -64,18 +68,23 @@ def judge(
     target: str = "",
     expressions: Sequence[str] = (),
     declares: Declares | None = None,
+    under_load: bool = False,
 ) -> Judgement:
-    """Judge a ledger. `declares`: what the target says of itself."""
+    """Judge a ledger. `declares`: what the target says of itself. `under_load`: with curves over time."""
     case = Case(ledger.header, flows, target=target, declares=declares)
     knowledge, promises = Knowledge(case), Promises(case)
-    figures = Figures(case, promises)
+    intended = Intended(case)
+    figures = Figures(case, promises, intended)
+    curves = Curves(case, promises, intended) if under_load else None
+    promises.on_finish.append(lambda instance, _t: intended.forget(instance.trigger))
     court = [check(case, knowledge, promises) for check in checks().values()]
     idle = [check for check in court if not check.applies()]
     court = [check for check in court if check not in idle]
     faults: Counter[str] = Counter()
     dispatch = Dispatch(ledger.header)
-    for handlers in (knowledge.handlers(), promises.handlers(), figures.handlers(), *(c.handlers() for c in court)):
-        dispatch.add(handlers)
+    folds = (intended, knowledge, promises, figures, *((curves,) if curves else ()))
+    for part in (*folds, *court):
+        dispatch.add(part.handlers())
     wanted: list[str] = []
     dispatch.add({FaultArmed: (None, lambda record: faults.update({record.fault: 0}))})
     dispatch.add({Outside: (None, lambda record: wanted.append(record.wanted))})
@@ -101,6 +110,7 @@ def judge(
     faults.update(figures.bitten)
     doubts = [doubt for check in court for doubt in check.doubts]
     doubts += _more_doubts(counts, promises, faults, wanted)
+    doubts += _undriven(curves) if curves else []
     return Judgement(
         verdict=_verdict(findings, doubts, judged, crashed),
         missed=any(threshold.verdict is Verdict.FAIL for threshold in judged),
@@ -111,6 +121,7 @@ def judge(
         thresholds=judged,
         figures=figures.all(),
         board=_board(case, promises),
+        load=curves.result(promises.begun) if curves else None,
         faults=tuple(FaultResult(name, times) for name, times in faults.items()),
         crashed=tuple(f"{name}: {why}" for name, why in crashed.items()),
         untested=(
@@ -229,6 +240,18 @@ def _more_doubts(counts: Counts, promises: Promises, faults: Counter[str], wante
             Doubt("run", sentence, "see in target.log what it still did; `quiescence.give_up` says how long to wait")
         )
     return doubts
+
+
+def _undriven(curves: Curves) -> list[Doubt]:
+    """What was planned and never happened: of that nothing is known."""
+    driven = curves.driven
+    if driven is None or driven.happened >= driven.planned:
+        return []
+    missing = driven.planned - driven.happened
+    sentence = (
+        f"{missing:,} of {driven.planned:,} planned arrivals never happened: {driven.note or 'the run was ended'}."
+    )
+    return [Doubt("load", sentence, "see drivers.log and target.log, and run it again")]
 
 
 def _board(case: Case, promises: Promises) -> tuple[BoardRow, ...]:

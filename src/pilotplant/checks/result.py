@@ -3,6 +3,7 @@
 import msgspec
 
 from pilotplant.checks.finding import CheckResult, Doubt, Finding
+from pilotplant.checks.load_result import LoadResult
 from pilotplant.model.verdict import Verdict
 
 
@@ -96,3 +97,5 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     data_digest: str
     stimuli_digest: str
     repro: str
+    load: LoadResult | None = None
+    """Of a run under load: its curves, histograms and shares."""

@@ -14,6 +14,7 @@ from pilotplant.cli.commands import (
     init,
     ledger,
     listing,
+    load,
     prove,
     replay,
     report,
@@ -54,6 +55,7 @@ app.command("explore")(explore.explore)
 app.command("replay")(replay.replay)
 app.command("shrink")(shrink.shrink)
 app.command("prove")(prove.prove)
+app.command("load")(load.load)
 app.command("up")(up.up)
 app.command("init")(init.init)
 app.command("validate")(validate.validate)

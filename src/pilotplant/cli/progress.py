@@ -1,10 +1,14 @@
 """Progress on stderr: a bar on a terminal, plain lines in CI."""
 
 import sys
+import time
 from types import TracebackType
 from typing import Any, Self
 
 from pilotplant.run.request import Progress
+
+LINE_EVERY_S = 5.0
+"""Where there is no bar, a phase that lasts says how far it is so often."""
 
 
 class Watcher:
@@ -16,6 +20,7 @@ class Watcher:
         self._bar: Any = None
         self._task: Any = None
         self._phase = ""
+        self._said_at_s = 0.0
 
     def __enter__(self) -> Self:
         if not self._quiet and sys.stderr.isatty():
@@ -45,9 +50,12 @@ class Watcher:
         """Take note of progress."""
         if self._bar is not None:
             total = progress.total or None
-            self._bar.update(
-                self._task, description=f"{self._title}: {progress.phase}", completed=progress.done, total=total
-            )
+            told = f"{self._title}: {progress.phase}" + (f", {progress.detail}" if progress.detail else "")
+            self._bar.update(self._task, description=told, completed=progress.done, total=total)
         elif not self._quiet and progress.phase != self._phase:
             print(f"{self._title}: {progress.phase}", file=sys.stderr, flush=True)
+            self._said_at_s = time.monotonic()
+        elif not self._quiet and progress.detail and time.monotonic() - self._said_at_s >= LINE_EVERY_S:
+            print(f"{self._title}: {progress.done} of {progress.total}, {progress.detail}", file=sys.stderr, flush=True)
+            self._said_at_s = time.monotonic()
         self._phase = progress.phase

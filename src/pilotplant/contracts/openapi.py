@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 import pilotplant.systems.catalog as catalog
-from pilotplant.exchange.profile import ApiKey, OAuth2, ProfileSpec
+from pilotplant.exchange.profile import ApiKey, Basic, OAuth2, ProfileSpec
 from pilotplant.model import problem as problems
 from pilotplant.model.operation import Operation
 from pilotplant.model.problem import Rejection
@@ -127,7 +127,7 @@ def _responses(operation: Operation, profile: ProfileSpec, shape_of: Mapping[str
 
 def _rejections(operation: Operation, profile: ProfileSpec) -> list[type[Rejection]]:
     found = [*operation.rejects, *_ALWAYS, *_WITH_INPUT]
-    if not isinstance(profile.auth, OAuth2 | ApiKey):
+    if not isinstance(profile.auth, OAuth2 | ApiKey | Basic):
         found += []
     else:
         found.append(problems.Unauthorized)
@@ -185,6 +185,8 @@ def _security(profile: ProfileSpec) -> dict[str, Any]:
             return {"securitySchemes": {"oauth2": {"type": "oauth2", "flows": flow}}}
         case ApiKey():
             return {"securitySchemes": {"apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}}}
+        case Basic():
+            return {"securitySchemes": {"basic": {"type": "http", "scheme": "basic"}}}
         case _:
             return {}
 

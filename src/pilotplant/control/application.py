@@ -13,7 +13,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from pilotplant import __version__
+from pilotplant.control.load import LoadControl
 from pilotplant.control.metrics import exposition
+from pilotplant.load.driving import Driving
 from pilotplant.model.errors import DocumentError, Problem
 from pilotplant.model.instants import iso
 from pilotplant.run.elsewhere import NULL_PATH, accept_and_do_nothing
@@ -27,9 +29,10 @@ FAULT_MAX_BYTES = 64 * 1024
 class Control:
     """The endpoints. `token` is asked for where the estate listens beyond this machine."""
 
-    def __init__(self, prepared: Prepared, token: str = "") -> None:
+    def __init__(self, prepared: Prepared, token: str = "", driving: Driving | None = None) -> None:
         self._prepared = prepared
         self._token = token
+        self._load = LoadControl(prepared, driving)
 
     def application(self) -> ASGIApp:
         """The ASGI application."""
@@ -47,6 +50,10 @@ class Control:
                 Route(f"{BASE}/faults", guarded(self.lift_all), methods=["DELETE"]),
                 Route(f"{BASE}/faults/{{label}}", guarded(self.lift), methods=["DELETE"]),
                 Route(f"{BASE}/ledger", guarded(self.ledger)),
+                Route(f"{BASE}/stimuli", guarded(self._load.stimulus), methods=["POST"]),
+                Route(f"{BASE}/flows", guarded(self._load.flows)),
+                Route(f"{BASE}/load/claim", guarded(self._load.claim), methods=["POST"]),
+                Route(f"{BASE}/load/fire", guarded(self._load.fire), methods=["POST"]),
                 Route("/metrics", guarded(self.metrics)),
             ]
         )

@@ -1,6 +1,7 @@
 """An estate that can be reached: its doors, its clock, its channels. A driver says by what way."""
 
 import asyncio
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -8,7 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from pilotplant.channels.cloudevents import outgoing
+from pilotplant.channels.forms import AS_IT_IS, Form
 from pilotplant.channels.poster import Posts
+from pilotplant.channels.signing import OurSignature, Signer
 from pilotplant.channels.webhook import Webhook
 from pilotplant.dialects.rest import Rest
 from pilotplant.drive.front import TOKEN_PATH, Front
@@ -72,8 +75,8 @@ class Host(ABC):
         """The base address of the estate."""
 
     @abstractmethod
-    def _poster(self) -> Posts:
-        """What posts events to the target."""
+    def _poster(self, tls: ssl.SSLContext | None = None) -> Posts:
+        """What posts events to the target; with `tls`, over connections of this kind."""
 
     async def _before_end(self) -> None:
         """What a driver has to end while clock and ledger still stand."""
@@ -105,18 +108,27 @@ class Host(ABC):
         """Where tokens of a system are issued."""
         return self.system_url(system) + TOKEN_PATH
 
-    def subscribe(self, url: str, accepts: Callable[[str], bool]) -> None:
-        """Deliver events to this URL from now on."""
+    def subscribe(
+        self,
+        url: str,
+        accepts: Callable[[str], bool],
+        *,
+        form: Form = AS_IT_IS,
+        signer: Signer | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Deliver events to this URL from now on, in the form and signed in the way that its owner wants."""
         webhook = Webhook(
             url,
-            self.events_secret,
-            poster=self._poster(),
+            signer or OurSignature(self.events_secret),
+            poster=self._poster(tls),
             world=self.world,
             ledger=self.ledger,
             faults=self.faults,
             hold=self._hold,
             strike=self._struck,
             accepts=accepts,
+            form=form,
             keeps=any(fault.empties for fault in self.faults.faults),
         )
         self.webhooks.append(webhook)
@@ -126,9 +138,9 @@ class Host(ABC):
         for webhook in self.webhooks:
             webhook.send_again()
 
-    def readdress(self, urls: Sequence[str]) -> None:
-        """Another number of instances of the target: each event goes to one of these addresses."""
-        for webhook in self.webhooks:
+    def readdress(self, instances: Sequence[Sequence[str]]) -> None:
+        """Another number of instances of the target, each with an address per webhook: each event goes to one."""
+        for webhook, urls in zip(self.webhooks, zip(*instances, strict=True), strict=True):
             webhook.urls = list(urls)
 
     def begin(self) -> None:

@@ -1,13 +1,14 @@
 """Credentials: OAuth2 client credentials with expiring tokens, API keys, or none. Wire time; nothing is ever logged."""
 
 from abc import ABC, abstractmethod
+from base64 import b64encode
 from collections.abc import Mapping
 from hmac import compare_digest
 from typing import Literal
 
 import msgspec
 
-from pilotplant.exchange.profile import ApiKey, OAuth2, ProfileSpec
+from pilotplant.exchange.profile import ApiKey, Basic, OAuth2, ProfileSpec
 from pilotplant.kernel.draws import Draws
 from pilotplant.model.problem import Unauthorized
 
@@ -15,14 +16,16 @@ from pilotplant.model.problem import Unauthorized
 class Credentials(msgspec.Struct, frozen=True):
     """What a client needs to call a system; which fields are filled depends on the profile."""
 
-    kind: Literal["oauth2", "api-key", "none"]
+    kind: Literal["oauth2", "api-key", "basic", "none"]
     client_id: str = ""
     client_secret: str = ""
     api_key: str = ""
+    user: str = ""
+    password: str = ""
 
     def secrets(self) -> tuple[str, ...]:
         """What must never reach an artefact."""
-        return tuple(secret for secret in (self.client_secret, self.api_key) if secret)
+        return tuple(secret for secret in (self.client_secret, self.api_key, self.password) if secret)
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -60,6 +63,19 @@ class KeyCheck(Authenticator):
     def check(self, headers: Mapping[bytes, bytes], now: float) -> Unauthorized | None:
         given = headers.get(b"x-api-key", b"")
         return None if compare_digest(given, self._key) else Unauthorized(detail="x-api-key is missing or wrong")
+
+
+class BasicCheck(Authenticator):
+    """A fixed name and password."""
+
+    def __init__(self, user: str, password: str) -> None:
+        self._expected = b"Basic " + b64encode(f"{user}:{password}".encode())
+
+    def check(self, headers: Mapping[bytes, bytes], now: float) -> Unauthorized | None:
+        scheme, _, told = headers.get(b"authorization", b"").partition(b" ")
+        given = scheme.capitalize() + b" " + told.strip()
+        right = compare_digest(given, self._expected)
+        return None if right else Unauthorized(detail="basic authorization is missing or wrong", scheme="Basic")
 
 
 class TokenCheck(Authenticator):
@@ -110,16 +126,23 @@ def credentials_for(name: str, profile: ProfileSpec, draws: Draws) -> Credential
             )
         case ApiKey():
             return Credentials("api-key", api_key=draws.token(f"{name}|api-key"))
+        case Basic():
+            return Credentials("basic", user=f"pilotplant-{name}", password=draws.token(f"{name}|password"))
         case _:
             return Credentials("none")
 
 
 def authenticator(name: str, profile: ProfileSpec, credentials: Credentials, draws: Draws) -> Authenticator:
-    """The door that the profile asks for."""
-    match profile.auth:
-        case OAuth2(token_life_s=life_s):
+    """The door that these credentials open: of the profile's kind, unless the target has fixed ones of another."""
+    match credentials.kind:
+        case "oauth2":
+            life_s = (
+                profile.auth.token_life_s if isinstance(profile.auth, OAuth2) else OAuth2(kind="oauth2").token_life_s
+            )
             return TokenCheck(name, credentials, life_s, draws)
-        case ApiKey():
+        case "api-key":
             return KeyCheck(credentials.api_key)
+        case "basic":
+            return BasicCheck(credentials.user, credentials.password)
         case _:
             return OpenDoor()

@@ -26,6 +26,14 @@ class ApiKey(BaseModel):
     kind: Literal["api-key"]
 
 
+class Basic(BaseModel):
+    """A fixed name and password, by HTTP Basic."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["basic"]
+
+
 class Open(BaseModel):
     """No credentials at all."""
 
@@ -34,7 +42,7 @@ class Open(BaseModel):
     kind: Literal["none"]
 
 
-Auth = Annotated[OAuth2 | ApiKey | Open, Field(discriminator="kind")]
+Auth = Annotated[OAuth2 | ApiKey | Basic | Open, Field(discriminator="kind")]
 
 
 class LatencySpec(BaseModel):

@@ -1,8 +1,8 @@
 """From a trigger to obligations: this instance, this step, these keys. Done when the trigger fires, with the truth at
 hand."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from pilotplant.flows.grammar import After, FlowSpec, StepSpec
 from pilotplant.flows.relations.relation import Row, relations
@@ -25,6 +25,15 @@ def kind_of(name: str) -> str:
     return name.partition(".")[0]
 
 
+class Promised(NamedTuple):
+    """An obligation, as far as somebody needs it who only counts."""
+
+    instance: str
+    effect: str
+    must: bool
+    due: float
+
+
 class Expander:
     """Listens to the estate and writes obligations."""
 
@@ -32,6 +41,8 @@ class Expander:
         self._flows = flows
         self._estate = estate
         self._ledger = ledger
+        self.witnesses: list[Callable[[str, list[Promised]], None]] = []
+        """Told of every flow that was triggered, and of what it promises."""
         self.effects: dict[str, None] = {}
         """Everything that was ever promised, in order: what is compared at rest."""
         self.alternatives: dict[str, None] = {}
@@ -43,8 +54,10 @@ class Expander:
             if flow.trigger == published.type.name:
                 expansion = _Expansion(flow, number, published, self._estate, self._ledger)
                 expansion.write()
-                self.effects.update(dict.fromkeys(expansion.effects))
+                self.effects.update(dict.fromkeys(promise.effect for promise in expansion.promises))
                 self.alternatives.update(dict.fromkeys(expansion.alternatives))
+                for witness in self.witnesses:
+                    witness(flow.flow, expansion.promises)
 
 
 class _Expansion:
@@ -57,7 +70,7 @@ class _Expansion:
         self._seq = published.seq
         self._estate = estate
         self._ledger = ledger
-        self.effects: list[str] = []
+        self.promises: list[Promised] = []
         self.alternatives: list[str] = []
         self._rows = tuple(relations()[flow.for_each].rows(self._trigger, {}, estate))
 
@@ -79,8 +92,9 @@ class _Expansion:
 
     def _write_one(self, name: str, step: StepSpec, row: Row) -> None:
         effect, version = _identity(step.effect, row)
-        self.effects.append(effect)
         scope = tuple(row[key] for key in self._flow.scope)
+        instance, must, due = "@".join(scope), not self._held_before(step, row, effect, version), self._due(row)
+        self.promises.append(Promised(instance, effect, must, due))
         after = tuple(known for needed in step.after for known in self._known_before(needed, row, scope))
         accept = tuple(_identity(other.commit, row)[0] for other in step.accept)
         self.alternatives.extend(accept)
@@ -88,15 +102,15 @@ class _Expansion:
             Obligation,
             self._estate.world.env.now,
             self._number,
-            "@".join(scope),
+            instance,
             name,
             self._ledger.operations[step.effect],
             effect,
             version,
-            not self._held_before(step, row, effect, version),
+            must,
             tuple(entry for entry in after if entry[1] != effect),
             accept,
-            self._due(row),
+            due,
             self._seq,
             scope[0],
             row.get("plant", ""),

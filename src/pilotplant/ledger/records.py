@@ -19,7 +19,7 @@ class Record(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
 
 class Stimulus(Record, array_like=True, gc=False, frozen=True, tag=1):
-    """The scenario made a system of record do something."""
+    """The scenario made a system of record do something. `planned` is when that was to be, as `t` counts."""
 
     system: int
     operation: int
@@ -271,6 +271,23 @@ class Amount(Record, array_like=True, gc=False, frozen=True, tag=22):
     quantity: float
 
 
+class Sample(Record, array_like=True, gc=False, frozen=True, tag=40):
+    """What a process had used up to now: `harness`, `target` or `driver`. -1: not known on this platform."""
+
+    process: str
+    cpu_s: float
+    rss_bytes: int
+    handles: int
+
+
+class Driven(Record, array_like=True, gc=False, frozen=True, tag=41):
+    """Whoever drives the sources from outside has ended: how much was planned, how much happened, and why no more."""
+
+    planned: int
+    happened: int
+    note: str
+
+
 AnyRecord = (
     Stimulus
     | Obligation
@@ -294,6 +311,8 @@ AnyRecord = (
     | Outside
     | Exposed
     | Amount
+    | Sample
+    | Driven
 )
 
 KINDS: dict[str, type[Record]] = {
@@ -319,5 +338,7 @@ KINDS: dict[str, type[Record]] = {
     "outside": Outside,
     "exposed": Exposed,
     "amount": Amount,
+    "sample": Sample,
+    "driven": Driven,
 }
 NAMES: dict[type[Record], str] = {kind: name for name, kind in KINDS.items()}

@@ -98,8 +98,10 @@ class MethodNotAllowed(Rejection, frozen=True, kw_only=True, gc=False):
 class Unauthorized(Rejection, frozen=True, kw_only=True, gc=False):
     """No valid credentials came with the request."""
 
+    scheme: str = ""
+
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        return ((b"www-authenticate", b"Bearer"),)
+        return ((b"www-authenticate", (self.scheme or "Bearer").encode()),)
 
 
 @problem("forbidden", 403, "These credentials may not do this")

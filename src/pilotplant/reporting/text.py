@@ -33,6 +33,7 @@ def render(result: Result, *, report: str) -> str:
     ]
     column = _column(result)
     blocks = [
+        *_load(result),
         *_findings(result, column),
         *_missed(result, column),
         *_unknown(result, column),
@@ -42,6 +43,24 @@ def render(result: Result, *, report: str) -> str:
     lines += [f"{_LEFT}{_LEFT}{line}" for line in blocks]
     last = f"{result.verdict.upper()} — report: {report}"
     return "\n".join([*lines, "", f"{last:<{_WIDTH - len(str(result.exit)) - 8}}   exit {result.exit}", ""])
+
+
+def _load(result: Result) -> Iterator[str]:
+    """Of a run under load: what arrived, how long it took, and who used how much."""
+    load = result.load
+    if load is None:
+        return
+    yield (
+        f"{load.happened:,} arrivals in {load.window_s:.1f} s ({load.arrivals_per_s:g}/s), {load.finished:,} of "
+        f"{load.begun:,} flow instances finished, the last {load.drained_s:.1f} s after the last arrival"
+    )
+    for histogram in load.latencies:
+        told = " · ".join(f"p{percentile:g} {quantity(value, 's')}" for percentile, value in histogram.percentiles)
+        yield f"{printable(histogram.name)}: {told} · max {quantity(histogram.max_s, 's')}"
+    shares = [f"{used.process} {100 * used.processors:.0f} %" for used in load.used if used.processors >= 0]
+    lag = f"arrivals were told p99 {quantity(load.lag.at(99.0), 's')} after their moments"
+    yield f"processors: {' · '.join(shares)}; {lag}" if shares else lag
+    yield ""
 
 
 def _column(result: Result) -> int:

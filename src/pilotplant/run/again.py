@@ -28,7 +28,12 @@ def judge_again(directory: Path) -> Result:
         raise LedgerError(f"{path} cannot be read: {error}") from None
     try:
         judgement = judge(
-            Ledger(directory), flows, target=info.target, expressions=scenario.thresholds, declares=declares
+            Ledger(directory),
+            flows,
+            target=info.target,
+            expressions=scenario.thresholds,
+            declares=declares,
+            under_load="load" in info.configuration,
         )
     except IndexError:
         # Records name systems and operations by number; one beyond the header's tables was not written by us.

@@ -1,12 +1,11 @@
 """The course of a run on its stage: start, stimuli, healing, rest, and what is held in the end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pilotplant.drive.host import Host
-from pilotplant.flows.expansion import Expander
 from pilotplant.ledger.records import Crash, Quiesce
 from pilotplant.model.errors import InternalError, PilotplantError
 from pilotplant.run.comparison import compare, worth_comparing
@@ -14,14 +13,22 @@ from pilotplant.run.preparation import Data, Prepared
 from pilotplant.run.quiescence import Rest, until_quiet
 from pilotplant.run.request import Progress, RunRequest
 from pilotplant.run.stage import Stage
-from pilotplant.run.stimulation import Stimulation
+from pilotplant.run.stimulation import Stimulation, occurrences
 
 _LOOK_EVERY_S = 0.02
 _AFTERMATH_S = 0.3
 """So long after the last stimulus faults are lifted: what it sets off happens under them as well."""
 
-Act = Callable[[Prepared], Awaitable[None]]
+Act = Callable[[Prepared, Stage], Awaitable["Acted"]]
 """What happens while the estate works."""
+
+
+@dataclass(frozen=True)
+class Acted:
+    """What came of it: a hash of what was made to happen, and what could not."""
+
+    digest: str = ""
+    notes: Sequence[str] = ()
 
 
 @dataclass
@@ -49,36 +56,35 @@ class Course:
         stage = self._stage
         prepared = stage.prepare(self._request, self._data, self._directory)
         try:
-            expander = Expander(self._request.setup.flows, prepared.estate, prepared.ledger)
-            for system in prepared.estate:
-                system.listeners.append(expander.on_event)
             async with prepared.host as host:
                 try:
                     await stage.start_target(prepared)
                     host.begin()
-                    await self._act(prepared)
+                    acted = await self._act(prepared, stage)
+                    self.trace.stimuli_digest = acted.digest
+                    self.trace.notes.extend(acted.notes)
                     await self._come_to_rest(prepared)
-                    compare(prepared.estate, prepared.ledger, worth_comparing(prepared.estate, expander))
+                    compare(prepared.estate, prepared.ledger, worth_comparing(prepared.estate, prepared.expander))
                 finally:
                     await stage.stop_target()
                 self._raise_failure(host)
         finally:
             prepared.ledger.close()
 
-    async def _stimulate(self, prepared: Prepared) -> None:
+    async def _stimulate(self, prepared: Prepared, stage: Stage) -> Acted:
         """Let the scenario's stimuli happen."""
         request, host = self._request, prepared.host
-        stimulation = Stimulation(request.setup.scenario.stimuli, prepared.estate)
+        specs = request.setup.scenario.stimuli
+        stimulation = Stimulation(specs, prepared.estate, occurrences(specs, host.world.draws))
         stimulation.start(host.world.env.now)
         while not stimulation.finished:
             request.on_progress(Progress("driving", stimulation.done, len(stimulation.plan)))
             await asyncio.sleep(_LOOK_EVERY_S)
             self._raise_failure(host)
-            if self._stage.died():
+            if stage.died():
                 break
         await asyncio.sleep(_AFTERMATH_S)
-        self.trace.stimuli_digest = stimulation.digest
-        self.trace.notes.extend(stimulation.skipped)
+        return Acted(stimulation.digest, stimulation.skipped)
 
     async def _come_to_rest(self, prepared: Prepared) -> None:
         """Stop the stimuli, heal, and wait."""

@@ -27,12 +27,14 @@ from pilotplant.drive.inprocess.transport import respond
 from pilotplant.kernel.draws import Draws
 from pilotplant.ledger.records import FaultArmed, FaultBitten, Outside
 from pilotplant.model.errors import UsageError
+from pilotplant.run.connecting import connect
 from pilotplant.run.files import Files
 from pilotplant.run.mortal import INSTANCE, Instance, Mortal, has_company, refuse_without_body
 from pilotplant.run.preparation import Data, Prepared, prepare
 from pilotplant.run.request import Progress, RunRequest
 from pilotplant.target.addresses import environment
-from pilotplant.target.model import TargetSpec, filled
+from pilotplant.target.model import TargetSpec
+from pilotplant.target.words import filled
 
 EPOCH = 1_772_431_200.0
 """A Monday, 2 March 2026, 06:00 UTC: always the same, so that the same seed gives the same bytes."""
@@ -59,6 +61,9 @@ class InProcessStage:
             )
         refuse_without_body(request, startable=target.inprocess is not None or request.factory is not None)
         self._request = request
+        project = request.project
+        self._folder = project.root if project.writable else Path.cwd()
+        self._connection = connect(target, request.seed, self._folder)
         draws = Draws(request.seed)
         self._loop = VirtualLoop(draws.stream("scheduling"))
         self._chance = draws.stream("network")
@@ -117,6 +122,7 @@ class InProcessStage:
             documents=documents(request.setup.setup.profiles),
             flows=request.setup.flows,
             faults=scenario.faults,
+            connection=self._connection,
         )
         return self._prepared
 
@@ -127,7 +133,7 @@ class InProcessStage:
         request.on_progress(Progress(f"starting {target.target}"))
         self._log()
         factory = self._factory()
-        url = self._deliver_url(host, 1)
+        urls = self._deliver_urls(host, 1)
         if factory is not None:
             router = respx.mock(assert_all_called=False, using="httpcore")
             router.route().mock(side_effect=respond(host.network))
@@ -142,32 +148,30 @@ class InProcessStage:
 
             def another() -> Instance:
                 number = len(self._instances) + 1
-                second, url = self._instance(factory, prepared, number), self._deliver_url(host, number)
+                second, places = self._instance(factory, prepared, number), self._deliver_urls(host, number)
                 self._instances.append(second)
-                host.others[urlsplit(url).netloc] = second
-                return Instance(second, url)
+                host.others.update((urlsplit(place).netloc, second) for place in places)
+                return Instance(second, places)
 
-            first = Instance(middleware, url)
+            first = Instance(middleware, urls)
             self._mortal = Mortal(first, host, another=another, clear=self._files.clear)
             self._mortal.note_start()
             self._loop.awaits = 0  # counted from here, so that no await of the start is meant
             middleware.on_start = self._arm
             self._arm()
-        if target.deliver is not None:
-            host.subscribe(url, target.deliver.wants)
+        self._connection.subscribe(host, self._fill(host, 1))
 
     def _fill(self, host: InProcessHost, number: int) -> dict[str, str]:
         return {"python": "", "port": str(_PORT + number - 1), "work": str(self._files.work), "estate": host.url}
 
-    def _deliver_url(self, host: InProcessHost, number: int) -> str:
-        deliver = self._request.target.deliver
-        return filled(deliver.url, self._fill(host, number)) if deliver is not None else ""
+    def _deliver_urls(self, host: InProcessHost, number: int) -> list[str]:
+        return self._connection.addresses(self._fill(host, number))
 
     def _instance(self, factory: Factory, prepared: Prepared, number: int) -> Middleware:
         host, target = prepared.host, self._request.target
         assert isinstance(host, InProcessHost)
         told = environment(prepared.addresses(), prepared.events_secret, prepared.estate.spec.plants)
-        told = {**os.environ, **told}
+        told = {**os.environ, **told, **self._connection.secrets}
         if has_company(self._request):
             told[INSTANCE] = str(number)
         if target.inprocess is not None:
@@ -189,9 +193,7 @@ class InProcessStage:
         spec = request.target.inprocess
         if spec is None:
             return None
-        project = request.project
-        root = project.root if project.writable else Path.cwd()
-        return Factory(spec.factory, root / spec.directory)
+        return Factory(spec.factory, self._folder / spec.directory)
 
     def _spins(self, tasks: list[asyncio.Task[Any]]) -> None:
         """It keeps the loop busy: no time passes any more, for nobody."""
@@ -234,6 +236,10 @@ class InProcessStage:
         elif self._middleware is not None and self._middleware.life:
             await self._middleware.stop()
 
+    @property
+    def target_process(self) -> int:
+        return 0
+
     def died(self) -> str:
         return self._mortal.died() if self._mortal is not None else ""
 
@@ -253,7 +259,7 @@ class InProcessStage:
 
 def _goes_to_estate(target: TargetSpec) -> bool:
     """Whether its events go to the estate itself, as those of the null target."""
-    return target.deliver is not None and "{estate}" in target.deliver.url
+    return any("{estate}" in each.url for each in target.deliveries)
 
 
 def _crash_label(at: int) -> str:

@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 
 from pilotplant.contracts.openapi import documents
 from pilotplant.model.errors import TargetError, UsageError
+from pilotplant.run.connecting import connect
 from pilotplant.run.ending import run_until_ended
 from pilotplant.run.files import Files
 from pilotplant.run.mortal import INSTANCE, Instance, Mortal, has_company, refuse_without_body
 from pilotplant.run.preparation import Data, Prepared, prepare_live
 from pilotplant.run.request import Progress, RunRequest
 from pilotplant.target.addresses import environment
-from pilotplant.target.model import Start, filled
+from pilotplant.target.model import Start
 from pilotplant.target.process import TargetProcess, free_port
 
 
@@ -30,12 +31,15 @@ class LiveStage:
             raise UsageError("the scenario crashes its target between two awaits", help="Run it with --mode inprocess.")
         target = request.target
         built = target.inprocess is not None and target.start is None
-        if built and (target.deliver is None or "{port}" in target.deliver.url):
+        if built and (not target.deliveries or any("{port}" in each.url for each in target.deliveries)):
             raise UsageError(
                 f"target {target.target} can only be built within this process", help="Add --mode inprocess."
             )
         refuse_without_body(request, startable=request.target.start is not None)
         self._request = request
+        project = request.project
+        self._folder = project.root if project.writable else Path.cwd()
+        self._connection = connect(target, request.seed, self._folder)
         self._directory = Path()
         self._process: TargetProcess | None = None
         self._mortal: Mortal | None = None
@@ -64,6 +68,7 @@ class LiveStage:
             documents=documents(request.setup.setup.profiles),
             flows=request.setup.flows,
             faults=scenario.faults,
+            connection=self._connection,
             port=request.port,
         )
 
@@ -71,7 +76,7 @@ class LiveStage:
         target, host = self._request.target, prepared.host
         self._request.on_progress(Progress(f"starting {target.target}"))
         fill = self._fill(host.url)
-        url = filled(target.deliver.url, fill) if target.deliver is not None else ""
+        urls = self._connection.addresses(fill)
         if target.start is not None:
             self._process = self._instance(target.start, fill, prepared, 1)
             await self._process.start()
@@ -81,14 +86,14 @@ class LiveStage:
             def another() -> Instance:
                 assert target.start is not None
                 fill = self._fill(host.url)
-                url = filled(target.deliver.url, fill) if target.deliver is not None else ""
-                return Instance(self._instance(target.start, fill, prepared, next(numbers)), url)
+                urls = self._connection.addresses(fill)
+                return Instance(self._instance(target.start, fill, prepared, next(numbers)), urls)
 
-            self._mortal = Mortal(Instance(self._process, url), host, another=another, clear=self._files.clear)
+            self._mortal = Mortal(Instance(self._process, urls), host, another=another, clear=self._files.clear)
             self._mortal.note_start()
-        if target.deliver is not None:
+        for url in urls:
             await _reachable(url)
-            host.subscribe(url, target.deliver.wants)
+        self._connection.subscribe(host, fill)
 
     def _fill(self, estate: str) -> dict[str, str]:
         return {
@@ -102,10 +107,10 @@ class LiveStage:
         told = environment(prepared.addresses(), prepared.events_secret, prepared.estate.spec.plants)
         if has_company(self._request):
             told = {**told, INSTANCE: str(number)}
-        project = self._request.project
-        folder = project.root if project.writable else Path.cwd()
         log = self._directory / ("target.log" if number == 1 else f"target-{number}.log")
-        return TargetProcess(start, fill, told, folder=folder, log=log)
+        secrets = self._connection.secrets
+        told = {**told, **secrets}
+        return TargetProcess(start, fill, told, folder=self._folder, log=log, secrets=secrets.values())
 
     async def revive_target(self) -> None:
         if self._mortal is not None:
@@ -117,6 +122,10 @@ class LiveStage:
             await self._mortal.stop()
         elif self._process is not None:
             await self._process.stop()
+
+    @property
+    def target_process(self) -> int:
+        return self._process.process_id if self._process is not None else 0
 
     def died(self) -> str:
         return self._mortal.died() if self._mortal is not None else ""

@@ -1,7 +1,7 @@
 """What faults do to the middleware itself: it dies and comes back, stands still for a while, or has company."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from pilotplant.drive.host import Host
@@ -46,10 +46,10 @@ class Body(Protocol):
 
 
 class Instance(NamedTuple):
-    """A body, and where events reach it."""
+    """A body, and where events reach it: an address for each entry of `deliver`."""
 
     body: Body
-    url: str
+    urls: Sequence[str]
 
 
 class Mortal:
@@ -149,7 +149,7 @@ class Mortal:
         del self.instances[leaver], self._numbers[leaver]
 
     def _readdress(self, instances: list[Instance]) -> None:
-        self._host.readdress([each.url for each in instances])
+        self._host.readdress([each.urls for each in instances])
 
     def _note_start(self, which: int) -> None:
         host = self._host

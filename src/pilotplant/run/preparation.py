@@ -17,11 +17,13 @@ from pilotplant.exchange.authentication import Credentials, credentials_for
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.faults.fault import Fault
 from pilotplant.faults.plan import FaultPlan
+from pilotplant.flows.expansion import Expander
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.kernel.draws import Draws
 from pilotplant.kernel.world import World
 from pilotplant.ledger.header import Header
 from pilotplant.ledger.writer import LedgerWriter
+from pilotplant.run.connecting import NOBODY, Connection
 from pilotplant.scenario.loading import EstateSetup
 from pilotplant.systems.catalog import ledger_table
 from pilotplant.systems.estate import Estate, said_of
@@ -50,6 +52,7 @@ class Prepared:
     estate: Estate
     world: World
     ledger: LedgerWriter
+    expander: Expander
     events_secret: str
     credentials: Mapping[str, Credentials]
     profiles: Mapping[str, str]
@@ -102,12 +105,15 @@ def prepare(
     documents: Mapping[str, bytes],
     flows: Sequence[FlowSpec] = (),
     faults: Sequence[Fault] = (),
+    connection: Connection = NOBODY,
 ) -> Prepared:
     """Build everything that a running estate needs; nothing listens yet."""
     world = World(seed=seed, epoch=epoch, speed=speed)
     instances = setup.estate.instances()
     credentials = {
-        name: credentials_for(name, said_of(name, kind, setup.profiles), world.draws) for name, kind, _ in instances
+        name: connection.credentials(name, kind)
+        or credentials_for(name, said_of(name, kind, setup.profiles), world.draws)
+        for name, kind, _ in instances
     }
     events_secret = world.draws.token("events-secret")
     header = Header(
@@ -120,14 +126,18 @@ def prepare(
         operations=ledger_table(),
         flows=tuple(flow.flow for flow in flows),
     )
-    secrets = (events_secret, *(secret for given in credentials.values() for secret in given.secrets()))
+    drawn = (secret for given in credentials.values() for secret in given.secrets())
+    secrets = (events_secret, *drawn, *connection.secrets.values())
     ledger = LedgerWriter(directory, header, secrets=secrets)
     parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
     estate = Estate(setup.estate, data.dataset, parameters, world, ledger)
+    expander = Expander(flows, estate, ledger)
+    for system in estate:
+        system.listeners.append(expander.on_event)
     plan = FaultPlan(faults, world.draws)
     host = build(estate, setup.profiles, credentials, plan, events_secret=events_secret, documents=documents)
     profiles = {kind: profile.profile for kind, profile in setup.profiles.items()}
-    return Prepared(host, estate, world, ledger, events_secret, credentials, profiles, setup)
+    return Prepared(host, estate, world, ledger, expander, events_secret, credentials, profiles, setup)
 
 
 def prepare_live(
@@ -143,6 +153,7 @@ def prepare_live(
     documents: Mapping[str, bytes],
     flows: Sequence[FlowSpec] = (),
     faults: Sequence[Fault] = (),
+    connection: Connection = NOBODY,
     address: str = "127.0.0.1",
     port: int = 0,
 ) -> Prepared:
@@ -161,6 +172,7 @@ def prepare_live(
         documents=documents,
         flows=flows,
         faults=faults,
+        connection=connection,
     )
     app.inner = elsewhere(prepared)
     return prepared

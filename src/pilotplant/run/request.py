@@ -1,7 +1,7 @@
 """What is to be run, how far a run is, and what it leaves."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ class Progress:
     phase: str
     done: int = 0
     total: int = 0
+    detail: str = ""
+    """More of the same phase, that changes all the time."""
 
 
 def _silent(progress: Progress) -> None:
@@ -50,6 +52,10 @@ class RunRequest:
     """Where the simulators listen; 0 takes a free one."""
     replayed: str = ""
     """What `pilotplant replay` was given, where this run replays something."""
+    command: str = "run"
+    """The command that makes such a run."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Further resolved documents, for run.json."""
     on_progress: Callable[[Progress], None] = _silent
 
 

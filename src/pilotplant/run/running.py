@@ -92,6 +92,7 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
         target=request.target.target,
         expressions=scenario.thresholds,
         declares=request.target.declares,
+        under_load="load" in info.configuration,
     )
     return Finished(result_of(info, scenario.about, judgement), directory, judgement.crashed, stage.awaits)
 
@@ -116,6 +117,7 @@ def _info(request: RunRequest, directory: Path, started: datetime, data: Data) -
         "profiles": {kind: profile.model_dump(mode="json") for kind, profile in setup.setup.profiles.items()},
         "flows": [flow.model_dump(mode="json") for flow in setup.flows],
         "target": _without_secrets(request.target),
+        **request.more,
     }
     return RunInfo(
         run=directory.name,
@@ -149,7 +151,7 @@ def _repro(request: RunRequest) -> str:
         return legible(shlex.join(["pilotplant", "replay", request.replayed]))
     scenario = request.scenario_named or request.setup.scenario.scenario
     target = request.target_named or request.target.target
-    words = ["pilotplant", "run", scenario, "--target", target, "--seed", str(request.seed)]
+    words = ["pilotplant", request.command, scenario, "--target", target, "--seed", str(request.seed)]
     if request.mode != "live":
         words += ["--mode", request.mode]
     for override in request.overrides:

@@ -36,6 +36,11 @@ class Stage(Protocol):
         """End the middleware and everything that belongs to it."""
         ...
 
+    @property
+    def target_process(self) -> int:
+        """The process id of the middleware; 0 where it was not started by us, or is no process."""
+        ...
+
     def died(self) -> str:
         """Why the middleware ended by itself; empty while it lives."""
         ...

@@ -13,7 +13,7 @@ from pilotplant.ledger.records import Stimulus as StimulusRecord
 from pilotplant.model.instants import WireSeconds
 from pilotplant.model.operation import Command
 from pilotplant.model.outcome import Refused
-from pilotplant.scenario.model import StimulusSpec
+from pilotplant.scenario.model import Happening, StimulusSpec
 from pilotplant.systems import catalog
 from pilotplant.systems.estate import Estate
 from pilotplant.systems.system import System
@@ -58,22 +58,25 @@ def _moments(spec: StimulusSpec, draws: Draws, key: str) -> list[float]:
 class Stimulation:
     """The stimuli of a run."""
 
-    def __init__(self, specs: list[StimulusSpec], estate: Estate) -> None:
+    def __init__(self, specs: Sequence[Happening], estate: Estate, plan: Sequence[Occurrence]) -> None:
         self._estate = estate
         self._digest = blake2b(digest_size=16)
         self.done = 0
         self.skipped: list[str] = []
         """What could not happen, because something else (the target, say) had been at the system of record."""
+        self.origin = 0.0
+        """The wire moment from which the plan counts."""
         self._specs = specs
-        self.plan = occurrences(specs, estate.world.draws)
+        self.plan = plan
         self.systems = {spec.do: estate.of_kind(spec.do.partition(".")[0]) for spec in specs}
         self.parameters = [catalog.stimuli()[spec.do].parameters.model_validate(spec.with_) for spec in specs]
 
     def start(self, origin: float) -> None:
         """Schedule everything, counted from this wire moment of the run."""
+        self.origin = origin
         for occurrence in self.plan:
             delay = WireSeconds(origin + occurrence.moment - self._estate.world.env.now)
-            self._estate.world.later(delay, partial(self._occur, occurrence))
+            self._estate.world.later(delay, partial(self.occur, occurrence))
 
     @property
     def finished(self) -> bool:
@@ -85,7 +88,8 @@ class Stimulation:
         """A hash of what happened: the same for the same seed, whatever the target does."""
         return self._digest.hexdigest()
 
-    def _occur(self, occurrence: Occurrence) -> None:
+    def occur(self, occurrence: Occurrence) -> None:
+        """Let it happen, now."""
         self.done += 1
         moment, number, key = occurrence
         spec, world = self._specs[number], self._estate.world
@@ -99,7 +103,7 @@ class Stimulation:
             values = tuple(str(getattr(command, key, "")) for key in operation.keys)
             ledger = system.ledger
             number_ = ledger.operations[operation.name]
-            ledger.write(StimulusRecord, world.env.now, system.number, number_, values, moment)
+            ledger.write(StimulusRecord, world.env.now, system.number, number_, values, self.origin + moment)
             outcome = system.apply(operation, command)
             if isinstance(outcome, Refused):
                 why = f"{outcome.rejection.code} {outcome.rejection.detail}".strip()

@@ -14,11 +14,13 @@ from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import AnyRecord, Commit
 from pilotplant.model.errors import UsageError
 from pilotplant.model.suggestions import did_you_mean
+from pilotplant.run.course import Acted
 from pilotplant.run.preparation import Prepared
 from pilotplant.run.quiescence import until_quiet
 from pilotplant.run.request import Finished, RunRequest
 from pilotplant.run.running import run
-from pilotplant.run.stimulation import Stimulation
+from pilotplant.run.stage import Stage
+from pilotplant.run.stimulation import Stimulation, occurrences
 from pilotplant.scenario.model import StimulusSpec
 from pilotplant.systems import catalog
 from pilotplant.systems.system import System
@@ -46,13 +48,14 @@ class Story:
     def play(self, story: Telling) -> Finished:
         """Tell a story from beginning to end, and judge what happened."""
 
-        async def act(prepared: Prepared) -> None:
+        async def act(prepared: Prepared, _stage: Stage) -> Acted:
             self._prepared = prepared
             try:
                 async with asyncio.timeout(LONGEST_S):
                     await story()
             except TimeoutError:
                 raise UsageError(f"the story was not over after {LONGEST_S / 3600:g} hours of its own time") from None
+            return Acted()
 
         self._played += 1
         assert self._request.directory is not None
@@ -70,7 +73,7 @@ class Story:
         self._done += 1
         spec = StimulusSpec.model_validate({"do": stimulus, "at": 0, "with": parameters, "key": f"story-{self._done}"})
         world = self._now.world
-        stimulation = Stimulation([spec], self._now.estate)
+        stimulation = Stimulation([spec], self._now.estate, occurrences([spec], world.draws))
         world.advance()
         stimulation.start(world.env.now)
         world.advance()

@@ -36,6 +36,7 @@ def result_of(info: RunInfo, about: str, judgement: Judgement) -> Result:
         data_digest=info.data_digest,
         stimuli_digest=info.stimuli_digest,
         repro=info.repro,
+        load=judgement.load,
     )
 
 
@@ -81,6 +82,6 @@ def limits_of_evidence(setup: Setup, target: TargetSpec) -> list[str]:
     limits = list(setup.untested)
     if setup.scenario.speed != 1:
         limits.append("at a speed other than 1 nothing is said about work that depends on the target's own date")
-    if target.deliver is None:
+    if not target.deliveries:
         limits.append("no events are delivered to this target: it is judged by what it reads and sends")
     return limits

@@ -1,7 +1,7 @@
 """From names to checked documents: a scenario with its estate, profiles and flows; a target. All problems come at
 once."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,12 +19,14 @@ from pilotplant.model.errors import DocumentError, UsageError
 from pilotplant.model.field_places import Loc
 from pilotplant.model.threshold import read as read_threshold
 from pilotplant.resources import Kind, Project
-from pilotplant.scenario.model import ScenarioSpec
+from pilotplant.scenario.model import Happening, ScenarioSpec
 from pilotplant.scenario.overrides import overridden
 from pilotplant.scenario.possible import impossible, named, unfit
 from pilotplant.systems import catalog
 from pilotplant.systems.estate import EstateSpec
-from pilotplant.target.model import DeliverSpec, TargetSpec
+from pilotplant.target.checking import flaws_of_target
+from pilotplant.target.delivery import DeliverSpec
+from pilotplant.target.model import TargetSpec
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
@@ -163,6 +165,16 @@ def _checked_scenario(project: Project, document: Document, problems: Problems) 
         scenario = document.validate(ScenarioSpec)
     except DocumentError as error:
         problems.extend(error.problems)
+    setup, flows = check_parts(project, document, problems)
+    if scenario is None or setup is None:
+        return None
+    check_parameters(document, scenario.stimuli, "stimuli", problems)
+    _report(document, impossible(scenario, setup.estate, setup.profiles, flows), problems)
+    return Setup(scenario, setup, flows)
+
+
+def check_parts(project: Project, document: Document, problems: Problems) -> tuple[EstateSetup | None, list[FlowSpec]]:
+    """What a scenario or a load profile names: its estate, its flows, and everything that it says of them."""
     setup: EstateSetup | None = None
     for place, name in _texts(document.data, "estate"):
         setup = _named(project, document, place, "estates", name, problems, _estate)
@@ -171,12 +183,7 @@ def _checked_scenario(project: Project, document: Document, problems: Problems) 
         for place, name in _texts(document.data, "flows", EACH)
     ]
     _report(document, _scenario_flaws(document.data, setup), problems)
-    if scenario is None or setup is None:
-        return None
-    _check_parameters(document, scenario, problems)
-    known = [flow for flow in flows if flow is not None]
-    _report(document, impossible(scenario, setup.estate, setup.profiles, known), problems)
-    return Setup(scenario, setup, known)
+    return setup, [flow for flow in flows if flow is not None]
 
 
 def _texts(content: Any, *path: str, at: Loc = ()) -> Iterator[tuple[Loc, str]]:
@@ -333,7 +340,7 @@ def _zone_exists(name: str) -> bool:
 
 def _scenario_flaws(content: Any, setup: EstateSetup | None) -> Iterator[Flaw]:
     stimuli = catalog.stimuli()
-    for place, name in _texts(content, "stimuli", EACH, "do"):
+    for place, name in (*_texts(content, "stimuli", EACH, "do"), *_texts(content, "arrivals", EACH, "do")):
         if name not in stimuli:
             yield Flaw(place, f"there is no stimulus `{name}`", name, tuple(stimuli))
         elif setup is not None and (kind := name.partition(".")[0]) not in setup.estate.systems:
@@ -354,20 +361,18 @@ def _scenario_flaws(content: Any, setup: EstateSetup | None) -> Iterator[Flaw]:
             yield Flaw(place, f"the estate has no system `{system}`", system, tuple(sorted(present)))
 
 
-def _check_parameters(document: Document, scenario: ScenarioSpec, problems: Problems) -> None:
-    """What a scenario gives a stimulus under `with`, against what that stimulus takes."""
-    for position, stimulus in enumerate(scenario.stimuli):
+def check_parameters(document: Document, entries: Sequence[Happening], field: str, problems: Problems) -> None:
+    """What a document gives a stimulus under `with`, against what that stimulus takes."""
+    for position, stimulus in enumerate(entries):
         known = catalog.stimuli().get(stimulus.do)
         if known is not None:
             try:
                 known.parameters.model_validate(stimulus.with_)
             except ValidationError as error:
-                problems.extend(document.problems_of(error, known.parameters, at=("stimuli", position, "with")))
+                problems.extend(document.problems_of(error, known.parameters, at=(field, position, "with")))
 
 
 def _target_flaws(target: TargetSpec) -> Iterator[Flaw]:
-    for position, event in enumerate(target.deliver.events if target.deliver else ()):
-        if event not in catalog.events():
-            yield Flaw(("deliver", "events", position), f"there is no event `{event}`", event, tuple(catalog.events()))
-    if target.deliver is None and target.start is None and target.inprocess is None:
+    if not target.deliveries and target.start is None and target.inprocess is None:
         yield Flaw((), "a target needs `deliver`, `start` or `inprocess`: nothing could reach it", code="PP-VALUE")
+    yield from flaws_of_target(target)

@@ -1,6 +1,7 @@
 """A scenario as its YAML document describes it: estate, data, stimuli, faults, expectations, thresholds."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
@@ -18,6 +19,20 @@ Stretch = Annotated[Duration, Field(le=LENGTH_MAX_S)]
 
 Mode = Literal["live", "inprocess"]
 """How a scenario is run: on sockets and the real clock, or in one process on a virtual one."""
+
+
+class Happening(Protocol):
+    """What is to happen: which stimulus, with which parameters."""
+
+    @property
+    def do(self) -> str:
+        """The name of the stimulus."""
+        ...
+
+    @property
+    def with_(self) -> Mapping[str, Any]:
+        """Its parameters."""
+        ...
 
 
 class StimulusSpec(BaseModel):
@@ -51,7 +66,8 @@ class StimulusSpec(BaseModel):
         return self
 
 
-def _fault(entry: Any) -> Any:
+def read_fault_entry(entry: Any) -> Any:
+    """A fault as a document lists it, built by its own kind."""
     if isinstance(entry, Fault):
         return entry
     if not isinstance(entry, dict) or entry.get("fault") not in fault_kinds():
@@ -120,7 +136,7 @@ class ScenarioSpec(BaseModel):
     speed: Annotated[float, Field(gt=0, le=100_000)] = 1.0
     """Business seconds per wire second."""
     stimuli: list[StimulusSpec] = []
-    faults: list[Annotated[SerializeAsAny[Fault], BeforeValidator(_fault)]] = []
+    faults: list[Annotated[SerializeAsAny[Fault], BeforeValidator(read_fault_entry)]] = []
     flows: Annotated[list[str], Field(min_length=1)]
     crash: CrashSpec | None = None
     thresholds: list[str] = []

@@ -65,6 +65,8 @@ class System:
         self.ledger = ledger
         self.number = ledger.systems[name]
         self.listeners: list[Listener] = []
+        self.witnesses: list[Callable[[str], None]] = []
+        """Told of every effect and every fact that is stated; for those who count while the estate works."""
         self.working = True
         """Whether the system does things of its own accord; while a run comes to rest it only finishes and answers."""
         self.jobs_open = 0
@@ -114,6 +116,8 @@ class System:
         )
         for listener in self.listeners:
             listener(Published(self, declared, event, seq, event_id))
+        for witness in self.witnesses:
+            witness(effect)
         return seq
 
     def stands(self, effect: str) -> bool:
@@ -160,6 +164,8 @@ class System:
                     self._standing[fact] = cause
             elif facet != "staged" and version >= self._newest.get(effect, (0, 0))[0]:
                 self._newest[effect] = (version, cause)
+            for witness in self.witnesses:
+                witness(effect)
         for event in outcome.emit:
             self.publish(event, cause)
         for job in outcome.jobs:

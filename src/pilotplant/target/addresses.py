@@ -41,6 +41,9 @@ def _variables(name: str, address: Address) -> dict[str, str]:
             variables[f"{prefix}_CLIENT_SECRET"] = address.credentials.client_secret
         case "api-key":
             variables[f"{prefix}_API_KEY"] = address.credentials.api_key
+        case "basic":
+            variables[f"{prefix}_USER"] = address.credentials.user
+            variables[f"{prefix}_PASSWORD"] = address.credentials.password
         case _:
             pass
     return variables

@@ -1,56 +1,13 @@
 """A target as its YAML document describes it: how to start the middleware, where its events go, what it declares."""
 
-import re
-from collections.abc import Mapping
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from pilotplant.model.durations import Duration
-from pilotplant.model.suggestions import did_you_mean
-
-PLACEHOLDERS = ("python", "port", "work", "estate")
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-
-
-def filled(text: str, values: Mapping[str, str]) -> str:
-    """The text with its placeholders replaced."""
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
-
-
-def _word(text: str) -> str:
-    """Part of a command or an environment: operating systems end these at a NUL."""
-    if "\0" in text:
-        raise ValueError("holds a NUL character, which no command or variable can")
-    return text
-
-
-def _address(url: str) -> str:
-    for name in _PLACEHOLDER.findall(url):
-        if name not in PLACEHOLDERS:
-            known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
-            raise ValueError(f"`{{{name}}}` is none of {known}{did_you_mean(name, PLACEHOLDERS)}")
-    example = filled(url, {"port": "8080", "estate": "http://127.0.0.1:8080"})
-    if not _usable(example):
-        raise ValueError("this is not an address; write it like http://127.0.0.1:8080/events")
-    if "@" in urlsplit(example).netloc:
-        raise ValueError("an address with a password in it would end up in reports; leave it out")
-    return url
-
-
-def _usable(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return known and url.isascii() and url.isprintable() and " " not in url
-
-
-Word = Annotated[str, AfterValidator(_word)]
-Url = Annotated[str, AfterValidator(_address)]
-"""An address, perhaps with placeholders in it."""
+from pilotplant.target.credentials import FixedCredentials
+from pilotplant.target.delivery import DeliverSpec
+from pilotplant.target.words import Url, Word
 
 
 class Ready(BaseModel):
@@ -102,19 +59,6 @@ class InProcess(BaseModel):
     environment: dict[Annotated[Word, Field(pattern="^[^=]+$")], Word] = {}
 
 
-class DeliverSpec(BaseModel):
-    """Where events go, and which; an empty list means all."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    url: Url
-    events: list[str] = []
-
-    def wants(self, event: str) -> bool:
-        """Whether an event of this type is to be delivered."""
-        return not self.events or event in self.events
-
-
 class Declares(BaseModel):
     """What the target says of itself: quiescence waits accordingly, and `manners` holds it to its word."""
 
@@ -141,8 +85,27 @@ class TargetSpec(BaseModel):
     about: str = ""
     start: Start | None = None
     inprocess: InProcess | None = None
-    deliver: DeliverSpec | None = None
+    deliver: DeliverSpec | list[DeliverSpec] | None = None
+    credentials: dict[str, FixedCredentials] = {}
+    """By system, what the target calls it with, where it cannot take the credentials that each run draws."""
     declares: Declares = Declares()
+
+    @property
+    def deliveries(self) -> tuple[DeliverSpec, ...]:
+        """Where events go; an event goes where the first entry names it, or else to the first that names none."""
+        given = self.deliver
+        return tuple(given) if isinstance(given, list) else (given,) if given is not None else ()
+
+    def taker(self, event: str) -> DeliverSpec | None:
+        """The entry that takes events of this type."""
+        named = [each for each in self.deliveries if event in each.events]
+        rest = [each for each in self.deliveries if not each.events]
+        return next(iter((*named, *rest)), None)
+
+    @property
+    def started(self) -> bool:
+        """Whether Pilotplant starts it, and so can tell it what each run draws."""
+        return self.start is not None or self.inprocess is not None
 
 
 def in_process(name: str) -> TargetSpec:

@@ -7,14 +7,15 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import httpx
 
 from pilotplant.model.errors import TargetError
 from pilotplant.target import warden
-from pilotplant.target.model import Start, filled
+from pilotplant.target.model import Start
+from pilotplant.target.words import filled
 
 _LOOK_EVERY_S = 0.02
 _SIGNALS = {"TERM": signal.SIGTERM, "INT": signal.SIGINT, "KILL": signal.SIGKILL}
@@ -32,15 +33,22 @@ class TargetProcess:
     """The middleware as a child process."""
 
     def __init__(
-        self, start: Start, placeholders: Mapping[str, str], environment: Mapping[str, str], *, folder: Path, log: Path
+        self,
+        start: Start,
+        placeholders: Mapping[str, str],
+        environment: Mapping[str, str],
+        *,
+        folder: Path,
+        log: Path,
+        secrets: Iterable[str] = (),
     ) -> None:
         self._start = start
         self._fill = placeholders
         self._environment = environment
         self._directory = folder / filled(start.directory, placeholders)
         self._log = log
-        told = (value for name, value in environment.items() if name.endswith(("_SECRET", "_API_KEY")))
-        self._secrets = tuple(sorted({*told, *(v for v in start.environment.values() if len(v) > 5)}))
+        told = (value for name, value in environment.items() if name.endswith(("_SECRET", "_API_KEY", "_PASSWORD")))
+        self._secrets = tuple(sorted({*told, *(v for v in start.environment.values() if len(v) > 5), *secrets}))
         self._warden: asyncio.subprocess.Process | None = None
         self._stopping = False
         self.process_id = 0

@@ -3,11 +3,11 @@
 from collections import Counter, defaultdict
 from typing import Any
 
-from hdrh.histogram import HdrHistogram
-
 from pilotplant.checks.case import Case
 from pilotplant.checks.folds.instance import Instance
+from pilotplant.checks.folds.intended import Intended
 from pilotplant.checks.folds.promises import EXCEPTION, Promises
+from pilotplant.checks.folds.spread import Spread, milliseconds
 from pilotplant.checks.result import Counts, Figure
 from pilotplant.ledger.records import (
     Commit,
@@ -37,21 +37,20 @@ _COUNTED: dict[type[Record], str] = {
     Obligation: "obligations",
 }
 _STATS = ("p50", "p95", "max")
-_MAX_MS = 24 * 3600 * 1000
-_RECENT_MAX = 4096
 
 
 class Figures:
     """Collects as the records go by; histograms keep memory flat."""
 
-    def __init__(self, case: Case, promises: Promises) -> None:
+    def __init__(self, case: Case, promises: Promises, intended: Intended) -> None:
         self.case = case
         self.promises = promises
+        self._intended = intended
         self.bitten: Counter[str] = Counter()
         self.exceptions = 0
         self._flows = [flow.flow for flow in case.flows]
-        self._histograms: dict[tuple[str, str], _Spread] = defaultdict(_Spread)
-        self._steps: dict[tuple[str, str], _Spread] = defaultdict(_Spread)
+        self._histograms: dict[tuple[str, str], Spread] = defaultdict(Spread)
+        self._steps: dict[tuple[str, str], Spread] = defaultdict(Spread)
         self._healed_at: float | None = None
         self._recovered: dict[str, float] = {}
         self._compared: dict[str, list[int]] = defaultdict(lambda: [0, 0])
@@ -92,14 +91,14 @@ class Figures:
         self._healed_at = record.t
 
     def _on_finish(self, instance: Instance, t: float) -> None:
-        flow, due = self._flows[instance.flow], instance.due
-        took_ms = _milliseconds(t - due)
+        flow, due = self._flows[instance.flow], instance.due - self._intended.lag(instance.trigger)
+        took_ms = milliseconds(t - due)
         self._histograms[flow, ""].add(took_ms)
         self._histograms[flow, instance.plant].add(took_ms)
         if len(instance.steps) > 1:
             for step, progress in instance.steps.items():
                 if progress.at is not None:
-                    self._steps[flow, step].add(_milliseconds(progress.at - due))
+                    self._steps[flow, step].add(milliseconds(progress.at - due))
         healed_at = self._healed_at
         if healed_at is not None and due <= healed_at and self.bitten:
             self._recovered[flow] = max(t - healed_at, self._recovered.get(flow, 0.0))
@@ -155,37 +154,5 @@ class Figures:
         return figures
 
 
-class _Spread:
-    """Durations in milliseconds. A histogram keeps memory flat; feeding it equal durations at once keeps it fast."""
-
-    def __init__(self) -> None:
-        self._histogram = HdrHistogram(1, _MAX_MS, 3)
-        self._recent: Counter[int] = Counter()
-
-    def add(self, duration_ms: int) -> None:
-        self._recent[duration_ms] += 1
-        if len(self._recent) > _RECENT_MAX:
-            self._settle()
-
-    def _settle(self) -> None:
-        for duration_ms, times in self._recent.items():
-            self._histogram.record_value(duration_ms, times)
-        self._recent.clear()
-
-    def seconds(self, stat: str) -> float:
-        self._settle()
-        histogram = self._histogram
-        if stat == "max":
-            return float(histogram.get_max_value()) / 1000
-        if stat == "avg":
-            return float(histogram.get_mean_value()) / 1000
-        percentile = 50.0 if stat == "med" else float(stat[1:])
-        return float(histogram.get_value_at_percentile(percentile)) / 1000
-
-
-def _milliseconds(duration_s: float) -> int:
-    return min(_MAX_MS, max(1, round(duration_s * 1000)))
-
-
-def _stat(spread: _Spread | None, stat: str) -> float | None:
+def _stat(spread: Spread | None, stat: str) -> float | None:
     return spread.seconds(stat) if spread is not None else None

@@ -46,6 +46,8 @@ class Promises:
         """Whether the target was seen dead: nothing more could come of it."""
         self.finished: list[Instance] = []
         self.expanded = 0
+        self.begun = 0
+        """Instances that there ever were."""
         self.settled: Quiesce | None = None
         self.withdrawn: set[str] = set()
         """Subjects that were withdrawn, also after they were carried out."""
@@ -132,6 +134,7 @@ class Promises:
             for subject in subjects_of(self.case, instance):
                 self._by_subject.setdefault(subject, {})[key] = instance
             self._instances_of[record.trigger] += 1
+            self.begun += 1
         progress = instance.steps.get(record.step)
         if progress is None:
             progress = instance.steps[record.step] = Progress()

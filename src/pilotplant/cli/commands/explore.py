@@ -95,7 +95,7 @@ def _startable(target: "TargetSpec", mode: "Mode") -> None:
     from pilotplant.model.errors import UsageError
 
     begins = target.start if mode == "live" else target.inprocess or target.start  # the run says what is missing
-    if begins is None and (target.deliver is None or "{estate}" not in target.deliver.url):
+    if begins is None and not any("{estate}" in each.url for each in target.deliveries):
         raise UsageError(
             f"{target.target} runs already; to explore, each run has to start it anew",
             help="Name a target with `start` or `inprocess`; see docs/connect.md.",

@@ -19,7 +19,8 @@ def list_(
         str | None,
         typer.Argument(
             metavar="[KIND]",
-            help="scenarios targets flows estates profiles systems operations events stimuli faults checks defects",
+            help="scenarios targets flows loadtests estates profiles systems operations events stimuli faults checks "
+            "defects",
         ),
     ] = None,
     project: ProjectOption = None,
@@ -121,6 +122,7 @@ _KINDS = {
     "scenarios": _documents("scenarios"),
     "targets": _documents("targets"),
     "flows": _documents("flows"),
+    "loadtests": _documents("loadtests"),
     "estates": _documents("estates"),
     "profiles": _documents("profiles"),
     "systems": _systems,

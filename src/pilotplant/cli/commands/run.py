@@ -18,6 +18,8 @@ from pilotplant.cli.frame import (
 from pilotplant.model.verdict import Exit, worst
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pilotplant.configuration import Settings
     from pilotplant.resources import Project
     from pilotplant.run.request import Finished, RunRequest
@@ -119,17 +121,23 @@ def run_one(request: "RunRequest", settings: "Settings", quiet: bool) -> "Finish
     from dataclasses import replace
 
     from pilotplant.cli.progress import Watcher
-    from pilotplant.reporting import text
-    from pilotplant.reporting.catalog import reporters
-    from pilotplant.run.latest import point_to
     from pilotplant.run.running import run as run_live
 
     title = f"{request.setup.scenario.scenario} · {request.target.target} · seed {request.seed}"
     directory = request.directory
     assert directory is not None
+    with Watcher(title, quiet=quiet) as watcher:
+        return report_on(lambda: run_live(replace(request, on_progress=watcher)), directory, settings)
+
+
+def report_on(running: "Callable[[], Finished]", directory: Path, settings: "Settings") -> "Finished":
+    """Run something that leaves a directory, make its reports and print what it came to."""
+    from pilotplant.reporting import text
+    from pilotplant.reporting.catalog import reporters
+    from pilotplant.run.latest import point_to
+
     try:
-        with Watcher(title, quiet=quiet) as watcher:
-            finished = run_live(replace(request, on_progress=watcher))
+        finished = running()
     except KeyboardInterrupt:
         point_to(directory)
         print(f"the ledger up to here: pilotplant ledger show {near(directory)}", file=sys.stderr)

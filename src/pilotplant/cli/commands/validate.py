@@ -17,11 +17,15 @@ def validate(
     format_: FormatOption = None,
 ) -> int:
     """Check the documents of the project: scenarios with all they name, targets, flows, estates, profiles."""
+    from pilotplant.load.loading import validate_profiles
     from pilotplant.scenario.loading import load_scenarios, validate_all
 
     found = open_project(project)
     settings = settings_of(found, format=format_)
-    checked = [setup.scenario.scenario for setup in load_scenarios(found, names)] if names else validate_all(found)
+    if names:
+        checked = [setup.scenario.scenario for setup in load_scenarios(found, names)]
+    else:
+        checked = [*validate_all(found), *validate_profiles(found)]
     if settings.format == "json":
         print_json({"valid": checked})
     else:

@@ -1,5 +1,6 @@
 """An estate in this process."""
 
+import ssl
 from collections.abc import Mapping
 from random import Random
 
@@ -43,5 +44,6 @@ class InProcessHost(Host):
     async def _before_end(self) -> None:
         await self.network.close()
 
-    def _poster(self) -> InProcessPoster:
+    def _poster(self, tls: ssl.SSLContext | None = None) -> InProcessPoster:
+        del tls  # there are no sockets
         return InProcessPoster(self.network, lambda place: self.others.get(place, self.middleware))

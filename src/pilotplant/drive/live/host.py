@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import ssl
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -80,8 +81,8 @@ class LiveHost(Host):
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"http://{host}:{self.port}"
 
-    def _poster(self) -> Poster:
-        return Poster(connections_max=CONNECTIONS_MAX)
+    def _poster(self, tls: ssl.SSLContext | None = None) -> Poster:
+        return Poster(connections_max=CONNECTIONS_MAX, tls=tls)
 
     async def _flush(self) -> None:
         try:

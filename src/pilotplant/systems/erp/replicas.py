@@ -209,7 +209,7 @@ def _wrong_dates(estate: "Estate", keys: Keys) -> tuple[tuple[str, str, str], ..
     if (
         system is None
         or event is None
-        or not period_open(system.state, date.fromisoformat(event.posting_date), estate.world.now())
+        or not period_open(system.state, plant, date.fromisoformat(event.posting_date), estate.world.now())
     ):
         return ()
     intended = event.posting_date

@@ -2,6 +2,8 @@
 stock."""
 
 from array import array
+from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 import msgspec
@@ -9,16 +11,22 @@ import msgspec
 from pilotplant.dataset.records import BomLine, Dataset, PlantItem, ProductionOrder, RoutingStep
 from pilotplant.model.short_hash import short_hash
 from pilotplant.systems.erp.purchases import PurchaseOrderState, Purchases
+from pilotplant.systems.rules import PlantRules
 
 
 class ErpItem(msgspec.Struct, frozen=True, gc=False):
-    """An item as this ERP holds it for a plant."""
+    """An item as this ERP holds it for a plant. `per_base` of its units are one engineering unit (`base_unit`); the
+    smallest lot is in the plant's unit, 0 where none is maintained; `row` counts the changes."""
 
     plant: str
     item: str
     description: str
     unit: str
     revision: str
+    base_unit: str = ""
+    per_base: float = 1.0
+    lot_size: float = 0.0
+    row: int = 1
 
 
 class ErpBom(msgspec.Struct, frozen=True, gc=False):
@@ -31,6 +39,7 @@ class ErpBom(msgspec.Struct, frozen=True, gc=False):
     change: str
     effective_from: float
     lines: tuple[BomLine, ...]
+    effective_to: float = inf
 
 
 class ErpRouting(msgspec.Struct, frozen=True, gc=False):
@@ -94,6 +103,60 @@ class OrderState(msgspec.Struct):
     status: str = "created"
     row: int = 1
     locked_until: float = 0.0
+    start_at: float = 0.0
+    """When it is to start, on the business calendar; 0 where the order was there when the run began."""
+    released_at: float = 0.0
+    released_revision: str = ""
+    """The revision that it was released with."""
+
+
+class Hold(msgspec.Struct, frozen=True, gc=False):
+    """Why an item must not be produced at a plant."""
+
+    plant: str
+    item: str
+    reference: str
+    reason: str
+
+
+class Source(msgspec.Struct, frozen=True, gc=False):
+    """Who may be bought from at a plant, by which issue of engineering's list."""
+
+    plant: str
+    item: str
+    supplier: str
+    issue: int
+
+
+class CrossReference(msgspec.Struct, frozen=True, gc=False):
+    """What a supplier calls an item."""
+
+    plant: str
+    item: str
+    supplier: str
+    supplier_part: str
+    issue: int
+
+
+class Confirmation(msgspec.Struct):
+    """What was reported of a production order: the documents that were booked, and the movements that were not."""
+
+    plant: str
+    order: str
+    confirmation: str
+    documents: tuple[int, ...]
+    failed: tuple[str, ...]
+    cancelled: bool = False
+
+
+class Demand(msgspec.Struct, frozen=True, gc=False):
+    """Something that a customer or a forecast asks for, in the plant's unit."""
+
+    plant: str
+    item: str
+    number: str
+    quantity: float
+    due_at: float
 
 
 class Documents:
@@ -156,6 +219,21 @@ class Erp:
         self.plants = frozenset(plants)
         self.read_lag_s: float = parameters.read_lag_s
         self.closed_before: float = -parameters.open_period_s
+        self.closed_until: dict[str, float] = {}
+        """By plant, the business moment up to which posting periods were closed by hand."""
+        self.effectivities: tuple[str, ...] = parameters.effectivities
+        self.overlap: str = parameters.overlap
+        self.gap: str = parameters.gap
+        self.holds_new_items: bool = parameters.hold_new_items
+        self.rules: Mapping[str, PlantRules] = {}
+        self.holds: dict[tuple[str, str], dict[str, Hold]] = {}
+        self.lifted: dict[tuple[str, str, str], Hold] = {}
+        self.sources: dict[tuple[str, str, str], Source] = {}
+        self.cross_references: dict[tuple[str, str, str], CrossReference] = {}
+        self.confirmations: dict[tuple[str, str], Confirmation] = {}
+        self.demands: dict[tuple[str, str], Demand] = {}
+        self.orders_created = 0
+        self.planning_runs: dict[str, int] = {}
         self.items: dict[tuple[str, str], ErpItem] = {}
         self.boms: dict[tuple[str, str], list[ErpBom]] = {}
         self.routings: dict[tuple[str, str, str], ErpRouting] = {}
@@ -171,6 +249,10 @@ class Erp:
             for order in dataset.production_orders
             if order.plant in self.plants
         }
+
+    def take_rules(self, rules: Mapping[str, PlantRules]) -> None:
+        """Take note of what the estate declares of its plants."""
+        self.rules = rules
 
     def tolerated(self, order: PurchaseOrderState) -> float:
         """How much more of a purchase order the plant takes than was ordered."""
@@ -188,8 +270,9 @@ class Erp:
         generated = self.plant_item(plant, item)
         if generated is None:
             return None
-        description = self.dataset.items[item].description
-        return ErpItem(plant, item, description, generated.unit, generated.revision)
+        known = self.dataset.items[item]
+        unit, revision = generated.unit, generated.revision
+        return ErpItem(plant, item, known.description, unit, revision, known.unit, generated.per_base)
 
     def bom(self, plant: str, item: str, revision: str) -> ErpBom | None:
         """The structure of an item at a plant in a revision."""
@@ -233,16 +316,16 @@ class Erp:
     def in_plant_unit(self, plant: str, item: str, quantity: float, unit: str) -> float | None:
         """A quantity in the plant's own unit, or `None` where no conversion is declared."""
         held = self.items.get((plant, item))
-        if held is not None and unit == held.unit:
+        if held is not None:
+            own, base, per_base = held.unit, held.base_unit, held.per_base
+        else:
+            generated = self.plant_item(plant, item)
+            if generated is None:
+                return None
+            own, base, per_base = generated.unit, self.dataset.items[item].unit, generated.per_base
+        if unit == own:
             return quantity
-        generated = self.plant_item(plant, item)
-        if generated is None:
-            return None
-        if unit == generated.unit:
-            return quantity
-        if unit == self.dataset.items[item].unit:
-            return quantity * generated.per_base
-        return None
+        return quantity * per_base if unit == base else None
 
 
 def build(dataset: Dataset, plants: tuple[str, ...], parameters: Any) -> Erp:

@@ -1,0 +1,126 @@
+"""What load tools ask of an estate that is up: let something happen, say how the flows stand, hand out the plan."""
+
+from typing import Any, TypeVar
+
+import msgspec
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pilotplant.load.driving import Driving
+from pilotplant.load.tracking import Tracker
+from pilotplant.model.suggestions import did_you_mean
+from pilotplant.run.preparation import Prepared
+from pilotplant.run.stimulation import Occurrence, Stimulation
+from pilotplant.scenario.model import StimulusSpec
+from pilotplant.systems import catalog
+
+BODY_MAX_BYTES = 1 << 20
+DONE_MAX = 5000
+T = TypeVar("T")
+
+
+class _Wish(msgspec.Struct, forbid_unknown_fields=True):
+    """Let a stimulus happen now."""
+
+    do: str
+    with_: dict[str, Any] = msgspec.field(name="with", default_factory=dict)
+
+
+class _Who(msgspec.Struct, forbid_unknown_fields=True):
+    """A driver that asks for work."""
+
+    driver: str
+
+
+class _Due(msgspec.Struct, forbid_unknown_fields=True):
+    """What is due."""
+
+    occurrences: list[int]
+
+
+class LoadControl:
+    """The endpoints. Without `driving` there is no plan: whoever asks decides what happens."""
+
+    def __init__(self, prepared: Prepared, driving: Driving | None = None) -> None:
+        self._prepared = prepared
+        self._driving = driving
+        self._own: Tracker | None = None
+        self._wishes = 0
+
+    async def stimulus(self, request: Request) -> Response:
+        """Let a system of record do something, now."""
+        wish = await _read(request, _Wish)
+        if isinstance(wish, Response):
+            return wish
+        known = [name for name in catalog.stimuli() if self._prepared.estate.of_kind(name.partition(".")[0])]
+        if wish.do not in known:
+            told = f"there is no stimulus `{wish.do}`{did_you_mean(wish.do, known)}"
+            return _json({"error": told, "known": known}, 404)
+        tracker, world = self._tracker(), self._prepared.world
+        self._wishes += 1
+        key = f"asked-{self._wishes}"
+        try:
+            spec = StimulusSpec.model_validate({"do": wish.do, "at": 0, "with": wish.with_, "key": key})
+            stimulation = Stimulation([spec], self._prepared.estate, [Occurrence(0.0, 0, key)])
+        except ValidationError as error:
+            problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+            return _json({"error": "the stimulus does not take this", "problems": problems}, 422)
+        world.advance()
+        stimulation.origin = tracker.intended_s = float(world.env.now)
+        try:
+            stimulation.occur(stimulation.plan[0])
+        finally:
+            tracker.intended_s = None
+        return _json({"happened": not stimulation.skipped, "note": "; ".join(stimulation.skipped)})
+
+    async def flows(self, request: Request) -> Response:
+        """How many instances were triggered and finished, and what was finished `after` a number."""
+        tracker = self._tracker()
+        given = request.query_params.get("after", "")
+        after = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else tracker.finished
+        done = tracker.since(after)[:DONE_MAX]
+        finished = done[-1].number if done else tracker.finished
+        told = [(each.flow, round(each.took_ms, 1)) for each in done]
+        return _json({"triggered": tracker.triggered, "finished": finished, "open": tracker.open, "done": told})
+
+    async def claim(self, request: Request) -> Response:
+        """Hand out a slice of the plan."""
+        who = await _read(request, _Who)
+        if isinstance(who, Response):
+            return who
+        if self._driving is None:
+            return _json({"error": "no load is planned here; run `pilotplant load PROFILE`"}, 409)
+        return _json(self._driving.claim(who.driver))
+
+    async def fire(self, request: Request) -> Response:
+        """Let happen what is due."""
+        due = await _read(request, _Due)
+        if isinstance(due, Response):
+            return due
+        if self._driving is None:
+            return _json({"error": "no load is planned here; run `pilotplant load PROFILE`"}, 409)
+        return _json({"happened": self._driving.fire(due.occurrences)})
+
+    def _tracker(self) -> Tracker:
+        """The one of the load, or our own: made when somebody first asks, since counting costs a little."""
+        if self._driving is not None and self._driving.tracker is not None:
+            return self._driving.tracker
+        if self._own is None:
+            self._own = Tracker(self._prepared.estate)
+            self._prepared.expander.witnesses.append(self._own.promised)
+        return self._own
+
+
+async def _read(request: Request, kind: type[T]) -> T | Response:
+    content = await request.body()
+    if len(content) > BODY_MAX_BYTES:
+        return _json({"error": f"at most {BODY_MAX_BYTES} bytes"}, 413)
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return _json({"error": f"the body cannot be read: {error}"}, 422)
+
+
+def _json(content: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")

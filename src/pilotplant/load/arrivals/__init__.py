@@ -1,0 +1,1 @@
+"""How arrivals are spread over time: one shape per file."""

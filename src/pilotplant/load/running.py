@@ -1,0 +1,43 @@
+"""A load profile against a target, from start to verdict."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pilotplant.load.drivers import Drivers, Locusts, refuse_without_locust
+from pilotplant.load.driving import Driving
+from pilotplant.load.loading import LoadSetup
+from pilotplant.load.plan import planned
+from pilotplant.run.request import Finished, RunRequest
+from pilotplant.run.running import run
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where the drivers are: so many processes here, and, where `master` is given, so many expected from elsewhere."""
+
+    workers: int = 1
+    master: tuple[str, int] | None = None
+    remote: int = 0
+    token: str = ""
+
+
+def locusts(where: Where, directory: Path) -> Drivers:
+    """The drivers of a load, as processes of Locust."""
+    refuse_without_locust()
+    return Locusts(where.workers, directory, token=where.token, master=where.master, remote=where.remote)
+
+
+def driving_of(request: RunRequest, load: LoadSetup, drivers: Drivers) -> Driving:
+    """What drives a run of this profile."""
+    return Driving(load.profile, planned(load.profile, request.seed), drivers, request.on_progress)
+
+
+def run_load(request: RunRequest, load: LoadSetup, driving: Driving) -> Finished:
+    """Run the profile and judge what came of it."""
+    configured = replace(
+        request,
+        setup=load.setup,
+        command="load",
+        more={"load": load.profile.model_dump(mode="json", by_alias=True)},
+    )
+    return run(configured, driving.act)

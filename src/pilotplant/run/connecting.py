@@ -1,0 +1,74 @@
+"""How a target is connected in one run: what its document says, with the secrets and addresses of this run."""
+
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from pilotplant.drive.host import Host
+from pilotplant.exchange.authentication import Credentials
+from pilotplant.kernel.draws import Draws
+from pilotplant.model.errors import UsageError
+from pilotplant.systems import catalog
+from pilotplant.target.credentials import fixed
+from pilotplant.target.delivery import DeliverSpec, MutualTls
+from pilotplant.target.model import TargetSpec
+from pilotplant.target.secrets import Secrets, named_in, resolved
+from pilotplant.target.words import filled
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A target and what this run knows of it."""
+
+    target: TargetSpec
+    folder: Path = Path()
+    """What paths in the document are relative to."""
+    secrets: Secrets = field(default_factory=dict)
+    fixed: Mapping[str, Credentials] = field(default_factory=dict)
+
+    def credentials(self, name: str, kind: str) -> Credentials | None:
+        """What the target calls a system with, if that is fixed: of this one, or of all of its kind."""
+        return self.fixed.get(name) or self.fixed.get(kind)
+
+    def addresses(self, fill: Mapping[str, str]) -> list[str]:
+        """Where events reach it, one for each entry of `deliver`."""
+        return [filled(entry.url, fill) for entry in self.target.deliveries]
+
+    def subscribe(self, host: Host, fill: Mapping[str, str]) -> None:
+        """Deliver events as the target wants them."""
+        for entry in self.target.deliveries:
+            auth = entry.auth
+            host.subscribe(
+                filled(entry.url, fill),
+                partial(self._takes, entry),
+                form=entry.form(list(catalog.events())),
+                signer=auth.signer(self.secrets) if auth is not None else None,
+                tls=self._tls(auth) if isinstance(auth, MutualTls) else None,
+            )
+
+    def _takes(self, entry: DeliverSpec, event: str) -> bool:
+        return self.target.taker(event) is entry
+
+    def _tls(self, auth: MutualTls) -> ssl.SSLContext:
+        try:
+            context = ssl.create_default_context(cafile=str(self.folder / auth.authority) if auth.authority else None)
+            context.load_cert_chain(self.folder / auth.certificate, self.folder / auth.key)
+        except (OSError, ssl.SSLError) as error:
+            raise UsageError(
+                f"the certificate for deliveries cannot be used: {error}",
+                help="`certificate`, `key` and `authority` are PEM files, relative to the project.",
+            ) from None
+        return context
+
+
+NOBODY = Connection(TargetSpec(target="nobody"))
+"""No target: simulators alone."""
+
+
+def connect(target: TargetSpec, seed: int, folder: Path) -> Connection:
+    """The connection of a run with this seed."""
+    secrets = resolved(named_in(target), os.environ, Draws(seed), told=target.started)
+    return Connection(target, folder, secrets, fixed(target.credentials, secrets))
