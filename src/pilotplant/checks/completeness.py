@@ -11,6 +11,7 @@ from pilotplant.checks.folds.anonymous import Accounting
 from pilotplant.checks.folds.dropped import Dropped
 from pilotplant.checks.folds.instance import Instance, Promise
 from pilotplant.checks.folds.knowledge import EVER, Knowledge
+from pilotplant.checks.folds.looks import Looks
 from pilotplant.checks.folds.near import NearMisses
 from pilotplant.checks.folds.promises import EXCEPTION, Promises
 from pilotplant.checks.folds.silence import asked_at
@@ -41,10 +42,11 @@ class Completeness(Check):
         """By change and plant, the last report to the PLM that all went well."""
         self._near: NearMisses | None = None
         self._dropped = Dropped(case, promises)
+        self._looks = Looks(case)
         promises.on_finish.append(self._on_finish)
 
     def handlers(self) -> Handlers:
-        return {
+        return self._looks.handlers() | {
             Reject: (lambda named: named.name == EXCEPTION or self.case.governed(named), self.on_reject),
             Commit: (lambda named: named.name in (_REPORT, EXCEPTION), self.on_report),
             Emit: (self._dropped.concerns, self._dropped.on_emit),
@@ -131,9 +133,11 @@ class Completeness(Check):
             )
             return
         if instance.trigger not in self.promises.delivered:
+            if settled is not None and settled.settled and self._report_overlooked(instance, missing):
+                return
             self.doubt(
                 f"{instance.name} was never delivered to the target, so it cannot be blamed for what is missing.",
-                "see to it that the target's endpoint is reachable",
+                "see to it that the target's endpoint is reachable, or that it looks where no events are posted",
             )
             return
         silent = silent_of(self.case, instance)
@@ -158,6 +162,34 @@ class Completeness(Check):
             self._report_missing(instance, blamed)
             if settled is not None and settled.settled:
                 self._judge_report(instance, {promise.effect: None for promise in blamed})
+
+    def _report_overlooked(self, instance: Instance, missing: list[Promise]) -> bool:
+        """Nobody told the target, but it looked where it was to be seen. False if it did not look often enough."""
+        trigger = self.promises.triggers.get(instance.trigger)
+        looks = self._looks.overlooked(trigger) if trigger is not None else []
+        if not looks:
+            return False
+        where, what = self.case.system(looks[0].system), self.case.operation(looks[0].operation)
+        sentence = (
+            f"{instance.name} was never carried out. {where} showed it in {what}, and the target looked there "
+            f"{len(looks)} times since and asked each time in such a way that it did not see it."
+        )
+        proof = self._told(instance)
+        proof += [self.case.proof(each, self.case.target, f"asks for {what}", where) for each in looks[:4]]
+        if self.promises.settled is not None:
+            proof.append(self.case.proof(self.promises.settled, "estate", "at rest; it was not found"))
+        self.findings.append(
+            Finding(
+                self.NAME,
+                sentence,
+                tuple(proof),
+                plant=self.promises.plant(instance),
+                instance=instance.name,
+                step="overlooked",
+                effect=missing[0].effect,
+            )
+        )
+        return True
 
     def _blocking(self, instance: Instance) -> list[Reject]:
         """What was refused over and over since this was acknowledged, while nothing of this was even begun."""
@@ -401,7 +433,8 @@ class Completeness(Check):
         proof.append(self.case.proof(trigger, source, f"{name} {trigger.effect.partition('|')[2]}"))
         delivered = self.promises.delivered.get(instance.trigger)
         if delivered is not None:
-            proof.append(self.case.proof(delivered, source, "delivers it", self.case.target))
+            how = "delivers it" if isinstance(delivered, Deliver) else "lists it"
+            proof.append(self.case.proof(delivered, source, how, self.case.target))
         acknowledged = self.promises.acknowledged.get(instance.trigger)
         if acknowledged is not None:
             text = f"acknowledges it ({acknowledged.status})"

@@ -21,6 +21,7 @@ class Once(Check):
 
     NAME: ClassVar[str] = "once"
     ABOUT: ClassVar[str] = "Every business fact is booked exactly once."
+    BY_CONSTRUCTION: ClassVar[str] = "a model repeats a booking only when it was not done and will not be"
 
     def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
         super().__init__(case, knowledge, promises)

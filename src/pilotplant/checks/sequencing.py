@@ -42,6 +42,7 @@ class Sequencing(Check):
 
     NAME: ClassVar[str] = "sequencing"
     ABOUT: ClassVar[str] = "Every step waits until what it depends on is confirmed; nothing older overwrites newer."
+    BY_CONSTRUCTION: ClassVar[str] = "a model begins a step only when it knows of all that the step has to wait for"
 
     def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
         super().__init__(case, knowledge, promises)
@@ -49,7 +50,7 @@ class Sequencing(Check):
         self._effects_of: dict[str, list[str]] = defaultdict(list)
         """By instance: the effects that have to wait for something on its account."""
         self._finished: list[Instance] = []
-        self._told_of: dict[str, Deliver] = {}
+        self._told_of: dict[str, Deliver | ResponseEnd] = {}
         """When the target was told of those that are finished and were withdrawn."""
         self.promises.on_finish.append(self._on_finish)
         self._governed = [self.case.governed(named) for named in self.case.header.operations]

@@ -47,12 +47,14 @@ class Expander:
         """Everything that was ever promised, in order: what is compared at rest."""
         self.alternatives: dict[str, None] = {}
         """What is accepted in the place of something promised: compared if it came about."""
+        self.listeners: list[Callable[[Obligation], None]] = []
+        """Told of every promise: a model works them off."""
 
     def on_event(self, published: Published) -> None:
         """Expand every flow that this event triggers."""
         for number, flow in enumerate(self._flows):
             if flow.trigger == published.type.name:
-                expansion = _Expansion(flow, number, published, self._estate, self._ledger)
+                expansion = _Expansion(flow, number, published, self._estate, self._ledger, self.listeners)
                 expansion.write()
                 self.effects.update(dict.fromkeys(promise.effect for promise in expansion.promises))
                 self.alternatives.update(dict.fromkeys(expansion.alternatives))
@@ -63,7 +65,16 @@ class Expander:
 class _Expansion:
     """One trigger, one flow."""
 
-    def __init__(self, flow: FlowSpec, number: int, published: Published, estate: Estate, ledger: LedgerWriter) -> None:
+    def __init__(
+        self,
+        flow: FlowSpec,
+        number: int,
+        published: Published,
+        estate: Estate,
+        ledger: LedgerWriter,
+        listeners: Sequence[Callable[[Obligation], None]],
+    ) -> None:
+        self._listeners = listeners
         self._flow = flow
         self._number = number
         self._trigger: Any = published.event
@@ -98,9 +109,8 @@ class _Expansion:
         after = tuple(known for needed in step.after for known in self._known_before(needed, row, scope))
         accept = tuple(_identity(other.commit, row)[0] for other in step.accept)
         self.alternatives.extend(accept)
-        self._ledger.write(
-            Obligation,
-            self._estate.world.env.now,
+        t = self._estate.world.env.now
+        told = (
             self._number,
             instance,
             name,
@@ -115,6 +125,9 @@ class _Expansion:
             scope[0],
             row.get("plant", ""),
         )
+        seq = self._ledger.write(Obligation, t, *told)
+        for listener in self._listeners:
+            listener(Obligation(seq, t, *told))
 
     def _known_before(self, needed: After, row: Row, scope: tuple[str, ...]) -> list[tuple[str, str, int]]:
         step = self._flow.steps[needed.step]

@@ -49,15 +49,20 @@ class Setup:
     scenario: ScenarioSpec
     setup: EstateSetup
     flows: list[FlowSpec]
+    left_out: tuple[str, ...] = ()
+    """Steps of flows that are not carried out in this run, and why."""
 
     @property
     def untested(self) -> list[str]:
-        """Steps of flows whose systems this estate does not have."""
+        """Steps of flows whose systems this estate does not have, or that nothing carries out."""
         kinds = self.setup.estate.systems
         return [
-            f"{flow.flow}: {step} (the estate has no such system)"
-            for flow in self.flows
-            for step in absent_systems(flow, kinds)
+            *self.left_out,
+            *(
+                f"{flow.flow}: {step} (the estate has no such system)"
+                for flow in self.flows
+                for step in absent_systems(flow, kinds)
+            ),
         ]
 
 
@@ -373,6 +378,7 @@ def check_parameters(document: Document, entries: Sequence[Happening], field: st
 
 
 def _target_flaws(target: TargetSpec) -> Iterator[Flaw]:
-    if not target.deliveries and target.start is None and target.inprocess is None:
-        yield Flaw((), "a target needs `deliver`, `start` or `inprocess`: nothing could reach it", code="PP-VALUE")
+    if not target.deliveries and target.start is None and target.inprocess is None and target.model is None:
+        message = "a target needs `deliver`, `start`, `inprocess` or `model`: nothing could reach it"
+        yield Flaw((), message, code="PP-VALUE")
     yield from flaws_of_target(target)

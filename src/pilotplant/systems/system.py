@@ -21,10 +21,12 @@ from pilotplant.model.operation import (
     version_number,
 )
 from pilotplant.model.outcome import Committed, Found, Outcome
+from pilotplant.model.paging import Listed
 from pilotplant.model.problem import Rejection
 from pilotplant.model.short_hash import short_hash
 from pilotplant.systems.catalog import SystemKind
 from pilotplant.systems.identified import expanded
+from pilotplant.systems.rows import ListSpec, Rows
 
 
 class Published(NamedTuple):
@@ -35,6 +37,8 @@ class Published(NamedTuple):
     event: Event
     seq: int
     event_id: str
+    effect: str = ""
+    version: int = 0
 
 
 NEVER = float("-inf")
@@ -56,6 +60,7 @@ class System:
         parameters: Any,
         world: World,
         ledger: LedgerWriter,
+        lists: ListSpec | None = None,
     ) -> None:
         self.kind = kind
         self.name = name
@@ -86,12 +91,15 @@ class System:
         self._newest: dict[str, tuple[int, int]] = {}
         self._effects: dict[str, _EffectReader] = {}
         self._events = 0
+        self._rows = Rows(name, kind.operations, lists or ListSpec(), world)
         self.behaviour = kind.behaviour(self)
 
     def apply(self, operation: Operation, command: Any, exchange: int = 0) -> Outcome:
         """Carry out a command and record what came of it. `exchange` 0: the system (or a stimulus) acts by itself."""
         now = self.world.now()
         outcome = operation.handler(self.state, command, now)
+        if isinstance(outcome, Listed):
+            outcome = self._rows.answer(operation, command, outcome)
         if isinstance(outcome, Committed):
             self._commit(operation, command, outcome, exchange, now.wire)
         elif isinstance(outcome, Found):
@@ -108,6 +116,7 @@ class System:
         self._events += 1
         event_id = f"{self.name}-{self._events:08d}"
         effect, version = self._reader(declared.name, declared.effect.keys, declared.effect.version, "").one(event)
+        self._rows.note(declared.effect.keys, effect)
         seq = self.ledger.write(
             Emit,
             self.world.env.now,
@@ -120,18 +129,18 @@ class System:
             self.ledger.body(_encode_json(event)),
         )
         for listener in self.listeners:
-            listener(Published(self, declared, event, seq, event_id))
+            listener(Published(self, declared, event, seq, event_id, effect, version))
         for witness in self.witnesses:
             witness(effect)
         return seq
 
-    def stands(self, effect: str) -> bool:
-        """Whether a fact was committed in this run and not taken back."""
-        return short_hash(effect) in self._standing
-
     def newest(self, effect: str) -> int:
         """The newest version of a state effect that was committed in this run; 0 if none was."""
         return self._newest.get(effect, (0, 0))[0]
+
+    def stands(self, effect: str) -> bool:
+        """Whether a fact was committed in this run and not taken back."""
+        return short_hash(effect) in self._standing
 
     def documents(self, operation: Operation, command: Any) -> tuple[str, ...]:
         """The identities of what a command would change."""
@@ -169,8 +178,11 @@ class System:
                     self._standing[fact] = cause
             elif facet != "staged" and version >= self._newest.get(effect, (0, 0))[0]:
                 self._newest[effect] = (version, cause)
+            self._rows.note(operation.effect.keys, effect)
             for witness in self.witnesses:
                 witness(effect)
+        for row in outcome.touches:
+            self._rows.touch(*row)
         for event in outcome.emit:
             self.publish(event, cause)
         for job in outcome.jobs:

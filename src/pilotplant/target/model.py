@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pilotplant.drive.whatif.model import ModelSpec
 from pilotplant.model.durations import Duration
 from pilotplant.target.credentials import FixedCredentials
 from pilotplant.target.delivery import DeliverSpec
@@ -97,6 +98,8 @@ class TargetSpec(BaseModel):
     identity: dict[str, dict[str, Annotated[list[Rule], Field(min_length=1)]]] = {}
     """By operation and key of its effect, where identities stand, if not in the field made for them."""
     declares: Declares = Declares()
+    model: ModelSpec | None = None
+    """How it behaves, for what-if: the parameters of the model that stands in its place."""
 
     @property
     def deliveries(self) -> tuple[DeliverSpec, ...]:

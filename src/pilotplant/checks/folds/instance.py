@@ -102,3 +102,13 @@ def subjects_of(case: Case, instance: Instance) -> tuple[str, ...]:
     """What an instance is about: everything that names it but the plant, which names too much."""
     named = zip(case.flows[instance.flow].scope, instance.name.split("@"), strict=False)
     return tuple(dict.fromkeys((instance.subject, *(value for key, value in named if key != "plant"))))
+
+
+def keeps(record: Commit | Emit, promise: Promise) -> bool:
+    """Whether what came about is what was promised, or more."""
+    terms = promise.terms
+    if terms.executable and getattr(record, "facet", "") == "staged":
+        return False
+    if not record.version or not promise.version:
+        return True  # facts have no order; one may be accepted where a version is promised
+    return record.version == promise.version if terms.exact else record.version >= promise.version

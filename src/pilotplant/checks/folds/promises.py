@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pilotplant.checks.case import Case
-from pilotplant.checks.folds.instance import Instance, Progress, Promise, subjects_of, terms_of
+from pilotplant.checks.folds.instance import Instance, Progress, Promise, keeps, subjects_of, terms_of
+from pilotplant.checks.folds.lists import ToldByLists
 from pilotplant.checks.folds.silence import unanswered
 from pilotplant.checks.folds.sums import Sums
 from pilotplant.checks.wording import plant_of
@@ -25,6 +26,7 @@ from pilotplant.ledger.records import (
     Obligation,
     Quiesce,
     Reject,
+    ResponseEnd,
     ResponseFirst,
 )
 
@@ -82,7 +84,8 @@ class Promises:
         self._outages: dict[int, tuple[float, float]] = {}
         """By system, since when faults have been touching it without a long pause, and until when."""
         self._disbelieved: set[tuple[int, int]] = set()
-        self.delivered: dict[int, Deliver] = {}
+        self.delivered: dict[int, Deliver | ResponseEnd] = {}
+        """By trigger, what first told the target of it: an event that was delivered, or a list that it looked at."""
         self.acknowledged: dict[int, Ack] = {}
         self.triggers: dict[int, Emit] = {}
         self._open: dict[str, list[Promise]] = {}
@@ -100,13 +103,14 @@ class Promises:
         self._cancels = {flow.cancelled_by: flow for flow in case.flows if flow.cancelled_by}
         self._triggers = {flow.trigger for flow in case.flows}
         self._told: dict[int, int] = {}
+        self._lists = ToldByLists(self.triggers, self.delivered)
         self._governed = [case.governed(named) for named in case.header.operations]
 
     def handlers(self) -> dict[Any, Any]:
         """What it looks at."""
         interesting = self._triggers | set(self._cancels) | set(self._refused_by)
         governed = self.case.governed
-        return {
+        return self._lists.handlers() | {
             Obligation: (None, self.on_obligation),
             Commit: (
                 lambda named: not named.event and (governed(named) or named.effect == "fact" or named.name == ITEM),
@@ -192,7 +196,7 @@ class Promises:
         for promise in waiting:
             if not promise.open:
                 continue  # an accepted alternative had kept it
-            if _keeps(record, promise):
+            if keeps(record, promise):
                 self._kept(promise, record)
                 kept = True
             else:
@@ -266,6 +270,7 @@ class Promises:
         self._instances_of[instance.trigger] -= 1
         if not self._instances_of[instance.trigger]:
             del self._instances_of[instance.trigger]
+            self._lists.forget(instance.trigger)
             for told in (self.triggers, self.delivered, self.acknowledged):
                 told.pop(instance.trigger, None)
         if len(self.finished) < BOARD_MAX:
@@ -328,6 +333,7 @@ class Promises:
         name = self.case.operation(record.operation)
         if name in self._triggers:
             self.triggers[record.seq] = record
+            self._lists.on_trigger(record)
         if name in self._cancels:
             self.withdrawn.add(record.effect.partition("|")[2])
             self._recalling[record.seq] = record.effect.partition("|")[2]
@@ -486,12 +492,3 @@ class Promises:
     def plant(self, instance: Instance) -> str:
         """The plant of an instance."""
         return instance.plant or next((plant_of(promise.effect) for promise in instance.open), "")
-
-
-def _keeps(record: Commit | Emit, promise: Promise) -> bool:
-    terms = promise.terms
-    if terms.executable and getattr(record, "facet", "") == "staged":
-        return False
-    if not record.version or not promise.version:
-        return True  # facts have no order; one may be accepted where a version is promised
-    return record.version == promise.version if terms.exact else record.version >= promise.version
