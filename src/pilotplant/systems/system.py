@@ -41,6 +41,9 @@ class Published(NamedTuple):
     version: int = 0
 
 
+NEVER = float("-inf")
+"""Before every moment."""
+
 Listener = Callable[[Published], None]
 _encode_json = msgspec.json.Encoder().encode
 
@@ -74,6 +77,8 @@ class System:
         """Whether the system does things of its own accord; while a run comes to rest it only finishes and answers."""
         self.jobs_open = 0
         """Work accepted but not finished, in wire time: quiescence waits for it."""
+        self.silent_since = NEVER
+        """When it was last asked something that it will never answer, in wire time."""
         self.operations: Mapping[str, Operation] = kind.operations
         """As this target may call them: with the custom fields that its document asks for."""
         self.identified: Callable[[Operation, Any], Any] | None = None
