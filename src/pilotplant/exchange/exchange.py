@@ -76,6 +76,8 @@ class Boundary:
         self.open_exchanges = 0
         self.patience = Patience()
         self.turns = Turns()
+        self.on_end: Callable[[Exchange], None] | None = None
+        """Told of every exchange when it is over, for whoever watches a target being connected."""
         self.past: dict[tuple[str, bytes], deque[tuple[float, WireResponse]]] = {}
         """What queries were answered of late, for faults that answer with what is old."""
         self._latency = Latency(system.name, profile.latency, system.world.draws)
@@ -142,7 +144,8 @@ class Boundary:
         decoded = self.dialect.decode(route, request)
         if isinstance(decoded, Rejection):
             return decoded, None, taken
-        return None, decoded, taken
+        identified = self.system.identified
+        return None, decoded if identified is None else identified(route.operation, decoded), taken
 
     def _script(self, operation: Operation, keys: tuple[str, ...], now: float) -> Script:
         script = NORMAL
@@ -237,6 +240,7 @@ class Exchange:
         self._mark_revealing(step.problem.status)
         self._write_refusal(step.problem, step.retry_after_s)
         self.response = refusal_of(step, boundary.dialect, boundary.system.world.unix())
+        self._negotiate()
 
     def claim_key(self, operation: Operation, now: float) -> None:
         """Look at the idempotency key, on arrival: what comes while the first request is worked on is a conflict."""
@@ -256,8 +260,13 @@ class Exchange:
         except Exception as error:
             boundary.on_failure(error)
             self.response = boundary.dialect.refusal(Unavailable(detail="the simulator failed; see the run's output"))
+        self._negotiate()
         self._executed_s = boundary.env.now - self._opened_at
         self._leave_queue()
+
+    def _negotiate(self) -> None:
+        if self.operation is not None:
+            self.response = self.boundary.dialect.negotiated(self.response, self._request)
 
     def _leave_queue(self) -> None:
         if self.turn is not None:
@@ -397,6 +406,11 @@ class Exchange:
         )
 
     @property
+    def request(self) -> WireRequest:
+        """What was asked."""
+        return self._request
+
+    @property
     def _number(self) -> int:
         """The operation's number in the ledger's table."""
         return self.boundary.ledger.operations[self.operation.name] if self.operation is not None else 0
@@ -446,6 +460,8 @@ class Exchange:
         if self._holds_key:  # nothing was carried out
             boundary.keys.release(self._idempotency_key)
         boundary.open_exchanges -= 1
+        if boundary.on_end is not None:
+            boundary.on_end(self)
         limited = self._limited or self.response.status == RateLimited.status
         if ending is not Ending.SENT or limited or self.response.status >= 500:
             boundary.patience.note_failure(self._request, self._fingerprint, now + self._asked_to_wait_s)

@@ -46,12 +46,20 @@ class Dialect(Protocol):
         """The command that a request carries."""
         ...
 
+    def compose(self, operation: Operation, command: Command) -> tuple[str, str, bytes, bytes]:
+        """What a client sends for a command: method, path, query, body."""
+        ...
+
     def encode(self, result: Any) -> bytes:
         """The body for a result."""
         ...
 
     def refusal(self, rejection: Rejection) -> WireResponse:
         """The answer for a refusal."""
+        ...
+
+    def negotiated(self, response: WireResponse, request: WireRequest) -> WireResponse:
+        """The answer in the format that the caller wants, where that is not the usual one."""
         ...
 
     @property

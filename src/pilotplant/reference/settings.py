@@ -19,6 +19,8 @@ class SystemAccess:
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
     api_key: str = field(default="", repr=False)
+    events: str = ""
+    """How it tells of what happens: `delta` where one has to look for oneself; empty: it posts events."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,10 @@ class Settings:
     """By plant. Plants whose ERP has the same address share its connection, token and limits."""
     mes: Mapping[str, SystemAccess]
     events_secret: str = field(repr=False)
+    wms: Mapping[str, SystemAccess] = field(default_factory=dict)
+    """Of the plants that have one."""
+    supplier: SystemAccess | None = None
+    """The suppliers' portal, where there is one."""
     timeout_s: float = 5.0
     calls_at_once: int = 16
     """Per system."""
@@ -39,6 +45,10 @@ class Settings:
     """Fewer than `calls_at_once`: a burst of confirmations always leaves room for engineering changes."""
     retry_budget_s: float = 60.0
     poll_every_s: float = 3.0
+    look_every_s: float = 1.0
+    """How often a system is looked at that posts no events."""
+    look_back_s: float = 5.0
+    """How much of what was seen before is looked at again: changes may become visible late."""
     read_lag_s: float = 1.0
     """How long an ERP may hide a stock document that it has booked."""
     signature_age_max_s: float = 300.0
@@ -56,15 +66,20 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             missing.append(PREFIX + name)
         return value
 
+    def named(*names: str) -> str:
+        """The first of these systems that has an address; empty if none has."""
+        return next((name for name in names if environment.get(f"{PREFIX}{name}_URL")), "")
+
     def access(*names: str) -> SystemAccess:
         """The first of these systems that has an address; the last one is named if none has."""
-        name = next((name for name in names if environment.get(f"{PREFIX}{name}_URL")), names[-1])
+        name = named(*names) or names[-1]
         return SystemAccess(
             url=required(f"{name}_URL").rstrip("/"),
             token_url=environment.get(f"{PREFIX}{name}_TOKEN_URL", ""),
             client_id=environment.get(f"{PREFIX}{name}_CLIENT_ID", ""),
             client_secret=environment.get(f"{PREFIX}{name}_CLIENT_SECRET", ""),
             api_key=environment.get(f"{PREFIX}{name}_API_KEY", ""),
+            events=environment.get(f"{PREFIX}{name}_EVENTS", ""),
         )
 
     plants = tuple(plant.strip() for plant in required("PLANTS").split(",") if plant.strip())
@@ -74,6 +89,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         erp={plant: access(f"ERP_{plant}", "ERP") for plant in plants},
         mes={plant: access(f"MES_{plant}", "MES") for plant in plants},
         events_secret=required("EVENTS_SECRET"),
+        wms={plant: access(f"WMS_{plant}", "WMS") for plant in plants if named(f"WMS_{plant}", "WMS")},
+        supplier=access("SUPPLIER") if named("SUPPLIER") else None,
         instance=environment.get(f"{PREFIX}INSTANCE", ""),
     )
     if missing:

@@ -4,12 +4,21 @@ from collections.abc import Iterable
 
 import msgspec
 
+from pilotplant.flows.expansion import Expander
 from pilotplant.ledger.records import Amount, Compare
 from pilotplant.ledger.writer import LedgerWriter
+from pilotplant.model.operation import Replica
 from pilotplant.systems import catalog
 from pilotplant.systems.estate import Estate
+from pilotplant.systems.system import System
 
 VALUES_MAX = 20
+
+
+def worth_comparing(estate: Estate, expander: Expander) -> Iterable[str]:
+    """What was promised, what came about in the place of something promised, and what was changed."""
+    instead = filter(estate.stands, expander.alternatives)
+    return dict.fromkeys((*expander.effects, *instead, *estate.changed()))
 
 
 def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int:
@@ -19,9 +28,9 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
         name, *keys = effect.split("|")
         kind = name.partition(".")[0]
         replica = catalog.kinds()[kind].replicas.get(name)
-        system = estate.serving(kind, keys[0]) if keys else None
-        if replica is None or system is None:
-            continue
+        system = estate.holding(effect)
+        if replica is None or system is None or catalog.discloses(name):
+            continue  # what was disclosed is judged by what held when it was
         held = replica.held(system.state, tuple(keys))
         intended = replica.intended(estate, tuple(keys))
         wanted = replica.form(system.state, intended) if intended else None
@@ -29,9 +38,10 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
         if anonymous and wanted is not None and present is None:
             asked = replica.amount(wanted)
             ledger.write(Amount, estate.world.env.now, system.number, ledger.operations[name], effect, asked)
-        told = difference(wanted, present)
+        together = replica.together(system.state, tuple(keys))
+        told = _of_sum(estate, system, replica, *together) if together else difference(wanted, present)
         values = replica.moments(estate, tuple(keys)) if held and intended else ()
-        if told and wanted is not None and present is not None:
+        if told and wanted is not None and present is not None and not together:
             values += differing(wanted, present)
         compared += 1
         ledger.write(
@@ -44,6 +54,17 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
             values[:VALUES_MAX],
         )
     return compared
+
+
+def _of_sum(estate: Estate, system: System, replica: Replica, group: tuple[tuple[str, ...], ...], held: float) -> str:
+    """How a sum differs from what is intended for all that it sums up; which of them is wrong, nobody can know."""
+    commands = (replica.intended(estate, keys) for keys in group)
+    wanted = sum(replica.amount(replica.form(system.state, command)) for command in commands if command is not None)
+    if abs(wanted - held) <= 1e-4 * len(group):
+        return ""
+    keys = list(zip(*group, strict=True))
+    listed = ", ".join(next(each for each in keys if len(set(each)) > 1))
+    return f"the sum for {listed} is {held:g}, intended is {wanted:g}"
 
 
 def _weigh_anonymous(estate: Estate, ledger: LedgerWriter) -> bool:
