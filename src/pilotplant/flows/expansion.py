@@ -4,7 +4,7 @@ hand."""
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from pilotplant.flows.grammar import After, FlowSpec, StepSpec
+from pilotplant.flows.grammar import After, Alternative, FlowSpec, StepSpec
 from pilotplant.flows.relations.relation import Row, relations
 from pilotplant.ledger.records import Obligation
 from pilotplant.ledger.writer import LedgerWriter
@@ -45,6 +45,8 @@ class Expander:
         """Told of every flow that was triggered, and of what it promises."""
         self.effects: dict[str, None] = {}
         """Everything that was ever promised, in order: what is compared at rest."""
+        self.alternatives: dict[str, None] = {}
+        """What is accepted in the place of something promised: compared if it came about."""
         self.listeners: list[Callable[[Obligation], None]] = []
         """Told of every promise: a model works them off."""
 
@@ -55,6 +57,7 @@ class Expander:
                 expansion = _Expansion(flow, number, published, self._estate, self._ledger, self.listeners)
                 expansion.write()
                 self.effects.update(dict.fromkeys(promise.effect for promise in expansion.promises))
+                self.alternatives.update(dict.fromkeys(expansion.alternatives))
                 for witness in self.witnesses:
                     witness(flow.flow, expansion.promises)
 
@@ -79,6 +82,7 @@ class _Expansion:
         self._estate = estate
         self._ledger = ledger
         self.promises: list[Promised] = []
+        self.alternatives: list[str] = []
         self._rows = tuple(relations()[flow.for_each].rows(self._trigger, {}, estate))
 
     def write(self) -> None:
@@ -104,6 +108,7 @@ class _Expansion:
         self.promises.append(Promised(instance, effect, must, due))
         after = tuple(known for needed in step.after for known in self._known_before(needed, row, scope))
         accept = tuple(_identity(other.commit, row)[0] for other in step.accept)
+        self.alternatives.extend(accept)
         t = self._estate.world.env.now
         told = (
             self._number,
@@ -145,13 +150,28 @@ class _Expansion:
 
     def _held_before(self, step: StepSpec, row: Row, effect: str, version: int) -> bool:
         """Whether the promise is kept already: in this run, or by the data that the run began with."""
-        if not version:
-            return False
         system = self._estate.serving(kind_of(step.effect), row.get("plant", ""))
+        if any(self._done_instead(other, row, version) for other in step.accept):
+            return True
+        if not version:
+            return system is not None and system.stands(effect)
         if system is None or system.newest(effect) < version:
             return self._generated(step, row, effect, version)
         held = self._held(step, row) if step.guard == "executable" else None
         return held is None or held >= version  # what was committed may only be staged; what is held can be executed
+
+    def _done_instead(self, other: Alternative, row: Row, version: int) -> bool:
+        """Whether what is accepted in its place stands, in this version at least."""
+        keys = tuple(row[key] for key in declared_effect(other.commit).keys)
+        if not self._estate.stands(effect_id(other.commit, keys)):
+            return False
+        kind = kind_of(other.commit)
+        system, replica = (
+            self._estate.serving(kind, row.get("plant", "")),
+            catalog.kinds()[kind].replicas.get(other.commit),
+        )
+        held = replica.version(system.state, keys) if replica is not None and system is not None else 0
+        return held >= version
 
     def _generated(self, step: StepSpec, row: Row, effect: str, version: int) -> bool:
         """Whether the data that the run began with hold it; then nothing in the ledger can reveal it."""
