@@ -22,6 +22,8 @@ _MAY_PASS = frozenset((401, 408, 423, 425, 429))
 """Refusals after which the same may succeed; what a document says of itself (`definite`) goes before."""
 _LIMITS = frozenset((RateLimited.code, RequestLimitExceeded.code))
 """What a document says of itself where a limit was reached, whatever its status."""
+GAVE_UP = "gave-up"
+"""How the reason begins where nothing was refused."""
 _TOKEN_MARGIN = 0.95
 
 
@@ -288,7 +290,7 @@ class Port:
         retry, now = self._spec.retry, self._env.now
         if retry.kind == "none" or (retry.budget and now - call.since >= retry.budget):
             self.figures.given_up += 1
-            call.done(call, f"gave-up: {why}", ())
+            call.done(call, f"{GAVE_UP}: {why}", ())
             return
         pause_s = retry.pause_s(call.attempts, self._draw("pause", call), asked_s)
         self.told_to_wait_until_s = max(self.told_to_wait_until_s, now + asked_s)
