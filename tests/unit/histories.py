@@ -97,6 +97,15 @@ def estate_spec() -> EstateSpec:
     return EstateSpec.model_validate(document)
 
 
+def with_warehouses(spec: EstateSpec, plants: tuple[str, ...]) -> EstateSpec:
+    """The same estate, with a WMS at these plants."""
+    if not plants:
+        return spec
+    document = spec.model_dump(mode="json")
+    document["systems"]["wms"] = [{"profile": "standard", "per": "plant", "plants": plants}]
+    return EstateSpec.model_validate(document)
+
+
 @cache
 def dataset() -> Dataset:
     """The generated data; systems never change them, so all histories share them."""
@@ -151,11 +160,12 @@ class History:
         without_flows: bool = False,
         idempotency: Literal["none", "strict", "stripe"] = "none",
         speed: float = 1.0,
+        warehouses: Sequence[str] = (),
     ) -> None:
         self.directory = directory
         self.flows = flows or (() if without_flows else shipped_flows())
         self.world = World(seed=1, epoch=EPOCH, speed=speed)
-        spec = estate_spec()
+        spec = with_warehouses(estate_spec(), tuple(warehouses))
         header = Header(
             run="history",
             seed=1,

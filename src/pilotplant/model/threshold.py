@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pilotplant.model.instants import seconds
 
-LATENCIES = ("change_propagation", "confirmation_to_stock")
+LATENCIES = ("change_propagation", "confirmation_to_stock", "movement_to_stock")
 COUNTS = ("facts.doubled", "facts.lost", "findings", "exceptions", "refusals", "exchanges", "events")
 SHARES = ("bom_accuracy", "bom_first_pass", "inventory_reconciliation", "items_on_prior_revision")
 

@@ -26,6 +26,7 @@ from pilotplant.ledger.records import (
 _TITLES = {
     "engineering-change": ("change_propagation", "Engineering change: release → last plant step ready"),
     "production-confirmation": ("confirmation_to_stock", "Confirmation → stock booked"),
+    "stock-movement": ("movement_to_stock", "Stock movement → stock booked"),
 }
 _COUNTED: dict[type[Record], str] = {
     Stimulus: "stimuli",
