@@ -25,8 +25,10 @@ from tests.unit.histories import (
     History,
     convicting,
     dataset,
+    estate_spec,
     family,
     following_revision,
+    with_warehouses,
 )
 from tests.unit.histories import shipped_flow as shipped
 
@@ -36,12 +38,12 @@ PARENT_1, PARENT_2 = following_revision(PARENT), following_revision(PARENT, 2)
 
 @pytest.fixture
 def stock(tmp_path: Path) -> History:
-    return History(tmp_path, shipped("stock-movement"), warehouses=(DE, US))
+    return History(tmp_path, shipped("stock-movement"), spec=with_warehouses(estate_spec(), (DE, US)))
 
 
 @pytest.fixture
 def changes(tmp_path: Path) -> History:
-    return History(tmp_path, shipped(CHANGE), warehouses=(DE,))
+    return History(tmp_path, shipped(CHANGE), spec=with_warehouses(estate_spec(), (DE,)))
 
 
 # --- movements and counts ---------------------------------------------------------------------------------------------
@@ -166,7 +168,7 @@ def dispose(
         disposition=disposition,
         change="ECO-1",
     )
-    history.call(f"wms@{plant}", set_disposition, command)
+    history.call(f"wms@{DE}", set_disposition, command)
 
 
 @pytest.mark.parametrize("when", ["before ERP", "after MES"])

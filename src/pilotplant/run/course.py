@@ -9,7 +9,7 @@ from pilotplant.checks.result import Figure
 from pilotplant.drive.host import Host
 from pilotplant.ledger.records import Crash, Quiesce
 from pilotplant.model.errors import InternalError, PilotplantError
-from pilotplant.run.comparison import compare
+from pilotplant.run.comparison import compare, worth_comparing
 from pilotplant.run.preparation import Data, Prepared
 from pilotplant.run.quiescence import Rest, until_quiet
 from pilotplant.run.request import Progress, RunRequest
@@ -76,8 +76,7 @@ class Course:
                     self.trace.stimuli_digest = acted.digest
                     self.trace.notes.extend(acted.notes)
                     await self._come_to_rest(prepared)
-                    effects = dict.fromkeys((*prepared.expander.effects, *prepared.estate.changed()))
-                    compare(prepared.estate, prepared.ledger, effects)
+                    compare(prepared.estate, prepared.ledger, worth_comparing(prepared.estate, prepared.expander))
                 finally:
                     await stage.stop_target()
                 self._raise_failure(host)

@@ -88,6 +88,18 @@ def load_scenarios(project: Project, names: Iterable[str]) -> list[Setup]:
     return setups
 
 
+def without_scenario(project: Project, estate: str, name: str) -> Setup:
+    """An estate in which nothing happens but what its systems do by themselves, with all flows of the project."""
+    problems = Problems()
+    setup = _estate(project, estate, problems)
+    flows = [_flow(project, each, problems) for each in project.names("flows")]
+    problems.raise_if_any()
+    assert setup is not None
+    known = [flow for flow in flows if flow is not None]
+    scenario = ScenarioSpec(scenario=name, estate=estate, flows=[flow.flow for flow in known])
+    return Setup(scenario, setup, known)
+
+
 def read_fault(text: str, setup: EstateSetup) -> Fault:
     """A fault for an estate, as JSON or YAML; the problems of all its fields are reported together."""
     document = Document.parse(text, "fault")

@@ -175,6 +175,19 @@ class Estate:
         """The system of a kind that serves a plant."""
         return self._serving.get((kind, plant))
 
+    def holding(self, effect: str) -> System | None:
+        """The system that an effect is in: that of its plant, or the only one of its kind."""
+        name, *keys = effect.split("|")
+        kind = name.partition(".")[0]
+        serving = self.serving(kind, keys[0]) if keys else None
+        only = self.of_kind(kind)
+        return serving or (only[0] if len(only) == 1 else None)
+
+    def stands(self, effect: str) -> bool:
+        """Whether a fact was committed in this run and not taken back."""
+        system = self.holding(effect)
+        return system is not None and system.stands(effect)
+
     def _intends(self, system: System, effect: str, command: Any) -> bool:
         """Whether what was sent is what the system of record wants to be sent, line by line where there are lines."""
         name, *keys = effect.split("|")

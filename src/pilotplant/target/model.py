@@ -77,6 +77,8 @@ class Declares(BaseModel):
     """How many requests it has open at one system at most; 0: it does not say."""
     retry_budget: Duration = 0.0
     """How long it tries again what fails before it gives up; 0: it does not say."""
+    answer_patience: Duration = 0.0
+    """How long it waits for the answer of a supplier before it tells a person; 0: it does not say."""
 
 
 class TargetSpec(BaseModel):
