@@ -236,11 +236,11 @@ class Estate:
         }
         return await self.tell("wms.stock.moved", {**data, **more}, source=f"/wms/{plant}")
 
-    async def count(self, number: str, difference: float, plant: str = "DE01") -> int:
+    async def count(self, count: str, difference: float, plant: str = "DE01", *, number: str = "") -> int:
         """A warehouse has counted."""
         data = {
             "plant": plant,
-            "count": number,
+            "count": count,
             "item": "B-1",
             "lot": "L-7",
             "difference": difference,
@@ -248,7 +248,7 @@ class Estate:
             "status": "unrestricted",
             "posting_date": "2026-01-02",
         }
-        return await self.tell("wms.count.adjusted", data, source=f"/wms/{plant}")
+        return await self.tell("wms.count.adjusted", data, source=f"/wms/{plant}", number=number)
 
     def _first(self, bends: list[Bend], seen: Seen) -> httpx.Response | None:
         for bend in bends:

@@ -147,6 +147,16 @@ def test_a_quantity_in_another_unit(stock: History) -> None:
     assert "convergence" in convicting(stock.judge())
 
 
+def test_an_item_and_lot_agrees_only_if_all_its_postings_do(stock: History) -> None:
+    first, second = count(stock, 2.0), count(stock, 3.0)
+    stock.deliver(first, second)
+    stock.post(posting(first))
+    stock.post(posting(second, quantity=4.0))
+    shares = {figure.name: figure.value for figure in stock.judge().figures if not figure.plant}
+    assert shares["inventory_reconciliation"] == 50.0
+    assert shares["stock_reconciled"] == 0.0
+
+
 def test_a_movement_that_is_lost(stock: History) -> None:
     first, second = move(stock, "QA"), move(stock, "SC")
     stock.deliver(first, second)

@@ -50,7 +50,7 @@ def test_what_only_changes_its_bin_is_not_booked() -> None:
 
 
 def test_counts_are_booked_with_their_sign_as_a_movement() -> None:
-    counts = [("count", {"number": f"CNT-{n}", "difference": by}) for n, by in enumerate((2.5, -4, 0))]
+    counts = [("count", {"count": f"CNT-{n}", "difference": by}) for n, by in enumerate((2.5, -4, 0))]
     booked = [(source, line["movement"], line["quantity"]) for source, line in lines(told(Estate(), *counts))]
     assert sorted(booked) == [("CNT-0", "surplus", 2.5), ("CNT-1", "shortage", 4.0)]
 

@@ -7,7 +7,7 @@ from pilotplant.model.instants import seconds
 
 LATENCIES = ("change_propagation", "confirmation_to_stock", "movement_to_stock")
 COUNTS = ("facts.doubled", "facts.lost", "findings", "exceptions", "refusals", "exchanges", "events")
-SHARES = ("bom_accuracy", "bom_first_pass", "inventory_reconciliation", "items_on_prior_revision")
+SHARES = ("bom_accuracy", "bom_first_pass", "inventory_reconciliation", "stock_reconciled", "items_on_prior_revision")
 
 _FORM = re.compile(
     r"(?P<metric>[a-z_.]+)(?:\{plant:(?P<plant>\w+)\})?(?:\s+(?P<stat>p\d{1,2}(?:\.\d+)?|avg|med|max))?"
