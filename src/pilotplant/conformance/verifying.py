@@ -17,15 +17,19 @@ Watch = Callable[[Progress], None]
 
 
 async def verify(
-    pacts: Sequence[Interaction], scenery: Scenery, aliases: Mapping[str, str], watch: Watch
+    pacts: Sequence[Interaction],
+    scenery: Callable[[Interaction], Scenery],
+    against: str,
+    aliases: Mapping[str, str],
+    watch: Watch,
 ) -> Verification:
     """Verify them, one after the other."""
     checked: list[Checked] = []
     async with PactJudge() as judge:
         for number, interaction in enumerate(pacts):
             watch(Progress("verifying", number, len(pacts)))
-            checked.append(await _verified(interaction, scenery, aliases, judge))
-    return Verification(f"the simulators of {scenery.setup.estate.estate}", tuple(checked))
+            checked.append(await _verified(interaction, scenery(interaction), aliases, judge))
+    return Verification(against, tuple(checked))
 
 
 async def _verified(

@@ -2,7 +2,7 @@
 
 import typer
 
-from pilotplant.cli.commands.contracts import diff, fuzz, verify
+from pilotplant.cli.commands.contracts import diff, fuzz, record, verify
 
 app = typer.Typer(
     help="Verify pacts, fuzz simulators and middlewares, compare versions, record pacts from runs.",
@@ -12,3 +12,4 @@ app = typer.Typer(
 app.command("verify")(verify.verify)
 app.command("fuzz")(fuzz.fuzz)
 app.command("diff")(diff.diff)
+app.command("record")(record.record)
