@@ -103,27 +103,17 @@ def _verify(
 
     from pilotplant.cli.progress import Watcher
     from pilotplant.conformance.pact_judge import require_pact
-    from pilotplant.conformance.stage import Scenery
+    from pilotplant.conformance.stage import Sceneries
     from pilotplant.conformance.verification import Verification
     from pilotplant.conformance.verifying import verify as put_to_the_test
     from pilotplant.scenario.loading import load_estate
 
     require_pact()
-    now, sceneries = time.time(), dict[tuple[str, int, float], Scenery]()
-
-    def scenery(interaction: "Interaction") -> Scenery:
-        """What was recorded meets the data, and the day, of its run."""
-        origin = interaction.origin if interaction.derived else {}
-        key = (str(origin.get("estate") or estate), int(origin.get("seed", 0)), float(origin.get("epoch", now)))
-        if key not in sceneries:
-            sceneries[key] = Scenery(load_estate(project, key[0]), key[1], key[2])
-        return sceneries[key]
-
     against = f"the simulators of {load_estate(project, estate).estate.estate}"
     if not wanted:
         return Verification(against, ())
     with Watcher(f"{len(wanted)} interactions", quiet=quiet) as watcher:
-        return asyncio.run(put_to_the_test(wanted, scenery, against, aliases, watcher))
+        return asyncio.run(put_to_the_test(wanted, Sceneries(project, estate, time.time()), against, aliases, watcher))
 
 
 def _show(verification: "Verification", settings: "Settings") -> None:
