@@ -13,6 +13,7 @@ from pilotplant.cli.commands import (
     doctor,
     explain,
     explore,
+    gate,
     init,
     ledger,
     listing,
@@ -57,6 +58,7 @@ app.command("run")(run.run)
 app.command("explore")(explore.explore)
 app.command("replay")(replay.replay)
 app.command("shrink")(shrink.shrink)
+app.command("gate")(gate.gate)
 app.command("prove")(prove.prove)
 app.command("sweep")(sweep.sweep)
 app.command("load")(load.load)
