@@ -9,6 +9,7 @@ import typer
 from pilotplant import __version__
 from pilotplant.cli.commands import (
     attach,
+    calibrate,
     contracts,
     doctor,
     explain,
@@ -61,6 +62,7 @@ app.command("shrink")(shrink.shrink)
 app.command("gate")(gate.gate)
 app.command("prove")(prove.prove)
 app.command("sweep")(sweep.sweep)
+app.command("calibrate")(calibrate.calibrate)
 app.command("load")(load.load)
 app.command("up")(up.up)
 app.command("attach")(attach.attach)
