@@ -82,7 +82,9 @@ def test_an_order_is_changed_with_its_etag_and_tells_so(erp: Bench) -> None:
     assert isinstance(changed, Committed)
     assert changed.etag != before.etag
     assert erp.events == [
-        PurchaseOrderChanged(plant="DE01", po=held.po, row=2, quantity=held.received + 1, status="open")
+        PurchaseOrderChanged(
+            plant="DE01", po=held.po, row=2, quantity=held.received + 1, received=held.received, status="open"
+        )
     ]
     after = call(erp, get_purchase_order, po=held.po)
     assert after.result.quantity == held.received + 1
@@ -202,7 +204,10 @@ def test_goods_are_booked_under_the_receipt_of_the_warehouse(erp: Bench) -> None
     assert isinstance(booked, Committed)
     assert held.received == 4.0
     assert erp["erp"].state.balances["DE01", held.item, "B1"] == 4.0
-    assert erp.events == [StockPosted(plant="DE01", document="5000000001", source_document="RCV-1")]
+    assert erp.events == [
+        StockPosted(plant="DE01", document="5000000001", source_document="RCV-1"),
+        PurchaseOrderChanged(plant="DE01", po=held.po, row=2, quantity=held.quantity, received=4.0, status="open"),
+    ]
     again = receive(erp, held)
     commits = [record for record in erp.records(Commit) if record.effect.startswith("erp.inbound")]
     assert [bool(record.repeat_of) for record in commits] == [False, True], again

@@ -6,7 +6,6 @@ from pilotplant.model.instants import Instant
 from pilotplant.model.operation import Command, effect_id, fact, operation
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
-from pilotplant.systems.erp.events import PurchaseOrderChanged
 from pilotplant.systems.erp.problems import (
     AlreadyReceived,
     BelowReceived,
@@ -192,8 +191,7 @@ def _changed(held: PurchaseOrderState, change: str, quantity: float) -> Outcome:
     undoes = (effect_id(CHANGE, keys),) if before is not None else ()
     held.quantity = quantity or held.quantity
     held.changes = {**held.changes, change: quantity}
-    held.row += 1
-    event = PurchaseOrderChanged(plant=held.plant, po=held.po, row=held.row, quantity=held.quantity, status=held.status)
+    event = held.changed()
     return Committed(_view(held), emit=(event,), effects=((keys, 0),), undoes=undoes, etag=etag(held))
 
 
