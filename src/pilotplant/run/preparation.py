@@ -45,6 +45,19 @@ def generate_data(setup: EstateSetup, seed: int) -> Data:
 
 
 @dataclass(frozen=True)
+class Foundation:
+    """What every way to run stands on."""
+
+    estate: Estate
+    world: World
+    ledger: LedgerWriter
+    faults: FaultPlan
+    expander: Expander
+    events_secret: str
+    credentials: Mapping[str, Credentials]
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A host and what belongs to it."""
 
@@ -94,7 +107,7 @@ class HostBuilder(Protocol):
         ...
 
 
-def prepare(
+def lay(
     setup: EstateSetup,
     data: Data,
     *,
@@ -104,13 +117,11 @@ def prepare(
     epoch: float,
     speed: float,
     directory: Path,
-    build: HostBuilder,
-    documents: Mapping[str, bytes],
     flows: Sequence[FlowSpec] = (),
     faults: Sequence[Fault] = (),
     connection: Connection = NOBODY,
-) -> Prepared:
-    """Build everything that a running estate needs; nothing listens yet."""
+) -> Foundation:
+    """Build clock, ledger, systems, credentials and fault plan; nobody can reach them yet."""
     world = World(seed=seed, epoch=epoch, speed=speed)
     instances = setup.estate.instances()
     profile_of = {name: said_of(name, kind, setup.profiles) for name, kind, _plants in instances}
@@ -141,10 +152,45 @@ def prepare(
     connection.identities.promised = expander.effects
     for system in estate:
         system.listeners.append(expander.on_event)
-    plan = FaultPlan(faults, world.draws)
-    host = build(estate, setup.profiles, credentials, plan, events_secret=events_secret, documents=documents)
+    return Foundation(estate, world, ledger, FaultPlan(faults, world.draws), expander, events_secret, credentials)
+
+
+def prepare(
+    setup: EstateSetup,
+    data: Data,
+    *,
+    mode: str,
+    run: str,
+    seed: int,
+    epoch: float,
+    speed: float,
+    directory: Path,
+    build: HostBuilder,
+    documents: Mapping[str, bytes],
+    flows: Sequence[FlowSpec] = (),
+    faults: Sequence[Fault] = (),
+    connection: Connection = NOBODY,
+) -> Prepared:
+    """Build everything that a running estate needs; nothing listens yet."""
+    laid = lay(
+        setup,
+        data,
+        mode=mode,
+        run=run,
+        seed=seed,
+        epoch=epoch,
+        speed=speed,
+        directory=directory,
+        flows=flows,
+        faults=faults,
+        connection=connection,
+    )
+    secret, given = laid.events_secret, laid.credentials
+    host = build(laid.estate, setup.profiles, given, laid.faults, events_secret=secret, documents=documents)
     profiles = {kind: profile.profile for kind, profile in setup.profiles.items()}
-    return Prepared(host, estate, world, ledger, expander, events_secret, credentials, profiles, setup, connection)
+    return Prepared(
+        host, laid.estate, laid.world, laid.ledger, laid.expander, secret, given, profiles, setup, connection
+    )
 
 
 def prepare_live(

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pilotplant.checks.case import Case
-from pilotplant.checks.folds.instance import Instance, Progress, Promise, terms_of
+from pilotplant.checks.folds.instance import Instance, Progress, Promise, keeps, subjects_of, terms_of
 from pilotplant.checks.folds.lists import ToldByLists
+from pilotplant.checks.folds.silence import unanswered
 from pilotplant.checks.folds.sums import Sums
 from pilotplant.checks.wording import plant_of
 from pilotplant.ledger.records import (
@@ -54,6 +55,8 @@ class Promises:
         """Subjects that were withdrawn, also after they were carried out."""
         self.undone: dict[str, Commit] = {}
         """Facts that were taken back and not booked again, by what took them back."""
+        self._alternatives: dict[str, tuple[str, ...]] = {}
+        """By promised effect, what is accepted in its place."""
         self.elsewhere: set[str] = set()
         """Effects that need not be there, since something that is accepted instead came about."""
         self.repeats: dict[str, list[Commit]] = defaultdict(list)
@@ -134,7 +137,8 @@ class Promises:
             instance = self.instances[key] = Instance(
                 record.flow, record.instance, record.subject, record.plant, record.due, record.trigger
             )
-            self._by_subject.setdefault(record.subject, {})[key] = instance
+            for subject in subjects_of(self.case, instance):
+                self._by_subject.setdefault(subject, {})[key] = instance
             self._instances_of[record.trigger] += 1
             self.begun += 1
         progress = instance.steps.get(record.step)
@@ -153,6 +157,8 @@ class Promises:
         instance.promises.append(promise)
         instance.left += 1
         self._await(record.effect, promise)
+        if record.accept:
+            self._alternatives[record.effect] = record.accept
         for effect in record.accept:
             self._promised[effect] = max(record.version, self._promised.get(effect, 0))
             self._await(effect, promise)
@@ -176,6 +182,7 @@ class Promises:
             return
         waiting = self._open.get(record.effect)
         if waiting is not None and self._keep(record, waiting):
+            self.undone.pop(record.effect, None)
             return
         if record.repeat_of:
             self.repeats[record.effect].append(record)
@@ -191,7 +198,7 @@ class Promises:
         for promise in waiting:
             if not promise.open:
                 continue  # an accepted alternative had kept it
-            if _keeps(record, promise):
+            if keeps(record, promise):
                 self._kept(promise, record)
                 kept = True
             else:
@@ -254,10 +261,11 @@ class Promises:
             listener(instance, t)
         key = f"{instance.flow}|{instance.name}"
         del self.instances[key]
-        about = self._by_subject[instance.subject]
-        del about[key]
-        if not about:
-            del self._by_subject[instance.subject]
+        for subject in subjects_of(self.case, instance):
+            about = self._by_subject[subject]
+            del about[key]
+            if not about:
+                del self._by_subject[subject]
         if self._surpassed:
             self._forget_surpassed(instance)
         instance.promises.clear()  # promises refer to their instance: without the circle both are freed at once
@@ -296,6 +304,7 @@ class Promises:
         for instance in self._about(subject, plant):
             instance.exception = record.seq
             instance.outlasted |= self._outlasted(record.t)
+            instance.unanswered |= unanswered(self.case, instance, record.t)
 
     def on_bitten(self, record: FaultBitten) -> None:
         """A fault touched a system: an outage goes on, or another begins."""
@@ -470,6 +479,7 @@ class Promises:
         """Effects whose state is judged elsewhere: still promised (refused, withdrawn,
         overtaken, missing), booked twice, taken back, or done in another way that is accepted."""
         promised = {promise.effect for instance in self.instances.values() for promise in instance.open}
+        promised.update(other for effect in list(promised) for other in self._alternatives.get(effect, ()))
         repeated = {effect for effect, commits in self.repeats.items() if commits}
         return promised | repeated | self.undone.keys() | self.elsewhere
 
@@ -486,12 +496,3 @@ class Promises:
     def plant(self, instance: Instance) -> str:
         """The plant of an instance."""
         return instance.plant or next((plant_of(promise.effect) for promise in instance.open), "")
-
-
-def _keeps(record: Commit | Emit, promise: Promise) -> bool:
-    terms = promise.terms
-    if terms.executable and getattr(record, "facet", "") == "staged":
-        return False
-    if not record.version or not promise.version:
-        return True  # facts have no order; one may be accepted where a version is promised
-    return record.version == promise.version if terms.exact else record.version >= promise.version

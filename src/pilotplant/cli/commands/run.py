@@ -35,8 +35,11 @@ def run(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Replay this seed. [0]")] = None,
     mode: Annotated[
-        Literal["live", "inprocess"],
-        typer.Option("--mode", help="Over sockets, or Python middleware in this process on a virtual clock."),
+        Literal["live", "inprocess", "whatif"],
+        typer.Option(
+            "--mode",
+            help="Over sockets; Python middleware in this process on a virtual clock; or a model in its place.",
+        ),
     ] = "live",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="A.B=C", help="Override a field of the scenario.")
