@@ -257,7 +257,11 @@ class Erp:
         self.documents = Documents()
         self.purchases = Purchases(dataset, self.plants)
         self.over_delivery_share: float = parameters.over_delivery_share
-        self.balances = {(quant.plant, quant.item, quant.lot): quant.quantity for quant in dataset.stock}
+        self.balances = {
+            (quant.plant, quant.item, quant.lot): quant.quantity
+            for quant in dataset.stock
+            if quant.plant in self.plants
+        }
         self.orders = {
             order.order: OrderState(order, order.quantity, order.revision)
             for order in dataset.production_orders
