@@ -20,6 +20,7 @@ from pilotplant.ledger.records import (
     Ack,
     Amount,
     Commit,
+    Compare,
     Crash,
     Deliver,
     Emit,
@@ -125,6 +126,7 @@ class Promises:
             ResponseFirst: (None, self.on_response),
             Quiesce: (None, self.on_quiesce),
             Amount: (None, self.sums.on_amount),
+            Compare: (None, self.on_compare),
             Crash: (None, self.on_crash),
             FaultBitten: (None, self._outages.on_bitten),
         }
@@ -303,6 +305,10 @@ class Promises:
             self.anonymous[record.effect] = record
         elif record.version > self._promised.get(record.effect, 0) or not record.version:
             self._unasked.setdefault((record.effect, record.version), record)
+
+    def on_compare(self, record: Compare) -> None:
+        """Facts are compared only if a flow or a system of record asks for them: this one was asked for after all."""
+        self._unasked.pop((record.effect, 0), None)
 
     def _note_exception(self, record: Commit) -> None:
         plant, subject = record.effect.split("|")[1:3]
