@@ -293,8 +293,8 @@ def test_an_impossible_plan_is_refused_by_name_and_value(wish: dict[str, object]
 
 
 def test_more_lots_are_there_besides_and_change_nothing_else() -> None:
-    plain = DataPlan(plants=PLANTS, items=120)
-    more = DataPlan(plants=PLANTS, items=120, more_lots=3)
+    plants = (Plant("DE01", "Leipzig", "Europe/Berlin", "EUR"), Plant("US01", "Detroit", "America/Detroit", "USD"))
+    plain, more = DataPlan(plants=plants, items=120), DataPlan(plants=plants, items=120, more_lots=3)
     before, after = generate(plain, 5, Draws(5)), generate(more, 5, Draws(5))
     assert set(before.stock) < set(after.stock)
     tracked = sum(item.tracking != "none" for item in before.items.values() for _plant in item.plants)
