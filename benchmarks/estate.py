@@ -1,4 +1,4 @@
-"""How long the largest estate that ships takes to be up, and how much memory: against its data alone, in this process."""
+"""How long the largest estate that ships takes to be up, and how much memory: against its data alone."""
 
 import json
 import os
