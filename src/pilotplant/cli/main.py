@@ -10,6 +10,7 @@ from pilotplant import __version__
 from pilotplant.cli.commands import (
     attach,
     contracts,
+    data,
     doctor,
     explain,
     explore,
@@ -68,6 +69,7 @@ app.command("schema")(schema.schema)
 app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 app.add_typer(contracts.app, name="contracts")
+app.add_typer(data.app, name="data")
 app.add_typer(ledger.app, name="ledger")
 
 

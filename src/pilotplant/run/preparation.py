@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pilotplant.dataset.digest import digest
 from pilotplant.dataset.generate import generate
 from pilotplant.dataset.records import Dataset
+from pilotplant.dataset.tables import Writing, read_tables
 from pilotplant.drive.host import Host
 from pilotplant.drive.live.host import LiveHost
 from pilotplant.exchange.authentication import Credentials, credentials_for
@@ -32,15 +33,19 @@ from pilotplant.target.addresses import Address
 
 @dataclass(frozen=True)
 class Data:
-    """The generated data of an estate, and their hash."""
+    """The data of an estate, generated or read, and their hash."""
 
     dataset: Dataset
     digest: str
 
 
 def generate_data(setup: EstateSetup, seed: int) -> Data:
-    """The data of an estate; the same for the same seed."""
-    dataset = generate(setup.estate.plan(), seed, Draws(seed))
+    """The data of an estate: the same for the same seed, or what the project holds."""
+    estate = setup.estate
+    if estate.data.from_:
+        dataset = read_tables(setup.root / estate.data.from_, estate.places(), seed, Writing())
+    else:
+        dataset = generate(estate.plan(), seed, Draws(seed))
     return Data(dataset, digest(dataset))
 
 

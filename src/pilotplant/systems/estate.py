@@ -26,8 +26,21 @@ _SIZES: dict[str, Any] = {
 }
 
 
-class DataSpec(create_model("Sizes", __config__=ConfigDict(extra="forbid", frozen=True), **_SIZES)):  # type: ignore[misc]
-    """Sizes for the data generator: the fields of `DataPlan` and no others."""
+_DATA_CONFIG = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class DataSpec(create_model("Sizes", __config__=_DATA_CONFIG, **_SIZES)):  # type: ignore[misc]
+    """Sizes for the data generator (the fields of `DataPlan` and no others), or `from`: a folder of tables."""
+
+    from_: Annotated[str, Field(alias="from")] = ""
+    """A folder of the project that `pilotplant data import` has made; then there is nothing to generate."""
+
+    @model_validator(mode="after")
+    def _generated_or_read(self) -> Self:
+        sizes = {name for name, (_type, usual) in _SIZES.items() if getattr(self, name) != usual}
+        if self.from_ and sizes:
+            raise ValueError(f"with `from` there is nothing to generate: leave out {', '.join(sorted(sizes))}")
+        return self
 
 
 class PlantSpec(BaseModel):
@@ -112,7 +125,7 @@ class EstateSpec(BaseModel):
 
     def plan(self) -> DataPlan:
         """What the data generator is to make."""
-        return DataPlan(plants=self.places(), **self.data.model_dump())
+        return DataPlan(plants=self.places(), **self.data.model_dump(exclude={"from_"}))
 
     def instances(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         """The systems to build: name, kind, plants."""
