@@ -168,7 +168,8 @@ def create_delivery(erp: Erp, cmd: CreateDelivery, now: Instant) -> Outcome:
         created_at=now.wire,
     )
     purchases.announce(delivery)
-    return Committed(_delivery_view(delivery))
+    # A fact, and which version of the announcement it is: so it keeps the promise of a correction only if it holds it.
+    return Committed(_delivery_view(delivery), effects=(((cmd.plant, cmd.asn), cmd.version),))
 
 
 @operation(
@@ -202,7 +203,7 @@ def find_deliveries(erp: Erp, query: FindDeliveries, now: Instant) -> Outcome:
     shown = [delivery for delivery in found if delivery.created_at + erp.read_lag_s <= now.wire]
     reveals: dict[tuple[str, int], None] = {}
     for delivery in shown:
-        reveals[effect_id(CREATE, (delivery.plant, delivery.asn)), 0] = None
+        reveals[effect_id(CREATE, (delivery.plant, delivery.asn)), delivery.version] = None
         reveals[effect_id(REPLACE, (delivery.plant, delivery.asn)), delivery.version] = None
     return Found(DeliveryList([_delivery_view(delivery) for delivery in shown]), tuple(reveals))
 
