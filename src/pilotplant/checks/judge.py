@@ -9,6 +9,7 @@ from functools import cache
 from msgspec.structs import replace
 
 from pilotplant.checks import thresholds
+from pilotplant.checks.accepted import Known, accept
 from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check
 from pilotplant.checks.dispatch import Dispatch
@@ -35,6 +36,7 @@ COUNTED = "completeness"
 """The one check that is asked about a model: how much it left undone is a figure."""
 _CONSTRUCTED = frozenset(("facts.doubled",))
 """What thresholds may ask and a model cannot miss."""
+NOTHING_KNOWN = Known()
 NOTHING_TO_JUDGE = "Nothing came about that it could judge."
 
 
@@ -58,6 +60,8 @@ class Judgement:
     """Checks that broke: a defect of Pilotplant, never a pass."""
     untested: tuple[str, ...] = field(default=())
     """Checks that no flow of the run concerns, and why nothing is said of them."""
+    notes: tuple[str, ...] = field(default=())
+    """What there is to say of findings that are accepted."""
     modelled: bool = False
     """Whether a model was at work in place of a middleware."""
     by_construction: tuple[str, ...] = field(default=())
@@ -77,13 +81,17 @@ def judge(
     target: str = "",
     expressions: Sequence[str] = (),
     declares: Declares | None = None,
+    known: Known = NOTHING_KNOWN,
     under_load: bool = False,
 ) -> Judgement:
-    """Judge a ledger. `declares`: what the target says of itself. `under_load`: with curves over time."""
+    """Judge a ledger. `declares`: what the target says of itself; `known`: findings that somebody answers for;
+    `under_load`: with curves over time."""
     if ledger.header.mode != "whatif":
-        return _judge(ledger, flows, tuple(checks().values()), target, expressions, declares, under_load=under_load)
+        return _judge(
+            ledger, flows, tuple(checks().values()), target, expressions, declares, known, under_load=under_load
+        )
     judged = [each for each in expressions if read(each).metric not in _CONSTRUCTED]
-    found = _judge(ledger, flows, (checks()[COUNTED],), target, judged, declares, under_load=False)
+    found = _judge(ledger, flows, (checks()[COUNTED],), target, judged, declares, known, under_load=False)
     return _of_model(found, [each for each in expressions if each not in judged])
 
 
@@ -119,6 +127,7 @@ def _judge(
     target: str,
     expressions: Sequence[str],
     declares: Declares | None,
+    known: Known,
     *,
     under_load: bool,
 ) -> Judgement:
@@ -145,6 +154,7 @@ def _judge(
         _conclude(check, crashed)
         if wanted:
             _only_warn(check)
+    notes = accept(court, known)
     silent = [check for check in court if check.idle and not (check.findings or check.doubts)]
     court = [check for check in court if check not in silent]
     counts = figures.counts(seen)
@@ -179,6 +189,7 @@ def _judge(
             *(f"{check.NAME} (no flow of this run promises anything that it judges)" for check in idle),
             *(f"{check.NAME} ({check.idle})" for check in silent),
         ),
+        notes=tuple(notes),
     )
 
 

@@ -18,6 +18,7 @@ from pilotplant.target.delivery import DeliverSpec, MutualTls
 from pilotplant.target.extensions import extended
 from pilotplant.target.identity import Identities
 from pilotplant.target.model import TargetSpec
+from pilotplant.target.projection import projection
 from pilotplant.target.secrets import Secrets, named_in, resolved
 from pilotplant.target.words import filled
 
@@ -39,6 +40,8 @@ class Connection:
 
     def instruct(self, estate: Estate) -> None:
         """Let the systems take what this target sends: its custom fields, and identities where it puts them."""
+        if self.target.projection:
+            estate.projection = projection(self.target.projection, self.folder)
         for system in estate:
             system.operations = extended(system.operations, self.target.extensions)
             if any(name in self.target.identity for name in system.operations):

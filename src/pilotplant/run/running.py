@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pilotplant.checks.accepted import Known
 from pilotplant.checks.judge import judge
 from pilotplant.checks.result import Result
 from pilotplant.ledger.reader import Ledger
@@ -16,6 +17,7 @@ from pilotplant.resources import find_project
 from pilotplant.run.course import Act, Course
 from pilotplant.run.crashing import at_every_await
 from pilotplant.run.identity import RunInfo, git_revision, legible, new_directory, versions
+from pilotplant.run.known import known_findings
 from pilotplant.run.live import LiveStage
 from pilotplant.run.preparation import Data, generate_data
 from pilotplant.run.request import Finished, Progress, RunRequest
@@ -68,7 +70,9 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
     directory.mkdir(parents=True, exist_ok=True)
     request.on_progress(Progress("generating data"))
     data = generate_data(request.setup.setup, request.seed)
+    accepted = [each for each in known_findings(request.project) if each.scenario in ("", scenario.scenario)]
     info = _info(request, directory, started, data)
+    info.configuration["accepted"] = [each.model_dump(mode="json") for each in accepted]
     info.write(directory)
     course = Course(request, stage, directory, data, act) if stage else WhatIfCourse(request, directory, data)
     trace = course.trace
@@ -95,6 +99,7 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
         target=request.target.target,
         expressions=scenario.thresholds,
         declares=request.target.declares,
+        known=Known(tuple(accepted), started.date()),
         under_load="load" in info.configuration,
     )
     return Finished(result_of(info, scenario.about, judgement), directory, judgement.crashed, course.awaits)

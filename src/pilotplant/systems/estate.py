@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Protocol, Self, TypeVar
 
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
@@ -12,6 +12,7 @@ from pilotplant.dataset.plan import DataPlan
 from pilotplant.dataset.records import Dataset, Plant
 from pilotplant.kernel.world import World
 from pilotplant.ledger.writer import LedgerWriter
+from pilotplant.model.operation import Replica
 from pilotplant.model.suggestions import did_you_mean
 from pilotplant.systems.catalog import kinds
 from pilotplant.systems.rows import ListSpec
@@ -145,6 +146,30 @@ class EstateSpec(BaseModel):
                     yield entry.called(kind), kind, plants, entry.profile
 
 
+class Projects(Protocol):
+    """How a target carries over what one system owns into another."""
+
+    def intended(self, operation: str, command: Any) -> Any:
+        """What is intended there, given what a copy would be."""
+        ...
+
+    def compared(self, operation: str, wanted: Any, held: Any) -> tuple[Any, Any]:
+        """Both as they are compared."""
+        ...
+
+
+class Equal:
+    """What is copied is the same there."""
+
+    def intended(self, operation: str, command: Any) -> Any:
+        del operation
+        return command
+
+    def compared(self, operation: str, wanted: Any, held: Any) -> tuple[Any, Any]:
+        del operation
+        return wanted, held
+
+
 class Estate:
     """The running systems."""
 
@@ -160,6 +185,8 @@ class Estate:
         self.spec = spec
         self.dataset = dataset
         self.world = world
+        self.projection: Projects = Equal()
+        """Set by the run, where the target's document says that copies differ."""
         self.systems: dict[str, System] = {}
         self._of_kind: dict[str, list[System]] = {}
         self._serving: dict[tuple[str, str], System] = {}
@@ -207,11 +234,16 @@ class Estate:
         replica = system.kind.replicas.get(name)
         if replica is None:
             return True
-        intended = replica.intended(self, tuple(keys))
+        intended = self.intended(replica, tuple(keys))
         if intended is None:
             return False
-        sent = replica.part(command, tuple(keys))
-        return bool(replica.form(system.state, sent) == replica.form(system.state, intended))
+        sent = replica.form(system.state, replica.part(command, tuple(keys)))
+        wanted, told = self.projection.compared(name, replica.form(system.state, intended), sent)
+        return bool(wanted == told)
+
+    def intended(self, replica: Replica, keys: tuple[str, ...]) -> Any:
+        """What a copy should be, as this target carries it over; `None` where nothing should be."""
+        return self.projection.intended(replica.effect, replica.intended(self, keys))
 
     def start(self) -> None:
         """Let the behaviours begin."""

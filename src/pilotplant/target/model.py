@@ -8,8 +8,11 @@ from pilotplant.drive.whatif.model import ModelSpec
 from pilotplant.model.durations import Duration
 from pilotplant.target.credentials import FixedCredentials
 from pilotplant.target.delivery import DeliverSpec
+from pilotplant.target.exceptions import ExceptionsSpec
 from pilotplant.target.extensions import Kind as ExtensionKind
+from pilotplant.target.hooks import Hooks
 from pilotplant.target.identity import Rule
+from pilotplant.target.projection import ProjectionRule
 from pilotplant.target.words import Url, Word
 
 FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$")]
@@ -97,6 +100,11 @@ class TargetSpec(BaseModel):
     """By operation, the custom fields that its system accepts from this target: `{lines.item_text: text}`."""
     identity: dict[str, dict[str, Annotated[list[Rule], Field(min_length=1)]]] = {}
     """By operation and key of its effect, where identities stand, if not in the field made for them."""
+    projection: dict[str, Annotated[list[ProjectionRule], Field(min_length=1)]] = {}
+    """By operation, how what is held differs from a copy of what another system owns."""
+    hooks: Hooks = Hooks()
+    exceptions: ExceptionsSpec | None = None
+    """Where it tells what it gives up, if not the exception desk."""
     declares: Declares = Declares()
     model: ModelSpec | None = None
     """How it behaves, for what-if: the parameters of the model that stands in its place."""
