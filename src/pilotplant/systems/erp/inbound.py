@@ -1,6 +1,7 @@
 """Goods that come in: deliveries that are announced, and receipts that are booked. Neither is idempotent by itself."""
 
 from datetime import date
+from typing import Annotated
 
 import msgspec
 
@@ -32,6 +33,8 @@ from pilotplant.systems.erp.stock import period_open
 CREATE, REPLACE, RECEIPT = "erp.asn.create", "erp.asn.replace", "erp.inbound.post_receipt"
 FIRST_DELIVERY, FIRST_RECEIPT = 180_000_000, 5_000_000_000
 """Documents are numbered from here."""
+VERSION_MAX = 999_999
+"""Nobody corrects an announcement more often."""
 
 
 class InboundLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -51,7 +54,7 @@ class CreateDelivery(Command, frozen=True, kw_only=True):
     supplier: str
     arrives_at: str
     lines: tuple[InboundLine, ...]
-    version: int = 1
+    version: Annotated[int, msgspec.Meta(ge=0, le=VERSION_MAX)] = 1
 
 
 class ReplaceDelivery(CreateDelivery, frozen=True, kw_only=True):
