@@ -37,6 +37,7 @@ COUNTED = "completeness"
 _CONSTRUCTED = frozenset(("facts.doubled",))
 """What thresholds may ask and a model cannot miss."""
 NOTHING_KNOWN = Known()
+_NO_FLOW = "no flow of this run promises anything that it judges"
 NOTHING_TO_JUDGE = "Nothing came about that it could judge."
 
 
@@ -185,10 +186,7 @@ def _judge(
         load=curves.result(promises.begun) if curves else None,
         faults=tuple(FaultResult(name, times) for name, times in faults.items()),
         crashed=tuple(f"{name}: {why}" for name, why in crashed.items()),
-        untested=(
-            *(f"{check.NAME} (no flow of this run promises anything that it judges)" for check in idle),
-            *(f"{check.NAME} ({check.idle})" for check in silent),
-        ),
+        untested=(*(f"{check.NAME} ({_NO_FLOW})" for check in idle), *(f"{c.NAME} ({c.idle})" for c in silent)),
         notes=tuple(notes),
     )
 
