@@ -33,6 +33,8 @@ class Connection:
     secrets: Secrets = field(default_factory=dict)
     fixed: Mapping[str, Credentials] = field(default_factory=dict)
     identities: Identities = field(default_factory=lambda: Identities({}))
+    mark: str = ""
+    """What the numbers of this run carry, since the target may remember those of another."""
 
     def credentials(self, name: str, kind: str) -> Credentials | None:
         """What the target calls a system with, if that is fixed: of this one, or of all of its kind."""
@@ -82,7 +84,7 @@ NOBODY = Connection(TargetSpec(target="nobody"))
 """No target: simulators alone."""
 
 
-def connect(target: TargetSpec, seed: int, folder: Path) -> Connection:
-    """The connection of a run with this seed."""
+def connect(target: TargetSpec, seed: int, folder: Path, mark: str = "") -> Connection:
+    """The connection of a run with this seed and mark."""
     secrets = resolved(named_in(target), os.environ, Draws(seed), told=target.started)
-    return Connection(target, folder, secrets, fixed(target.credentials, secrets), Identities(target.identity))
+    return Connection(target, folder, secrets, fixed(target.credentials, secrets), Identities(target.identity), mark)

@@ -43,7 +43,7 @@ class LiveStage:
         self._request = request
         project = request.project
         self._folder = project.root if project.writable else Path.cwd()
-        self._connection = connect(target, request.seed, self._folder)
+        self._connection = connect(target, request.seed, self._folder, request.mark or "")
         self._directory = Path()
         self._process: TargetProcess | None = None
         self._mortal: Mortal | None = None

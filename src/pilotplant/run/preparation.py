@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pilotplant.dataset.digest import digest
 from pilotplant.dataset.generate import generate
+from pilotplant.dataset.marking import marked
 from pilotplant.dataset.records import Dataset
 from pilotplant.dataset.tables import Writing, read_tables
 from pilotplant.drive.host import Host
@@ -126,7 +127,7 @@ def lay(
     connection: Connection = NOBODY,
 ) -> Foundation:
     """Build clock, ledger, systems, credentials and fault plan; nobody can reach them yet."""
-    world = World(seed=seed, epoch=epoch, speed=speed)
+    world = World(seed=seed, epoch=epoch, speed=speed, mark=connection.mark)
     instances = setup.estate.instances()
     profile_of = {name: said_of(name, kind, setup.profiles) for name, kind, _plants in instances}
     credentials = {
@@ -150,7 +151,7 @@ def lay(
     ledger = LedgerWriter(directory, header, secrets=secrets)
     parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
     lists = {kind: profile.lists for kind, profile in setup.profiles.items()}
-    estate = Estate(setup.estate, data.dataset, parameters, world, ledger, lists)
+    estate = Estate(setup.estate, marked(data.dataset, connection.mark), parameters, world, ledger, lists)
     connection.instruct(estate)
     expander = Expander(flows, estate, ledger)
     connection.identities.promised = expander.effects

@@ -4,6 +4,7 @@ import os
 import shlex
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from pilotplant.checks.accepted import Known
 from pilotplant.checks.judge import judge
 from pilotplant.checks.result import Result
+from pilotplant.dataset.marking import mark_of
 from pilotplant.ledger.reader import Ledger
 from pilotplant.model.errors import PilotplantError, UsageError
 from pilotplant.resources import find_project
@@ -61,6 +63,7 @@ def run(request: RunRequest, act: Act | None = None) -> Finished:
 
 
 def _run(request: RunRequest, act: Act | None = None) -> Finished:
+    request = _with_mark(request)
     stage = None if request.mode == "whatif" else _stage(request)
     if stage is None:
         request = with_modelled_flows(request)
@@ -105,6 +108,14 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
     return Finished(result_of(info, scenario.about, judgement), directory, judgement.crashed, course.awaits)
 
 
+def _with_mark(request: RunRequest) -> RunRequest:
+    """The mark of the numbers is given, or decided now: a new one for a target that may remember another run."""
+    if request.mark is not None:
+        return request
+    remembers = request.mode == "live" and request.target.remembers
+    return replace(request, mark=mark_of(time.time()) if remembers else "")
+
+
 def _stage(request: RunRequest) -> Stage:
     if request.mode == "live":
         return LiveStage(request)
@@ -135,6 +146,7 @@ def _info(request: RunRequest, directory: Path, started: datetime, data: Data) -
         seed=request.seed,
         argv=[legible(word) for word in request.argv],
         repro=_repro(request),
+        mark=request.mark or "",
         started=started.isoformat(timespec="milliseconds"),
         versions=versions(),
         git=git_revision(request.project.root),

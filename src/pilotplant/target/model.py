@@ -51,6 +51,14 @@ class Start(BaseModel):
     environment: dict[Annotated[Word, Field(pattern="^[^=]+$")], Word] = {}
     ready: Ready | None = None
     stop: Stop = Stop()
+    fresh: bool | None = None
+    """Whether it remembers nothing of earlier runs; if not said, that is so where it is given `{work}`."""
+
+    @property
+    def forgets(self) -> bool:
+        """Whether each start is its first."""
+        words = (*self.command, self.directory, *self.environment.values())
+        return self.fresh if self.fresh is not None else any("{work}" in word for word in words)
 
 
 class InProcess(BaseModel):
@@ -120,6 +128,15 @@ class TargetSpec(BaseModel):
         named = [each for each in self.deliveries if event in each.events]
         rest = [each for each in self.deliveries if not each.events]
         return next(iter((*named, *rest)), None)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it may know numbers of an earlier run: it is not reset, and does not begin anew each time."""
+        if self.hooks.reset is not None or not (self.deliveries or self.start):
+            return False
+        if self.start is not None:
+            return not self.start.forgets
+        return not all("{estate}" in each.url for each in self.deliveries)
 
     @property
     def started(self) -> bool:

@@ -57,6 +57,10 @@ def run(
         int | None,
         typer.Option("--port", metavar="N", help="Where the simulators listen, for a target that runs already. [free]"),
     ] = None,
+    mark: Annotated[
+        str | None,
+        typer.Option("--mark", metavar="TEXT", help="What numbers carried in the run that is to be repeated."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, start nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
     project: ProjectOption = None,
@@ -69,6 +73,8 @@ def run(
     """
     from dataclasses import replace
 
+    from pilotplant.dataset.marking import MARK
+    from pilotplant.model.errors import UsageError
     from pilotplant.reporting.catalog import reporters
     from pilotplant.reporting.wording import count
     from pilotplant.scenario.loading import load_run
@@ -76,6 +82,8 @@ def run(
     found = open_project(project)
     settings = settings_of(found, seed=seed, target=target, reports=report, out=out, port=port, format=format_)
     check_reports(settings.reports, tuple(reporters()))
+    if mark and not MARK.fullmatch(mark):
+        raise UsageError(f"--mark {mark!r} is not of the form R1A2B3C-", help="It stands in run.json as `mark`.")
     setups, chosen = load_run(found, scenarios, set_ or [], settings.target)
     if dry_run:
         for setup in setups:
@@ -88,7 +96,7 @@ def run(
     for named, setup in zip(scenarios, setups, strict=True):
         for number in range(first, first + repeat):
             request = _request(found, settings, setup, chosen, number, set_ or [])
-            request = replace(request, mode=mode, scenario_named=named, target_named=settings.target)
+            request = replace(request, mode=mode, scenario_named=named, target_named=settings.target, mark=mark)
             done = run_one(request, settings, quiet or settings.format == "json")
             finished.append(done)
             codes.append(Exit(done.result.exit))
