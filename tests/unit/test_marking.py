@@ -41,9 +41,10 @@ def test_orders_carry_it_and_the_digest_does_not() -> None:
     assert {order.order for order in other.production_orders} & {
         order.order for order in dataset.production_orders
     } == set()
-    assert all(MARKED in order.order for order in (*other.production_orders, *other.purchase_orders))
+    assert all(MARKED in order.order for order in other.production_orders)
+    assert all(MARKED in bought.order for bought in other.purchase_orders)
     pairs = zip(other.production_orders, dataset.production_orders, strict=True)
-    assert all(order.order.replace(MARKED, "") == plain.order for order, plain in pairs)
+    assert all(new.order.replace(MARKED, "") == plain.order for new, plain in pairs)
     assert digest(marked(dataset, MARKED)) != "" and other.mark == MARKED
 
 
