@@ -57,10 +57,7 @@ def run(
         int | None,
         typer.Option("--port", metavar="N", help="Where the simulators listen, for a target that runs already. [free]"),
     ] = None,
-    mark: Annotated[
-        str | None,
-        typer.Option("--mark", metavar="TEXT", help="What numbers carried in the run that is to be repeated."),
-    ] = None,
+    mark: Annotated[str | None, typer.Option("--mark", metavar="TEXT", help="Repeat a run with its numbers.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, start nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
     project: ProjectOption = None,
@@ -73,8 +70,6 @@ def run(
     """
     from dataclasses import replace
 
-    from pilotplant.dataset.marking import MARK
-    from pilotplant.model.errors import UsageError
     from pilotplant.reporting.catalog import reporters
     from pilotplant.reporting.wording import count
     from pilotplant.scenario.loading import load_run
@@ -82,8 +77,7 @@ def run(
     found = open_project(project)
     settings = settings_of(found, seed=seed, target=target, reports=report, out=out, port=port, format=format_)
     check_reports(settings.reports, tuple(reporters()))
-    if mark and not MARK.fullmatch(mark):
-        raise UsageError(f"--mark {mark!r} is not of the form R1A2B3C-", help="It stands in run.json as `mark`.")
+    _check_mark(mark)
     setups, chosen = load_run(found, scenarios, set_ or [], settings.target)
     if dry_run:
         for setup in setups:
@@ -103,6 +97,14 @@ def run(
     if settings.format == "json":
         print_json([{"directory": str(done.directory), **brief(done)} for done in finished])
     return worst(codes)
+
+
+def _check_mark(mark: str | None) -> None:
+    from pilotplant.dataset.marking import MARK
+    from pilotplant.model.errors import UsageError
+
+    if mark and not MARK.fullmatch(mark):
+        raise UsageError(f"--mark {mark!r} is not of the form R1A2B3C-", help="It stands in run.json as `mark`.")
 
 
 def _request(
