@@ -43,7 +43,7 @@ class LiveStage:
         self._request = request
         project = request.project
         self._folder = project.root if project.writable else Path.cwd()
-        self._connection = connect(target, request.seed, self._folder, request.mark or "")
+        self._connection = connect(target, request.seed, self._folder, request.mark or "", serves=True)
         self._directory = Path()
         self._process: TargetProcess | None = None
         self._mortal: Mortal | None = None
@@ -55,7 +55,10 @@ class LiveStage:
         return 0
 
     def perform(self, work: Coroutine[Any, Any, None]) -> None:
-        run_until_ended(work)
+        try:
+            run_until_ended(work)
+        finally:
+            self._connection.end()
 
     def prepare(self, request: RunRequest, data: Data, directory: Path) -> Prepared:
         self._directory = directory
@@ -124,7 +127,7 @@ class LiveStage:
             told = {**told, INSTANCE: str(number)}
         log = self._directory / ("target.log" if number == 1 else f"target-{number}.log")
         secrets = self._connection.secrets
-        told = {**told, **secrets}
+        told = {**told, **self._connection.told()}
         return TargetProcess(start, fill, told, folder=self._folder, log=log, secrets=secrets.values())
 
     async def revive_target(self) -> None:

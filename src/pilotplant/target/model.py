@@ -13,7 +13,8 @@ from pilotplant.target.extensions import Kind as ExtensionKind
 from pilotplant.target.hooks import Hooks
 from pilotplant.target.identity import Rule
 from pilotplant.target.projection import ProjectionRule
-from pilotplant.target.words import Url, Word
+from pilotplant.target.tls import TlsSpec
+from pilotplant.target.words import PublicUrl, Url, Word
 
 FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$")]
 
@@ -104,6 +105,10 @@ class TargetSpec(BaseModel):
     deliver: DeliverSpec | list[DeliverSpec] | None = None
     credentials: dict[str, FixedCredentials] = {}
     """By system, what the target calls it with, where it cannot take the credentials that each run draws."""
+    tls: TlsSpec | None = None
+    """The simulators serve HTTPS to this target."""
+    public_url: PublicUrl = ""
+    """How this target reaches the simulators, if not at 127.0.0.1; `{port}` is the port that they listen on."""
     extensions: dict[str, dict[FieldPath, ExtensionKind]] = {}
     """By operation, the custom fields that its system accepts from this target: `{lines.item_text: text}`."""
     identity: dict[str, dict[str, Annotated[list[Rule], Field(min_length=1)]]] = {}
