@@ -15,6 +15,7 @@ from pilotplant.cli.commands import (
     doctor,
     explain,
     explore,
+    gate,
     init,
     ledger,
     listing,
@@ -58,6 +59,7 @@ app.command("run")(run.run)
 app.command("explore")(explore.explore)
 app.command("replay")(replay.replay)
 app.command("shrink")(shrink.shrink)
+app.command("gate")(gate.gate)
 app.command("prove")(prove.prove)
 app.command("load")(load.load)
 app.command("up")(up.up)

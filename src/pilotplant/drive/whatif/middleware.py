@@ -58,7 +58,7 @@ class Middleware:
         self.ports = {name: Port(boundary, spec, estate.world, alive) for name, boundary in boundaries.items()}
         self.crews = Crews(self._env, spec, self._begin)
         self._send = Dispatcher(estate)
-        self._triggers = {flow.trigger for flow in flows}
+        self._triggers = {trigger for flow in flows for trigger in flow.triggers}
         self._cancels = {flow.cancelled_by for flow in flows if flow.cancelled_by}
         self._stated = {step.event for flow in flows for step in flow.steps.values() if step.event}
         self._refusing = {
@@ -71,7 +71,7 @@ class Middleware:
         self._unfinished: dict[int, Piece] = {}
         self._telling: dict[_Exception, None] = {}
         """What the desk has not taken yet."""
-        self._flow_of = {flow.trigger: flow.flow for flow in flows}
+        self._flow_of = {trigger: flow.flow for flow in flows for trigger in flow.triggers}
 
     @property
     def busy(self) -> int:
