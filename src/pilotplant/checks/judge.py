@@ -15,6 +15,7 @@ from pilotplant.checks.check import Check
 from pilotplant.checks.dispatch import Dispatch
 from pilotplant.checks.evidence import complete
 from pilotplant.checks.finding import CheckResult, Doubt, Finding, Severity
+from pilotplant.checks.folds.aggregated import Aggregated
 from pilotplant.checks.folds.curves import Curves
 from pilotplant.checks.folds.figures import Figures
 from pilotplant.checks.folds.instance import Instance
@@ -315,20 +316,26 @@ def _undriven(curves: Curves) -> list[Doubt]:
 
 
 def _board(case: Case, promises: Promises) -> tuple[BoardRow, ...]:
-    rows = [_row(case, promises, instance, _status(promises, instance)) for instance in promises.instances.values()]
+    sums = Aggregated(promises)
+    rows = [
+        _row(case, promises, instance, _status(promises, instance, sums)) for instance in promises.instances.values()
+    ]
     rows.sort(key=lambda row: (row.status != "open", row.since_s))
     rows += [_row(case, promises, instance, "done") for instance in promises.finished]
     return tuple(rows[:BOARD_MAX])
 
 
-def _status(promises: Promises, instance: Instance) -> str:
+def _status(promises: Promises, instance: Instance, sums: Aggregated) -> str:
     if not instance.left:
         return "done"  # it was kept before it was promised
     if instance.withdrawn:
         return "withdrawn"
     if promises.released(instance):
         return "excused"
-    return "open" if promises.missing(instance) else "superseded"
+    missing = promises.missing(instance)
+    if missing and all(sums.keeps(promise) for promise in missing):
+        return "done"
+    return "open" if missing else "superseded"
 
 
 def _row(case: Case, promises: Promises, instance: Instance, status: str) -> BoardRow:
