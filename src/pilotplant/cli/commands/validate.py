@@ -20,13 +20,14 @@ def validate(
     from pilotplant.load.loading import validate_profiles
     from pilotplant.run.known import known_findings
     from pilotplant.scenario.loading import load_scenarios, validate_all
+    from pilotplant.sweep.planning import validate_studies
 
     found = open_project(project)
     settings = settings_of(found, format=format_)
     if names:
         checked = [setup.scenario.scenario for setup in load_scenarios(found, names)]
     else:
-        checked = [*validate_all(found), *validate_profiles(found)]
+        checked = [*validate_all(found), *validate_profiles(found), *validate_studies(found)]
         checked += [f"accepted/{entry.fingerprint}" for entry in known_findings(found)]
     if settings.format == "json":
         print_json({"valid": checked})
