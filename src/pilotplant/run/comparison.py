@@ -16,9 +16,18 @@ VALUES_MAX = 20
 
 
 def worth_comparing(estate: Estate, expander: Expander) -> Iterable[str]:
-    """What was promised, what came about in the place of something promised, and what was changed."""
+    """What was promised, what came about in its place or is owed though no flow of this run says so, and what was
+    changed."""
     instead = filter(estate.stands, expander.alternatives)
-    return dict.fromkeys((*expander.effects, *instead, *estate.changed()))
+    owed = (effect for effect in expander.strays if estate.stands(effect) and _is_owed(estate, effect))
+    return dict.fromkeys((*expander.effects, *instead, *owed, *estate.changed()))
+
+
+def _is_owed(estate: Estate, effect: str) -> bool:
+    """Whether a system of record asks for this fact, whatever flows are judged."""
+    name, *keys = effect.split("|")
+    replica = catalog.kinds()[name.partition(".")[0]].replicas[name]
+    return replica.intended(estate, tuple(keys)) is not None
 
 
 def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int:

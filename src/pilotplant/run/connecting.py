@@ -70,6 +70,11 @@ class Connection:
         """Where events reach it, one for each entry of `deliver`."""
         return [filled(entry.url, fill) for entry in self.target.deliveries]
 
+    def open_folders(self, host: Host, fill: Mapping[str, str], otherwise: Path) -> None:
+        """Let systems that tell by files drop them where the target wants them, or else in a folder of the run."""
+        named = filled(self.target.files, fill)
+        host.drop_into((self.folder / named if named else otherwise).absolute())
+
     def subscribe(self, host: Host, fill: Mapping[str, str]) -> None:
         """Deliver events as the target wants them."""
         for entry in self.target.deliveries:

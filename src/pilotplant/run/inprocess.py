@@ -133,6 +133,7 @@ class InProcessStage:
         request.on_progress(Progress(f"starting {target.target}"))
         self._log()
         factory = self._factory()
+        self._connection.open_folders(host, self._fill(host, 1), self._directory / "drops")
         urls = self._deliver_urls(host, 1)
         if factory is not None:
             router = respx.mock(assert_all_called=False, using="httpcore")

@@ -91,6 +91,7 @@ class LiveStage:
         self._request.on_progress(Progress(f"starting {target.target}"))
         fill = self._fill(host.url)
         urls = self._connection.addresses(fill)
+        self._connection.open_folders(host, fill, self._directory / "drops")
         if target.start is not None:
             self._process = self._instance(target.start, fill, prepared, 1)
             await self._process.start()

@@ -90,6 +90,7 @@ class Prepared:
                 self.host.token_url(system),
                 self.credentials[system.name],
                 self.host.boundaries[system.name].profile.channel,
+                str(self.host.drops[system.name].folder) if system.name in self.host.drops else "",
             )
             for system in self.estate
         ]

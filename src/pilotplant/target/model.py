@@ -103,6 +103,8 @@ class TargetSpec(BaseModel):
     start: Start | None = None
     inprocess: InProcess | None = None
     deliver: DeliverSpec | list[DeliverSpec] | None = None
+    files: Word = ""
+    """Below which folder systems that tell by files drop them (`{work}`: the target's own); empty: in the run's."""
     credentials: dict[str, FixedCredentials] = {}
     """By system, what the target calls it with, where it cannot take the credentials that each run draws."""
     tls: TlsSpec | None = None
