@@ -59,6 +59,14 @@ class Host(ABC):
         """Set by whoever started the target: kills or suspends it."""
         self.away = ""
         """Why the target cannot be expected to do anything just now, if it cannot."""
+        self.busy = ""
+        """What the target says of itself that it is busy with, if it can be asked."""
+        self.notes: list[str] = []
+        """What was noticed while the target was served, for the result."""
+        self.nudge: Callable[[], Awaitable[None]] = _nothing
+        """Lets the target do now what it would do later; called when all is healed."""
+        self.look_again: Callable[[], Awaitable[None]] = _nothing
+        """Reads once more where the target gives up; called when all seems at rest."""
         self.boundaries = {
             system.name: Boundary(
                 system,
@@ -245,6 +253,10 @@ class Host(ABC):
         if self.failure is None:
             self.failure = error
             self.failed.set()
+
+
+async def _nothing() -> None:
+    """There is nothing to do."""
 
 
 async def _nobody_to_strike(_step: Step) -> None:

@@ -30,8 +30,9 @@ def _is_owed(estate: Estate, effect: str) -> bool:
     return replica.intended(estate, tuple(keys)) is not None
 
 
-def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int:
-    """Write a `Compare` record for each of these effects that has a replica; how many there were."""
+def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str], *, dated: bool = True) -> int:
+    """Write a `Compare` record for each of these effects that has a replica; how many there were. `dated`: with wrong
+    dates, which are not looked for where nobody judges them."""
     compared, anonymous = 0, _weigh_anonymous(estate, ledger)
     for effect in effects:
         name, *keys = effect.split("|")
@@ -41,15 +42,16 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
         if replica is None or system is None or catalog.discloses(name):
             continue  # what was disclosed is judged by what held when it was
         held = replica.held(system.state, tuple(keys))
-        intended = replica.intended(estate, tuple(keys))
+        intended = estate.intended(replica, tuple(keys))
         wanted = replica.form(system.state, intended) if intended else None
         present = replica.form(system.state, held) if held else None
+        wanted, present = estate.projection.compared(name, wanted, present)
         if anonymous and wanted is not None and present is None:
             asked = replica.amount(wanted)
             ledger.write(Amount, estate.world.env.now, system.number, ledger.operations[name], effect, asked)
         together = replica.together(system.state, tuple(keys))
         told = _of_sum(estate, system, replica, *together) if together else difference(wanted, present)
-        values = replica.moments(estate, tuple(keys)) if held and intended else ()
+        values = replica.moments(estate, tuple(keys)) if dated and held and intended else ()
         if told and wanted is not None and present is not None and not together:
             values += differing(wanted, present)
         compared += 1
@@ -67,7 +69,7 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
 
 def _of_sum(estate: Estate, system: System, replica: Replica, group: tuple[tuple[str, ...], ...], held: float) -> str:
     """How a sum differs from what is intended for all that it sums up; which of them is wrong, nobody can know."""
-    commands = (replica.intended(estate, keys) for keys in group)
+    commands = (estate.intended(replica, keys) for keys in group)
     wanted = sum(replica.amount(replica.form(system.state, command)) for command in commands if command is not None)
     if abs(wanted - held) <= 1e-4 * len(group):
         return ""

@@ -63,7 +63,7 @@ class InProcessStage:
         self._request = request
         project = request.project
         self._folder = project.root if project.writable else Path.cwd()
-        self._connection = connect(target, request.seed, self._folder)
+        self._connection = connect(target, request.seed, self._folder, request.mark or "")
         draws = Draws(request.seed)
         self._loop = VirtualLoop(draws.stream("scheduling"))
         self._chance = draws.stream("network")

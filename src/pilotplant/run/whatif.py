@@ -103,7 +103,7 @@ class WhatIfCourse:
             host.fail(error)
         _raise_failure(host)
         self.trace.figures = [Figure(*told) for told in host.figures()]
-        compare(estate, laid.ledger, dict.fromkeys((*laid.expander.effects, *estate.changed())))
+        compare(estate, laid.ledger, dict.fromkeys((*laid.expander.effects, *estate.changed())), dated=False)
 
     def _stimulate(self, host: WhatIfHost) -> None:
         """Let the scenario's stimuli happen."""
