@@ -41,10 +41,12 @@ CYCLE = {
     "disconnected",
     "keep_alive",
     "more_body",
+    "on_response",
+    "waiting_for_100_continue",
     "response_started",
     "response_complete",
 }
-FLOW = {"pause_reading", "resume_reading"}
+FLOW = {"drain", "pause_reading", "resume_reading", "write_paused"}
 STATE = {"connections", "tasks", "default_headers"}
 PARSER = {"feed_data", "get_method", "get_http_version"}
 OPTIONS = {

@@ -2,6 +2,7 @@
 hand."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from pilotplant.flows.grammar import After, FlowSpec, StepSpec
@@ -14,6 +15,7 @@ from pilotplant.systems.estate import Estate
 from pilotplant.systems.system import Published
 
 
+@cache
 def declared_effect(name: str) -> Effect:
     """The effect that an operation or event declares."""
     operation = catalog.operations().get(name)

@@ -14,7 +14,7 @@ from pilotplant.ledger.records import Driven, Sample
 from pilotplant.load.drivers import Drivers
 from pilotplant.load.model import LoadSpec
 from pilotplant.load.plan import Plan
-from pilotplant.load.samples import Usage, of_groups, own
+from pilotplant.load.samples import NOTHING_KNOWN, Groups, Usage, own
 from pilotplant.load.tracking import Tracker
 from pilotplant.model.errors import InternalError, UsageError
 from pilotplant.run.course import Acted
@@ -63,6 +63,7 @@ class Driving:
         self._seen: set[str] = set()
         self._origin_s: float | None = None
         self._over = False
+        self._target_group, self._driver_group = Groups(), Groups()
 
     async def act(self, prepared: Prepared, stage: Stage) -> Acted:
         """Start the drivers, let everything happen, and end them."""
@@ -84,9 +85,9 @@ class Driving:
         finally:
             self._over = True
             sampling.cancel()
+            self._write_samples(prepared, stage)
             await self._drivers.stop()
             prepared.world.advance()
-            self._write_samples(prepared, stage)
             happened, planned = len(self._fired), len(self._plan.occurrences)
             prepared.ledger.write(Driven, prepared.world.env.now, planned, happened, note)
         return Acted(self._plan.digest, [*stimulation.skipped[:100], *([note] if note else [])])
@@ -183,12 +184,13 @@ class Driving:
         prepared.world.advance()
         self._write_sample(prepared, "harness", own())
         if stage.target_process:
-            self._write_sample(prepared, "target", of_groups([stage.target_process]))
+            self._write_sample(prepared, "target", self._target_group.usage([stage.target_process]))
         if self._drivers.processes:
-            self._write_sample(prepared, "drivers", of_groups(self._drivers.processes))
+            self._write_sample(prepared, "drivers", self._driver_group.usage(self._drivers.processes))
 
     def _write_sample(self, prepared: Prepared, process: str, usage: Usage) -> None:
-        prepared.ledger.write(Sample, prepared.world.env.now, process, *usage)
+        if usage is not NOTHING_KNOWN:
+            prepared.ledger.write(Sample, prepared.world.env.now, process, *usage)
 
 
 def _raise_failure(prepared: Prepared) -> None:

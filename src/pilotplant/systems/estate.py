@@ -151,17 +151,24 @@ class Estate:
             system = System(kind, name, plants, state, set_to, world, ledger)
             system.intends = partial(self._intends, system)
             self.systems[name] = system
+        self._of_kind: dict[str, list[System]] = {}
+        for system in self:
+            self._of_kind.setdefault(system.kind.name, []).append(system)
+        self._serving: dict[tuple[str, str], System | None] = {}
 
     def __iter__(self) -> Iterator[System]:
         return iter(self.systems.values())
 
     def of_kind(self, kind: str) -> list[System]:
         """All systems of a kind."""
-        return [system for system in self if system.kind.name == kind]
+        return self._of_kind.get(kind, [])
 
     def serving(self, kind: str, plant: str) -> System | None:
         """The system of a kind that serves a plant."""
-        return next((system for system in self.of_kind(kind) if plant in system.plants), None)
+        asked = (kind, plant)
+        if asked not in self._serving:
+            self._serving[asked] = next((system for system in self.of_kind(kind) if plant in system.plants), None)
+        return self._serving[asked]
 
     def _intends(self, system: System, effect: str, command: Any) -> bool:
         """Whether what was sent is what the system of record wants to be sent, line by line where there are lines."""

@@ -158,7 +158,9 @@ class Curves:
             delivery=_histogram("stated, until its first byte left", self._delivery),
             curves=tuple(self._curves(first, last)),
             systems=tuple(self._systems(window_s)),
-            used=tuple(_used(name, samples) for name, samples in sorted(self._samples.items())),
+            used=tuple(
+                _used(name, samples, self._first_s, self._last_s) for name, samples in sorted(self._samples.items())
+            ),
         )
 
     def _within(self, first: int) -> int:
@@ -211,8 +213,10 @@ def _histogram(name: str, spread: Spread) -> Histogram:
     )
 
 
-def _used(name: str, samples: list[Sample]) -> Used:
-    first, last = samples[0], samples[-1]
+def _used(name: str, samples: list[Sample], since_s: float, until_s: float) -> Used:
+    """Processor time counts while it arrives; before and after, processes start and wait."""
+    within = [sample for sample in samples if since_s - 0.5 <= sample.t <= until_s + 0.5]
+    first, last = (within[0], within[-1]) if len(within) > 1 else (samples[0], samples[-1])
     wall_s = max(last.t - first.t, 1e-9)
     cpu_s = last.cpu_s - first.cpu_s if first.cpu_s >= 0 else -1.0
     each = max(1, -(-len(samples) // POINTS_MAX))

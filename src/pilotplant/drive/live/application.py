@@ -35,17 +35,18 @@ class Application:
         request = WireRequest(
             scope["method"], path, scope["query_string"], headers, body, line.connection, self._incarnation()
         )
-        await self._front.serve(boundary, request, _OnTheLine(line, send))
+        await self._front.serve(boundary, request, _OnTheLine(line, send, scope["method"] == "HEAD"))
 
 
 class _OnTheLine:
     """A caller at the other end of a socket."""
 
-    __slots__ = ("_line", "_send")
+    __slots__ = ("_line", "_send", "_without_body")
 
-    def __init__(self, line: Line, send: Send) -> None:
+    def __init__(self, line: Line, send: Send, without_body: bool) -> None:
         self._line = line
         self._send = send
+        self._without_body = without_body
 
     @property
     def gone(self) -> bool:
@@ -59,8 +60,9 @@ class _OnTheLine:
             there = not line.gone
             line.drop(head(response.status, closing, len(response.body)) + response.body)
             return there
-        await self.begin(response)
-        await self.piece(response.body, more=False)
+        headers = response.headers if line.kept else (*response.headers, (b"connection", b"close"))
+        raw = head(response.status, headers, len(response.body))
+        await line.answer(raw if self._without_body else raw + response.body)
         return not line.gone
 
     async def begin(self, response: WireResponse) -> None:
