@@ -25,6 +25,7 @@ from pilotplant.scenario.loading import load_estate
 from pilotplant.systems import catalog
 from pilotplant.systems.desk.operations import raise_exception, resolve_exception
 from pilotplant.systems.erp.operations import activate_version, post_stock, release_bom, upsert_item, upsert_routing
+from pilotplant.systems.erp.production import create_order, release_order
 from pilotplant.systems.mes.operations import dispatch_order, publish_routing
 from pilotplant.systems.plm.operations import (
     add_affected,
@@ -34,6 +35,7 @@ from pilotplant.systems.plm.operations import (
     release_change,
     revise_item,
 )
+from pilotplant.systems.plm.parts import create_item, update_routing
 from pilotplant.systems.system import Published
 from tests.estates import SPEC, Bench, Live, at_plant, bench, bought_item, dataset, live, made_item, posting
 
@@ -217,11 +219,23 @@ def _produce(built: Bench) -> None:
     built["erp"].apply(*_change_of(order))
     call("mes@DE01", publish_routing, **here, revision="Y", steps=steps)
     call("mes@DE01", dispatch_order, **here, revision="Y", order="N-1", quantity=1.0)
+    _produce_new(built)
     raised = {"flow": "f", "subject": "s", "plant": "DE01", "owner": "planning", "reason": "r"}
     number = call("desk", raise_exception, **raised).exception
     call("desk", resolve_exception, exception=number, resolution="dropped")
     _purchase(built, call)
     built.pass_time(60)
+
+
+def _produce_new(built: Bench) -> None:
+    """Events of new parts, of routings and orders, and of machines that talk."""
+    product = made_item().number
+    steps = next(routing.steps for routing in dataset().routings.values())
+    built.apply("plm", create_item, item="N-1", description="新", unit="EA", plants=["DE01"], lot_size=12.0)
+    built.apply("plm", update_routing, item=product, steps=msgspec.to_builtins(steps))
+    order: Any = built.apply("erp", create_order, plant="DE01", item=product, quantity=2.0)
+    built.apply("erp", release_order, order=order.result.order)
+    built["mes@DE01"].behaviour.start_machines()
 
 
 def _purchase(built: Bench, call: Callable[..., Any]) -> None:
@@ -242,7 +256,8 @@ def _change_of(order: str) -> tuple[Any, Any]:
 
 
 def test_every_event_conforms_to_its_schema(tmp_path: Path) -> None:
-    built = bench(tmp_path)
+    talking = {"scrap_share": 1.0, "nonconformance_share": 1.0, "machine_events_per_min": 60.0}
+    built = bench(tmp_path, plm={"behaviour": {"announces_structures": True}}, mes={"behaviour": talking})
     bodies: dict[str, bytes] = {}
 
     def keep(published: Published) -> None:

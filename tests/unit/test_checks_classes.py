@@ -9,7 +9,7 @@ from pilotplant.dataset.records import BomLine
 from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import Reject
 from pilotplant.model.verdict import Verdict
-from pilotplant.systems.erp.definitions import UpsertItem, upsert_item
+from pilotplant.systems.erp.items import UpsertItem, upsert_item
 from pilotplant.systems.erp.orders import ChangeOrder, change_order
 from pilotplant.systems.erp.stock import post_stock
 from pilotplant.systems.plm.operations import ReportResult, report_result

@@ -14,7 +14,7 @@ import yaml
 from pilotplant.checks.judge import Judgement
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.model.verdict import Verdict
-from pilotplant.systems.erp.definitions import UpsertItem, upsert_item
+from pilotplant.systems.erp.items import UpsertItem, upsert_item
 from pilotplant.systems.plm.operations import CancelChange, cancel_change
 from tests.unit.histories import DE, US, History, convicting, dataset, family, flow, following_revision
 

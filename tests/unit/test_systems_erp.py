@@ -451,7 +451,7 @@ def test_every_declared_refusal_has_a_test() -> None:
         for rejection in operation.rejects
     }  # fmt: skip
     elsewhere = {
-        "already-reversed", "document-locked", "effectivity-overlap", "inactive-work-centre", "unknown-component",
-        "unknown-work-centre",
+        "already-reversed", "document-locked", "effectivity-gap", "effectivity-overlap", "effectivity-unsupported",
+        "inactive-work-centre", "owned-here", "unknown-component", "unknown-work-centre",
     }  # fmt: skip
     assert declared == {code for _operation, _fields, code in REFUSALS} | elsewhere

@@ -90,6 +90,11 @@ REFUSALS: list[tuple[Any, dict[str, Any], str]] = [
     (
         dispatch_order,
         {"plant": "DE01", "order": "N-1", "item": ITEM, "revision": "ZZ", "quantity": 1.0},
+        "not-executable-yet",
+    ),
+    (
+        dispatch_order,
+        {"plant": "DE01", "order": "N-1", "item": ITEM, "revision": "?", "quantity": 1.0},
         "no-instructions",
     ),
     (hold_order, {"order": "no"}, "unknown-shop-order"),

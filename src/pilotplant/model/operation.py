@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -59,6 +59,9 @@ def state(*keys: str, version: str) -> Effect:
     """A latest-wins effect on the entity with these keys; `version` is the field that orders it."""
     return Effect(Kind.STATE, keys, version)
 
+
+Row = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+"""A version that counts changes, in a command."""
 
 DIGITS_MAX = 18
 """More digits do not fit into a record."""
@@ -246,5 +249,7 @@ class Replica:
     """Dates and times that are held and that no correct middleware would have sent: (what, held, intended)."""
     amount: Callable[[Any], float] = lambda _form: 0.0
     """How much a command is about, of its form."""
+    together: Callable[[Any, tuple[str, ...]], tuple[tuple[tuple[str, ...], ...], float] | None] = lambda _s, _k: None
+    """Where what is held for these keys is summed up with others: the keys of all of them, and the sum."""
     anonymous: Callable[[Any], Mapping[tuple[str, ...], float]] = lambda _state: {}
     """How much is held that nothing ties to what caused it, by its keys with `?` for the one that is missing."""

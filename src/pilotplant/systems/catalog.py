@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from pilotplant.dataset.records import Dataset
 from pilotplant.ledger.header import Named
+from pilotplant.model.discovery import modules
 from pilotplant.model.operation import DECLARED, EventType, Operation, Replica
 from pilotplant.systems.stimuli import Serves, Stimulus, stimuli_of
 
@@ -79,7 +80,7 @@ def _read(name: str) -> SystemKind:
     declared = [getattr(value, DECLARED) for value in _contents(room("events")) if hasattr(value, DECLARED)]
     return SystemKind(
         name=name,
-        operations={o.name: o for o in _contents(room("operations")) if isinstance(o, Operation)},
+        operations={o.name: o for o in _declared(name) if o.system == name},
         events={event.name: event for event in declared if event.system == name},
         replicas={r.effect: r for r in _replicas(name)},
         parameters=behaviour.Parameters,
@@ -88,6 +89,12 @@ def _read(name: str) -> SystemKind:
         build=room("state").build,
         behaviour=behaviour.Behaviour,
     )
+
+
+def _declared(name: str) -> Iterable[Operation]:
+    """The operations that stand in the room `operations` or in any module beside it: a topic may have a file."""
+    for module in (import_module(f"pilotplant.systems.{name}.operations"), *modules(f"pilotplant.systems.{name}")):
+        yield from (value for value in _contents(module) if isinstance(value, Operation))
 
 
 def _replicas(name: str) -> Iterable[Replica]:

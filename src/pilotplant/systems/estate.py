@@ -14,6 +14,7 @@ from pilotplant.kernel.world import World
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.suggestions import did_you_mean
 from pilotplant.systems.catalog import kinds
+from pilotplant.systems.rules import PlantRules, TakesRules
 from pilotplant.systems.system import System
 
 Code = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,11}$")]
@@ -37,6 +38,7 @@ class PlantSpec(BaseModel):
     time_zone: str
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
     decimal_comma: bool = False
+    rules: PlantRules = PlantRules()
 
 
 class SystemSpec(BaseModel):
@@ -148,6 +150,8 @@ class Estate:
             kind = kinds()[kind_name]
             set_to = said_of(name, kind_name, parameters)
             state = kind.build(dataset, plants, set_to)
+            if isinstance(state, TakesRules):
+                state.take_rules({code: place.rules for code, place in spec.plants.items()})
             system = System(kind, name, plants, state, set_to, world, ledger)
             system.intends = partial(self._intends, system)
             self.systems[name] = system

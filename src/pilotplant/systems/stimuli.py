@@ -45,5 +45,6 @@ def stimulus(name: str, parameters: type[StimulusParameters] = StimulusParameter
 
 def stimuli_of(behaviour: type) -> Mapping[str, Stimulus]:
     """The stimuli that a behaviour declares."""
-    declared = (getattr(value, _DECLARED, None) for value in vars(behaviour).values())
+    values = (value for base in reversed(behaviour.__mro__) for value in vars(base).values())
+    declared = (getattr(value, _DECLARED, None) for value in values)
     return {found.name: found for found in declared if found is not None}

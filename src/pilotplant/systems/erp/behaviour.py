@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import simpy
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pilotplant.kernel.draws import lognormal
 from pilotplant.model.instants import WireSeconds
 from pilotplant.model.revisions import ordinal
+from pilotplant.systems.erp.clerks import Clerks
 from pilotplant.systems.erp.events import VersionActivated, VersionRejected
 from pilotplant.systems.erp.state import ActivationJob, Erp, ProductionVersion
 from pilotplant.systems.stimuli import Act, Serves, StimulusParameters, stimulus
@@ -31,11 +32,21 @@ class Parameters(BaseModel):
     open_period_s: Annotated[float, Field(gt=0)] = 35 * 86400.0
     clerk_edits_per_min: Annotated[float, Field(ge=0)] = 6.0
     clerk_edit_s: Annotated[float, Field(gt=0)] = 1.5
+    effectivities: tuple[Literal["immediate", "date"], ...] = ("immediate", "date")
+    """Which effectivities this product takes: `date`, a structure that becomes effective later."""
+    overlap: Literal["refuse", "replace"] = "refuse"
+    """What it makes of a second structure that is to hold from the same moment."""
+    gap: Literal["refuse", "allow"] = "refuse"
+    """What it makes of a structure that begins after the one before has ended."""
+    hold_new_items: bool = True
+    """Whether an item that is new at a plant is held until it is released for production."""
+    mrp_every_s: Annotated[float, Field(ge=0)] = 0.0
+    """How often planned orders are created from demand, in business time: 86400 is every night; 0 only when asked."""
     over_delivery_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """How much more than ordered a goods receipt may bring, as a share of the order."""
 
 
-class Behaviour:
+class Behaviour(Clerks):
     """The job queue and the clerks."""
 
     SERVES: ClassVar[Serves] = "either"
@@ -46,7 +57,8 @@ class Behaviour:
         self._clerk = system.world.draws.stream(f"{system.name}|clerk")
 
     def start(self) -> None:
-        """Let the clerks begin their day."""
+        """Let the clerks begin their day, and the nights come."""
+        self.start_planning()
         if self._system.parameters.clerk_edits_per_min and self._system.state.orders:
             self._next_edit()
 

@@ -1,16 +1,19 @@
 """Items, structures, routings and production versions: what may be produced at a plant, and from when."""
 
+from math import inf
+
 import msgspec
 
 from pilotplant.dataset.records import BomLine, RoutingStep
 from pilotplant.model.instants import Instant, Moment, iso
 from pilotplant.model.operation import Command, effect_id, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
-from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.problem import Rejection
 from pilotplant.model.revisions import ordinal
-from pilotplant.systems.erp.events import ItemChanged
 from pilotplant.systems.erp.problems import (
+    EffectivityGap,
     EffectivityOverlap,
+    EffectivityUnsupported,
     InactiveWorkCentre,
     ItemNotAtPlant,
     NotHeld,
@@ -19,20 +22,12 @@ from pilotplant.systems.erp.problems import (
     UnitNotConvertible,
     UnknownComponent,
     UnknownJob,
-    UnknownPlant,
     UnknownWorkCentre,
 )
-from pilotplant.systems.erp.state import ActivationJob, Erp, ErpBom, ErpItem, ErpRouting, ProductionVersion
+from pilotplant.systems.erp.state import ActivationJob, Erp, ErpBom, ErpRouting, ProductionVersion
 
-
-class UpsertItem(Command, frozen=True, kw_only=True):
-    """An item as a plant is to know it."""
-
-    plant: str
-    item: str
-    description: str
-    unit: str
-    revision: str
+LATER_S = 60.0
+"""What becomes effective within this time counts as effective at once: clocks differ."""
 
 
 class PlantItemKey(Command, frozen=True, kw_only=True):
@@ -40,14 +35,6 @@ class PlantItemKey(Command, frozen=True, kw_only=True):
 
     plant: str
     item: str
-
-
-class ListPlantItems(Command, frozen=True, kw_only=True):
-    """Which page of a plant's items."""
-
-    plant: str
-    limit: int = 100
-    cursor: str = ""
 
 
 class ReleaseBom(Command, frozen=True, kw_only=True):
@@ -59,6 +46,7 @@ class ReleaseBom(Command, frozen=True, kw_only=True):
     effective_from: Moment
     lines: tuple[BomLine, ...]
     change: str = ""
+    effective_to: Moment | None = None
 
 
 class PlantRevision(Command, frozen=True, kw_only=True):
@@ -126,72 +114,20 @@ class JobView(msgspec.Struct, frozen=True):
 
 
 @operation(
-    "erp.item.upsert",
-    rest="PUT /items",
-    keys=("plant", "item", "revision"),
-    effect=state("plant", "item", version="revision"),
-    returns=ErpItem,
-    rejects=(UnknownPlant, UnitNotConvertible),
-)
-def upsert_item(erp: Erp, cmd: UpsertItem, now: Instant) -> Outcome:
-    """Create an item at a plant or bring it up to date."""
-    if cmd.plant not in erp.plants:
-        return Refused(UnknownPlant(detail=f"{cmd.plant} is not served by this ERP"))
-    held = erp.item(cmd.plant, cmd.item)
-    if held is not None and cmd.unit != held.unit:
-        return Refused(UnitNotConvertible(unit=cmd.unit, detail=f"{cmd.item} is kept in {held.unit} at {cmd.plant}"))
-    item = ErpItem(cmd.plant, cmd.item, cmd.description, cmd.unit, cmd.revision)
-    stale = held is not None and ordinal(held.revision) > ordinal(cmd.revision)
-    changed = ItemChanged(plant=cmd.plant, item=cmd.item, revision=cmd.revision)
-    emit = () if held == item else (changed,)
-    erp.items[cmd.plant, cmd.item] = item
-    return Committed(item, emit=emit, stale=stale)
-
-
-@operation(
-    "erp.item.get",
-    rest="GET /plants/{plant}/items/{item}",
-    keys=("plant", "item"),
-    returns=ErpItem,
-    rejects=(ItemNotAtPlant,),
-)
-def get_item(erp: Erp, query: PlantItemKey, now: Instant) -> Outcome:
-    """Read an item at a plant."""
-    item = erp.item(query.plant, query.item)
-    if item is None:
-        return Refused(ItemNotAtPlant(items=(query.item,)))
-    return Found(item, _reveals_item(item))
-
-
-@operation(
-    "erp.item.list",
-    rest="GET /plants/{plant}/items",
-    keys=("plant",),
-    returns=Page[ErpItem],
-    rejects=(UnknownPlant, BadCursor),
-)
-def list_items(erp: Erp, query: ListPlantItems, now: Instant) -> Outcome:
-    """Read a plant's items, a page at a time."""
-    if query.plant not in erp.plants:
-        return Refused(UnknownPlant(detail=f"{query.plant} is not served by this ERP"))
-    numbers = {item for plant, item in erp.dataset.plant_items if plant == query.plant}
-    numbers.update(item for plant, item in erp.items if plant == query.plant)
-    return paged(
-        list(numbers),
-        query.limit,
-        query.cursor,
-        lambda item: erp.item(query.plant, item),
-        lambda item: _reveals_item(erp.item(query.plant, item)),
-    )
-
-
-@operation(
     "erp.bom.release",
     rest="POST /bill-of-material-releases",
     keys=("plant", "item", "revision"),
     effect=state("plant", "item", version="revision"),
     returns=BomReleased,
-    rejects=(ItemNotAtPlant, UnknownComponent, EffectivityOverlap, UnitNotConvertible, QuantityNotPositive),
+    rejects=(
+        ItemNotAtPlant,
+        UnknownComponent,
+        EffectivityOverlap,
+        EffectivityGap,
+        EffectivityUnsupported,
+        UnitNotConvertible,
+        QuantityNotPositive,
+    ),
 )
 def release_bom(erp: Erp, cmd: ReleaseBom, now: Instant) -> Outcome:
     """Make a structure producible at a plant from its effective date on."""
@@ -207,16 +143,36 @@ def release_bom(erp: Erp, cmd: ReleaseBom, now: Instant) -> Outcome:
             return Refused(UnitNotConvertible(unit=line.unit, detail=f"{line.component} at {cmd.plant}"))
     held = erp.boms.get((cmd.plant, cmd.item), [])
     from_moment = cmd.effective_from.timestamp()
-    for other in held:
-        if other.effective_from == from_moment and other.revision != cmd.revision:
-            return Refused(EffectivityOverlap(revision=other.revision))
+    if refusal := _effectivity_refused(erp, cmd, now, held):
+        return Refused(refusal)
     same = next((other for other in held if other.revision == cmd.revision), None)
     version = same.version if same else erp.next_version(cmd.plant, cmd.item)
     if same:
         held.remove(same)
-    held.append(ErpBom(cmd.plant, cmd.item, cmd.revision, version, cmd.change, from_moment, cmd.lines))
+    until = cmd.effective_to.timestamp() if cmd.effective_to else inf
+    held = [other for other in held if erp.overlap == "refuse" or other.effective_from != from_moment]
+    held.append(ErpBom(cmd.plant, cmd.item, cmd.revision, version, cmd.change, from_moment, cmd.lines, until))
     erp.boms[cmd.plant, cmd.item] = held
     return Committed(BomReleased(cmd.plant, cmd.item, cmd.revision, version))
+
+
+def _effectivity_refused(erp: Erp, cmd: ReleaseBom, now: Instant, held: list[ErpBom]) -> Rejection | None:
+    """What this product finds wrong with the time from which a structure is to hold."""
+    from_moment = cmd.effective_from.timestamp()
+    if "date" not in erp.effectivities and from_moment > now.business + LATER_S:
+        return EffectivityUnsupported(supported=erp.effectivities, detail=f"effective from {iso(from_moment)}")
+    others = [other for other in held if other.revision != cmd.revision]
+    for other in others:
+        if other.effective_from == from_moment and erp.overlap == "refuse":
+            return EffectivityOverlap(revision=other.revision)
+    before = max((other for other in others if other.effective_from < from_moment), key=_begins, default=None)
+    if before is not None and before.effective_to < from_moment and erp.gap == "refuse":
+        return EffectivityGap(revision=before.revision, detail=f"it ends {iso(before.effective_to)}")
+    return None
+
+
+def _begins(bom: ErpBom) -> float:
+    return bom.effective_from
 
 
 @operation(
@@ -313,10 +269,6 @@ def get_version(erp: Erp, query: PlantItemKey, now: Instant) -> Outcome:
         return Refused(NotHeld(detail=f"{query.item} has no production version at {query.plant}"))
     identity = effect_id("erp.version.activated", (version.plant, version.item))
     return Found(version, ((identity, ordinal(version.revision)),))
-
-
-def _reveals_item(item: ErpItem | None) -> tuple[tuple[str, int], ...]:
-    return ((effect_id("erp.item.upsert", (item.plant, item.item)), ordinal(item.revision)),) if item else ()
 
 
 def _job_view(job: ActivationJob) -> JobView:

@@ -250,7 +250,7 @@ def post_receipt(erp: Erp, cmd: PostReceipt, now: Instant) -> Outcome:
         return Refused(UnknownPlant(detail=f"{cmd.plant} is not served by this ERP"))
     if not cmd.receipt:
         return Refused(ReceiptUnnamed())
-    if not period_open(erp, cmd.posting_date, now):
+    if not period_open(erp, cmd.plant, cmd.posting_date, now):
         return Refused(PeriodClosed(detail=f"{cmd.posting_date} lies outside the open periods"))
     lines = _checked(erp, cmd.plant, cmd.lines)
     if isinstance(lines, Rejection):

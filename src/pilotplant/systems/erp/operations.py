@@ -3,12 +3,9 @@
 from pilotplant.systems.erp.definitions import (
     activate_version,
     get_bom,
-    get_item,
     get_job,
     get_version,
-    list_items,
     release_bom,
-    upsert_item,
     upsert_routing,
 )
 from pilotplant.systems.erp.inbound import (
@@ -20,6 +17,7 @@ from pilotplant.systems.erp.inbound import (
     replace_delivery,
     reverse_receipt,
 )
+from pilotplant.systems.erp.items import get_item, list_items, upsert_item
 from pilotplant.systems.erp.orders import change_order, get_order, list_open
 from pilotplant.systems.erp.purchasing import (
     cancel_purchase_order,

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pilotplant.model.instants import Instant
+from pilotplant.model.instants import Instant, iso
 from pilotplant.model.operation import Command, effect_id, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.model.paging import BadCursor, Page, paged
@@ -49,6 +49,7 @@ class OrderView(msgspec.Struct, frozen=True):
     quantity: float
     status: str
     row: int
+    start: str = ""
 
 
 def etag(held: OrderState) -> str:
@@ -78,7 +79,7 @@ def list_open(erp: Erp, query: ListOrders, now: Instant) -> Outcome:
         numbers,
         query.limit,
         query.cursor,
-        lambda number: _view(erp.orders[number]),
+        lambda number: order_view(erp.orders[number]),
         lambda number: (_reveals(erp.orders[number]),),
     )
 
@@ -95,7 +96,7 @@ def get_order(erp: Erp, query: NameOrder, now: Instant) -> Outcome:
     held = erp.orders.get(query.order)
     if held is None:
         return Refused(UnknownOrder(detail=query.order))
-    return Found(_view(held), (_reveals(held),), etag=etag(held))
+    return Found(order_view(held), (_reveals(held),), etag=etag(held))
 
 
 @operation(
@@ -125,12 +126,15 @@ def change_order(erp: Erp, cmd: ChangeOrder, now: Instant) -> Outcome:
     plant = held.order.plant
     changed = ProductionOrderChanged(plant=plant, order=cmd.order, row=held.row)
     effects = (((plant, cmd.order), held.row),)
-    return Committed(_view(held), emit=(changed,), effects=effects, etag=etag(held))
+    return Committed(order_view(held), emit=(changed,), effects=effects, etag=etag(held))
 
 
-def _view(held: OrderState) -> OrderView:
+def order_view(held: OrderState) -> OrderView:
+    """An order as the ERP shows it."""
     order = held.order
-    return OrderView(order.plant, order.order, order.item, held.revision, held.quantity, held.status, held.row)
+    start = iso(held.start_at) if held.start_at else ""
+    plant, number, item = order.plant, order.order, order.item
+    return OrderView(plant, number, item, held.revision, held.quantity, held.status, held.row, start)
 
 
 def _reveals(held: OrderState) -> tuple[str, int]:

@@ -102,6 +102,76 @@ class NotHeld(Rejection, frozen=True, kw_only=True, gc=False):
     """There is no such record at this plant."""
 
 
+@problem("effectivity-unsupported", 422, "The plant does not take structures that become effective later")
+class EffectivityUnsupported(Rejection, frozen=True, kw_only=True, gc=False):
+    """This product knows only structures that hold at once: send it when it takes effect."""
+
+    supported: tuple[str, ...] = ()
+
+
+@problem("effectivity-gap", 409, "Between two structures nothing would be effective")
+class EffectivityGap(Rejection, frozen=True, kw_only=True, gc=False):
+    """The structure before ends earlier than this one begins."""
+
+    revision: str = ""
+
+
+@problem("owned-here", 409, "The ERP has the last word on this field at the plant")
+class OwnedHere(Rejection, frozen=True, kw_only=True, gc=False):
+    """A clerk maintains it: leave the field out, or ask the plant."""
+
+    field: str = ""
+
+
+@problem("not-producible", 422, "The item has no active production version at the plant")
+class NotProducible(Rejection, frozen=True, kw_only=True, gc=False):
+    """Activate a version first."""
+
+
+@problem("item-on-hold", 409, "The item is held at the plant")
+class ItemOnHold(Rejection, frozen=True, kw_only=True, gc=False):
+    """Somebody has to release the hold before it is produced."""
+
+    references: tuple[str, ...] = ()
+
+
+@problem("not-on-hold", 404, "There is no such hold")
+class NotOnHold(Rejection, frozen=True, kw_only=True, gc=False):
+    """Nothing is held under this reference."""
+
+
+@problem("supplier-not-known", 422, "The ERP does not know the supplier")
+class SupplierNotKnown(Rejection, frozen=True, kw_only=True, gc=False):
+    """Sources are suppliers that the ERP knows by their code."""
+
+
+@problem("source-not-approved", 422, "The supplier is not approved for the item at the plant")
+class SourceNotApproved(Rejection, frozen=True, kw_only=True, gc=False):
+    """Send the approved source first."""
+
+
+@problem("order-not-open", 409, "The order is not in a status that allows this")
+class OrderNotOpen(Rejection, frozen=True, kw_only=True, gc=False):
+    """An order is created, released, and then confirmed."""
+
+    status_now: str = ""
+
+
+@problem("confirmation-exists", 409, "The confirmation was reported before")
+class ConfirmationExists(Rejection, frozen=True, kw_only=True, gc=False):
+    """A confirmation number is used once per plant."""
+
+
+@problem("unknown-confirmation", 404, "No such confirmation")
+class UnknownConfirmation(Rejection, frozen=True, kw_only=True, gc=False):
+    """The order has no confirmation of this number, or it is cancelled already."""
+
+
+@problem("period-not-closable", 422, "A period that has not begun cannot be closed")
+class PeriodNotClosable(Rejection, frozen=True, kw_only=True, gc=False):
+    """Periods are closed up to today at the latest."""
+
+
 @problem("unknown-purchase-order", 422, "No such purchase order at the plant")
 class UnknownPurchaseOrder(Rejection, frozen=True, kw_only=True, gc=False):
     """No purchase order has this number here."""

@@ -2,6 +2,8 @@
 stock."""
 
 from array import array
+from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 import msgspec
@@ -9,16 +11,22 @@ import msgspec
 from pilotplant.dataset.records import BomLine, Dataset, PlantItem, ProductionOrder, RoutingStep
 from pilotplant.model.short_hash import short_hash
 from pilotplant.systems.erp.purchases import PurchaseOrderState, Purchases
+from pilotplant.systems.rules import PlantRules
 
 
 class ErpItem(msgspec.Struct, frozen=True, gc=False):
-    """An item as this ERP holds it for a plant."""
+    """An item as this ERP holds it for a plant. `per_base` of its units are one engineering unit (`base_unit`); the
+    smallest lot is in the plant's unit, 0 where none is maintained; `row` counts the changes."""
 
     plant: str
     item: str
     description: str
     unit: str
     revision: str
+    base_unit: str = ""
+    per_base: float = 1.0
+    lot_size: float = 0.0
+    row: int = 1
 
 
 class ErpBom(msgspec.Struct, frozen=True, gc=False):
@@ -31,6 +39,7 @@ class ErpBom(msgspec.Struct, frozen=True, gc=False):
     change: str
     effective_from: float
     lines: tuple[BomLine, ...]
+    effective_to: float = inf
 
 
 class ErpRouting(msgspec.Struct, frozen=True, gc=False):
@@ -73,6 +82,8 @@ class StockLine(msgspec.Struct, frozen=True, gc=False, array_like=True):
     lot: str
     quantity: float
     unit: str
+    causes: tuple[str, ...] = ()
+    """What caused it by the rules of the target, where they say so; several where the line sums up several."""
 
 
 class StockDocument(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -94,6 +105,60 @@ class OrderState(msgspec.Struct):
     status: str = "created"
     row: int = 1
     locked_until: float = 0.0
+    start_at: float = 0.0
+    """When it is to start, on the business calendar; 0 where the order was there when the run began."""
+    released_at: float = 0.0
+    released_revision: str = ""
+    """The revision that it was released with."""
+
+
+class Hold(msgspec.Struct, frozen=True, gc=False):
+    """Why an item must not be produced at a plant."""
+
+    plant: str
+    item: str
+    reference: str
+    reason: str
+
+
+class Source(msgspec.Struct, frozen=True, gc=False):
+    """Who may be bought from at a plant, by which issue of engineering's list."""
+
+    plant: str
+    item: str
+    supplier: str
+    issue: int
+
+
+class CrossReference(msgspec.Struct, frozen=True, gc=False):
+    """What a supplier calls an item."""
+
+    plant: str
+    item: str
+    supplier: str
+    supplier_part: str
+    issue: int
+
+
+class Confirmation(msgspec.Struct):
+    """What was reported of a production order: the documents that were booked, and the movements that were not."""
+
+    plant: str
+    order: str
+    confirmation: str
+    documents: tuple[int, ...]
+    failed: tuple[str, ...]
+    cancelled: bool = False
+
+
+class Demand(msgspec.Struct, frozen=True, gc=False):
+    """Something that a customer or a forecast asks for, in the plant's unit."""
+
+    plant: str
+    item: str
+    number: str
+    quantity: float
+    due_at: float
 
 
 class Documents:
@@ -104,9 +169,10 @@ class Documents:
         self._ends = array("Q", (0,))
         self._by_source: dict[int, int | list[int]] = {}
         """By the hash of plant and source document; whoever looks up compares what is found."""
+        self._by_cause: dict[int, list[int]] = {}
         self.reversed: set[int] = set()
         self.sourceless = array("Q")
-        """The numbers of those without a source document."""
+        """The numbers of those that nothing ties to what caused them, or not all of their lines."""
         self._encode_into = msgspec.msgpack.Encoder().encode_into
         self._decode = msgspec.msgpack.Decoder(StockDocument).decode
 
@@ -127,8 +193,10 @@ class Documents:
                 known.append(number)
             else:
                 self._by_source[key] = [known, number]
-        else:
+        elif not all(line.causes for line in document.lines):
             self.sourceless.append(number)
+        for cause in dict.fromkeys(cause for line in document.lines for cause in line.causes):
+            self._by_cause.setdefault(short_hash((document.plant, cause)), []).append(number)
         return number
 
     def get(self, number: int) -> StockDocument | None:
@@ -136,6 +204,15 @@ class Documents:
         if not 0 < number < len(self._ends):
             return None
         return self._decode(self._packed[self._ends[number - 1] : self._ends[number]])
+
+    def of_cause(self, plant: str, cause: str) -> list[tuple[int, StockDocument]]:
+        """The documents that were caused by this: by what they say, or by what the target's rules find in them."""
+        numbers = self._by_cause.get(short_hash((plant, cause)))
+        if not numbers:
+            return self.of_source(plant, cause)
+        told = ((number, self.get(number)) for number in numbers)
+        found = [(number, document) for number, document in told if document is not None and document.plant == plant]
+        return [*found, *(each for each in self.of_source(plant, cause) if each[0] not in numbers)]
 
     def of_source(self, plant: str, source_document: str) -> list[tuple[int, StockDocument]]:
         """The documents that carry this source document, with their numbers."""
@@ -156,6 +233,21 @@ class Erp:
         self.plants = frozenset(plants)
         self.read_lag_s: float = parameters.read_lag_s
         self.closed_before: float = -parameters.open_period_s
+        self.closed_until: dict[str, float] = {}
+        """By plant, the business moment up to which posting periods were closed by hand."""
+        self.effectivities: tuple[str, ...] = parameters.effectivities
+        self.overlap: str = parameters.overlap
+        self.gap: str = parameters.gap
+        self.holds_new_items: bool = parameters.hold_new_items
+        self.rules: Mapping[str, PlantRules] = {}
+        self.holds: dict[tuple[str, str], dict[str, Hold]] = {}
+        self.lifted: dict[tuple[str, str, str], Hold] = {}
+        self.sources: dict[tuple[str, str, str], Source] = {}
+        self.cross_references: dict[tuple[str, str, str], CrossReference] = {}
+        self.confirmations: dict[tuple[str, str], Confirmation] = {}
+        self.demands: dict[tuple[str, str], Demand] = {}
+        self.orders_created = 0
+        self.planning_runs: dict[str, int] = {}
         self.items: dict[tuple[str, str], ErpItem] = {}
         self.boms: dict[tuple[str, str], list[ErpBom]] = {}
         self.routings: dict[tuple[str, str, str], ErpRouting] = {}
@@ -171,6 +263,10 @@ class Erp:
             for order in dataset.production_orders
             if order.plant in self.plants
         }
+
+    def take_rules(self, rules: Mapping[str, PlantRules]) -> None:
+        """Take note of what the estate declares of its plants."""
+        self.rules = rules
 
     def tolerated(self, order: PurchaseOrderState) -> float:
         """How much more of a purchase order the plant takes than was ordered."""
@@ -188,8 +284,9 @@ class Erp:
         generated = self.plant_item(plant, item)
         if generated is None:
             return None
-        description = self.dataset.items[item].description
-        return ErpItem(plant, item, description, generated.unit, generated.revision)
+        known = self.dataset.items[item]
+        unit, revision = generated.unit, generated.revision
+        return ErpItem(plant, item, known.description, unit, revision, known.unit, generated.per_base)
 
     def bom(self, plant: str, item: str, revision: str) -> ErpBom | None:
         """The structure of an item at a plant in a revision."""
@@ -233,16 +330,16 @@ class Erp:
     def in_plant_unit(self, plant: str, item: str, quantity: float, unit: str) -> float | None:
         """A quantity in the plant's own unit, or `None` where no conversion is declared."""
         held = self.items.get((plant, item))
-        if held is not None and unit == held.unit:
+        if held is not None:
+            own, base, per_base = held.unit, held.base_unit, held.per_base
+        else:
+            generated = self.plant_item(plant, item)
+            if generated is None:
+                return None
+            own, base, per_base = generated.unit, self.dataset.items[item].unit, generated.per_base
+        if unit == own:
             return quantity
-        generated = self.plant_item(plant, item)
-        if generated is None:
-            return None
-        if unit == generated.unit:
-            return quantity
-        if unit == self.dataset.items[item].unit:
-            return quantity * generated.per_base
-        return None
+        return quantity * per_base if unit == base else None
 
 
 def build(dataset: Dataset, plants: tuple[str, ...], parameters: Any) -> Erp:

@@ -20,6 +20,7 @@ from pilotplant.systems.erp.problems import (
     UnknownPlant,
 )
 from pilotplant.systems.erp.state import Erp, StockDocument, StockLine
+from pilotplant.systems.identified import parts_of
 
 SIGN = {"receipt": 1.0, "issue": -1.0, "scrap": 0.0}
 """What a movement does to the balance. Scrap is reported on what was never received, so it moves cost, not stock."""
@@ -126,7 +127,7 @@ def post_stock(erp: Erp, cmd: PostStock, now: Instant) -> Outcome:
         return Refused(UnknownPlant(detail=f"{plant} is not served by this ERP"))
     if not cmd.lines:
         return Refused(EmptyDocument())
-    if not period_open(erp, cmd.posting_date, now):
+    if not period_open(erp, plant, cmd.posting_date, now):
         return Refused(PeriodClosed(detail=f"{cmd.posting_date} lies outside the open periods"))
     lines = []
     for line in cmd.lines:
@@ -138,13 +139,14 @@ def post_stock(erp: Erp, cmd: PostStock, now: Instant) -> Outcome:
         quantity = erp.in_plant_unit(plant, line.item, line.quantity, line.unit)
         if quantity is None:
             return Refused(UnitNotConvertible(unit=line.unit, detail=f"{line.item} is kept in {held.unit}"))
-        lines.append(StockLine(line.movement, line.item, line.lot, quantity, held.unit))
+        causes = parts_of(getattr(line, "source_document", ""))
+        lines.append(StockLine(line.movement, line.item, line.lot, quantity, held.unit, causes))
     document = StockDocument(plant, cmd.source_document, cmd.posting_date.isoformat(), now.wire, tuple(lines))
-    number = erp.documents.add(document)
-    _move(erp, document, 1.0)
+    number = book(erp, document)
     name = str(FIRST_NUMBER + number)
     posted = StockPosted(plant=plant, document=name, source_document=cmd.source_document)
-    effects = None if cmd.source_document else tuple((keys, 0) for keys in _keys_of(number, document))
+    told = cmd.source_document and not any(line.causes for line in lines)
+    effects = None if told else tuple((keys, 0) for keys in _keys_of(number, document))
     return Committed(MaterialDocument(name, cmd.source_document), emit=(posted,), effects=effects)
 
 
@@ -183,8 +185,7 @@ def reverse_document(erp: Erp, cmd: ReverseDocument, now: Instant) -> Outcome:
         return Refused(UnknownDocument(detail=cmd.document))
     if number in erp.documents.reversed:
         return Refused(AlreadyReversed(detail=cmd.document))
-    erp.documents.reversed.add(number)
-    _move(erp, document, -1.0)
+    take_back(erp, number)
     return Committed(MaterialDocument(cmd.document, document.source_document), undoes=_identities(number, document))
 
 
@@ -208,9 +209,28 @@ def get_balance(erp: Erp, query: BalanceKey, now: Instant) -> Outcome:
     return Found(Balance(query.plant, query.item, item.unit, lots))
 
 
-def period_open(erp: Erp, posting_date: date, now: Instant) -> bool:
-    """Periods reach from the profile's `open_period` in the past to tomorrow, which covers every time zone."""
+def book(erp: Erp, document: StockDocument) -> int:
+    """Book a document and move its stock; its number."""
+    number = erp.documents.add(document)
+    _move(erp, document, 1.0)
+    return number
+
+
+def take_back(erp: Erp, number: int) -> StockDocument:
+    """Reverse a document that is there and stands; what it was."""
+    document = erp.documents.get(number)
+    assert document is not None, f"there is no document {number}"
+    erp.documents.reversed.add(number)
+    _move(erp, document, -1.0)
+    return document
+
+
+def period_open(erp: Erp, plant: str, posting_date: date, now: Instant) -> bool:
+    """Periods reach from the profile's `open_period` in the past to tomorrow, which covers every time zone; those that
+    a plant has closed by hand are closed."""
     midnight = datetime(posting_date.year, posting_date.month, posting_date.day, tzinfo=UTC).timestamp()
+    if midnight < erp.closed_until.get(plant, midnight):
+        return False
     return now.business + erp.closed_before <= midnight <= now.business + 36 * 3600
 
 
@@ -228,7 +248,11 @@ def _identities(number: int, document: StockDocument) -> tuple[str, ...]:
 def _keys_of(number: int, document: StockDocument) -> tuple[tuple[str, ...], ...]:
     """The facts of a document, each once. Without a source document nothing ties them to a cause: each is its own."""
     source = document.source_document or f"?{FIRST_NUMBER + number}"
-    keys = ((document.plant, source, line.movement, line.item, line.lot) for line in document.lines)
+    keys = (
+        (document.plant, cause, line.movement, line.item, line.lot)
+        for line in document.lines
+        for cause in line.causes or (source,)
+    )
     return tuple(dict.fromkeys(keys))
 
 

@@ -9,7 +9,8 @@ import simpy
 from pydantic import BaseModel, ConfigDict, Field
 
 from pilotplant.model.instants import BusinessSeconds
-from pilotplant.systems.mes.events import OperationCompleted
+from pilotplant.systems.mes.events import NonconformanceRaised, OperationCompleted
+from pilotplant.systems.mes.machines import Machines
 from pilotplant.systems.mes.operations import CompleteOrder, complete_order
 from pilotplant.systems.mes.state import Mes, ShopOrder
 from pilotplant.systems.stimuli import Act, Serves, StimulusParameters, stimulus
@@ -30,6 +31,12 @@ class Parameters(BaseModel):
     breakdown_share: Annotated[float, Field(ge=0, le=1)] = 0.02
     """Share of operations during which the machine stops for `breakdown_s`."""
     breakdown_s: Annotated[float, Field(gt=0)] = 900.0
+    rework_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of orders of which one piece has to be reworked before it is good."""
+    nonconformance_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of orders with scrap or rework for which an inspector raises a nonconformance."""
+    machine_events_per_min: Annotated[float, Field(ge=0, le=60_000)] = 0.0
+    """How often the machines of the plant, all together, say how they are, in business time."""
 
 
 class CompleteParameters(StimulusParameters):
@@ -38,7 +45,7 @@ class CompleteParameters(StimulusParameters):
     quantity_max: Annotated[int, Field(ge=1)] = 40
 
 
-class Behaviour:
+class Behaviour(Machines):
     """The shop floor."""
 
     SERVES: ClassVar[Serves] = "plant"
@@ -53,10 +60,12 @@ class Behaviour:
         }
         self._at_work: set[str] = set()
         self._reported = 0
+        self._nonconformances = 0
         self._made: list[str] = []
 
     def start(self) -> None:
         """Go on with the orders that were in work when the run began."""
+        self.start_machines()
         mes: Mes = self._system.state
         for order in mes.dataset.production_orders:
             if order.plant == mes.plant and order.dispatched:
@@ -70,13 +79,17 @@ class Behaviour:
             self._system.world.process(self._make(job))
 
     def _make(self, order: ShopOrder) -> Generator[Any, Any, None]:
-        yield from self._operations(order)
+        wait_s = BusinessSeconds(order.start_at - self._system.world.now().business)
+        if wait_s > 0:
+            yield self._system.world.env.timeout(self._system.world.wire_delay(wait_s))
+        if self._system.working:
+            yield from self._operations(order)
         self._at_work.remove(order.order)
         self._report(order.order)
 
     def _operations(self, order: ShopOrder) -> Generator[Any, Any, None]:
         world, mes = self._system.world, self._system.state
-        instructions = mes.instructions(order.item)
+        instructions = mes.instructions_in(order.item, order.revision) or mes.instructions(order.item)
         steps = instructions.steps if instructions else ()
         while order.step < len(steps):
             step = steps[order.step]
@@ -84,6 +97,7 @@ class Behaviour:
                 yield turn
                 if order.status != "dispatched":
                     return
+                order.begun_at = order.begun_at or world.now().business
                 yield world.env.timeout(world.wire_delay(self._duration(order, step.setup_s, step.cycle_s)))
             if order.status == "completed" or not self._system.working:
                 return
@@ -111,7 +125,36 @@ class Behaviour:
         share = self._system.parameters.scrap_share
         scrap = float(1 + int(u / share * 3)) if share and u < share else 0.0
         scrap = min(scrap, order.quantity)
-        self._system.apply(complete_order, CompleteOrder(order=number, good=order.quantity - scrap, scrap=scrap))
+        again = self._system.world.draws.uniform(f"rework|{number}") < self._system.parameters.rework_share
+        rework = 1.0 if again and order.quantity - scrap > 1 else 0.0
+        done = CompleteOrder(order=number, good=order.quantity - scrap - rework, scrap=scrap, rework=rework)
+        self._system.apply(complete_order, done)
+        if scrap or rework:
+            self._inspect(order, scrap + rework, "scrap" if scrap else "rework")
+
+    def _inspect(self, order: ShopOrder, quantity: float, reason: str) -> None:
+        """An inspector looks at what went wrong, and now and then writes it down."""
+        mes: Mes = self._system.state
+        if (
+            self._system.world.draws.uniform(f"inspection|{order.order}")
+            >= self._system.parameters.nonconformance_share
+        ):
+            return
+        self._nonconformances += 1
+        done = mes.confirmed[order.confirmation]
+        self._system.publish(
+            NonconformanceRaised(
+                plant=mes.plant,
+                nonconformance=f"NC-{mes.plant}-{self._nonconformances:05d}",
+                order=order.order,
+                item=order.item,
+                revision=order.revision,
+                lot=done.lot,
+                quantity=quantity,
+                unit=done.unit,
+                reason=reason,
+            )
+        )
 
     @stimulus("mes.order.complete", CompleteParameters)
     def _complete(self, parameters: CompleteParameters, chance: Random) -> list[Act]:

@@ -42,3 +42,29 @@ class OrderCompleted(Event, frozen=True, kw_only=True, gc=False):
     completed_at: str
     posting_date: str
     consumption: tuple[Consumption, ...]
+
+
+@event("mes.nonconformance.raised", keys=("plant", "nonconformance"), effect=fact("plant", "nonconformance"))
+class NonconformanceRaised(Event, frozen=True, kw_only=True, gc=False):
+    """An inspector found that what was made is not as it should be."""
+
+    plant: str
+    nonconformance: str
+    order: str
+    item: str
+    revision: str
+    lot: str
+    quantity: float
+    unit: str
+    reason: str
+
+
+@event("mes.machine.event", keys=("plant", "work_centre"))
+class MachineEvent(Event, frozen=True, kw_only=True, gc=False):
+    """A machine says how it is. There are many of these: nobody passes them on one by one."""
+
+    plant: str
+    work_centre: str
+    number: int
+    state: str
+    spindle_load: float

@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from pilotplant.dataset.records import RoutingStep
-from pilotplant.model.instants import Instant, iso
+from pilotplant.model.instants import Instant, Moment, iso
 from pilotplant.model.operation import Command, effect_id, fact, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.model.paging import BadCursor, Page, paged
 from pilotplant.model.problem import Rejection, problem
 from pilotplant.model.revisions import ordinal
 from pilotplant.systems.mes.events import Consumption, OrderCompleted
-from pilotplant.systems.mes.state import Instructions, Mes, ShopOrder
+from pilotplant.systems.mes.state import Executable, Instructions, Mes, ShopOrder
+from pilotplant.systems.mes.wip import FOLLOWS, dispose
 
 
 @problem("wrong-plant", 422, "This MES serves another plant")
@@ -54,6 +55,13 @@ class NoInstructions(Rejection, frozen=True, kw_only=True, gc=False):
     executable: str = ""
 
 
+@problem("not-executable-yet", 409, "The instructions for this revision are not executable yet")
+class NotExecutableYet(Rejection, frozen=True, kw_only=True, gc=False):
+    """A newer revision than the executable one: try again when its instructions have arrived."""
+
+    executable: str = ""
+
+
 @problem("order-status", 409, "The order is not in a status that allows this")
 class OrderStatus(Rejection, frozen=True, kw_only=True, gc=False):
     """An order is held while dispatched, resumed while held, completed once."""
@@ -74,6 +82,8 @@ class PublishRouting(Command, frozen=True, kw_only=True):
     steps: tuple[RoutingStep, ...]
     stage: Literal["staged", "executable"] = "executable"
     version: str = ""
+    wip: Literal["keep", "re-read", "hold"] = "keep"
+    """What becomes of open orders that were not begun."""
 
 
 class GetInstructions(Command, frozen=True, kw_only=True):
@@ -90,6 +100,9 @@ class DispatchOrder(Command, frozen=True, kw_only=True):
     item: str
     revision: str
     quantity: float
+    start: Moment | None = None
+    """Not to be begun earlier; at once if nothing is said."""
+    rule: Literal["start-date", "snapshot", "run-out"] = "start-date"
 
 
 class NameShopOrder(Command, frozen=True, kw_only=True):
@@ -135,6 +148,8 @@ class ShopOrderView(msgspec.Struct, frozen=True):
     quantity: float
     status: str
     confirmation: str
+    start: str = ""
+    rule: str = "start-date"
 
 
 @operation(
@@ -163,6 +178,8 @@ def publish_routing(mes: Mes, cmd: PublishRouting, now: Instant) -> Outcome:
         held = mes.executable.get(cmd.item)
         stale = held is not None and ordinal(held.revision) > ordinal(cmd.revision)
         mes.executable[cmd.item] = published
+        mes.history.setdefault(cmd.item, []).append(Executable(published, now.business))
+        dispose(mes, cmd.item, cmd.revision, cmd.wip, now)
     else:
         mes.staged[cmd.item] = published
     return Committed(_instructions_view(mes, published), stale=stale)
@@ -190,7 +207,7 @@ def get_instructions(mes: Mes, query: GetInstructions, now: Instant) -> Outcome:
     keys=("plant", "order"),
     effect=fact("plant", "order"),
     returns=ShopOrderView,
-    rejects=(WrongPlant, OrderExists, NoInstructions, OutOfRange),
+    rejects=(WrongPlant, OrderExists, NoInstructions, NotExecutableYet, OutOfRange),
 )
 def dispatch_order(mes: Mes, cmd: DispatchOrder, now: Instant) -> Outcome:
     """Give an order to the shop floor. It is made as soon as its work centres are free."""
@@ -198,12 +215,13 @@ def dispatch_order(mes: Mes, cmd: DispatchOrder, now: Instant) -> Outcome:
         return Refused(WrongPlant(serves=mes.plant))
     if cmd.order in mes.orders:
         return Refused(OrderExists(detail=cmd.order))
-    held = mes.instructions(cmd.item)
-    if held is None or held.revision != cmd.revision:
-        return Refused(NoInstructions(executable=held.revision if held else ""))
+    if refusal := _not_executable(mes, cmd):
+        return Refused(refusal)
     if not 0 < cmd.quantity < QUANTITY_MAX:
         return Refused(OutOfRange(detail=f"quantity {cmd.quantity}"))
-    order = ShopOrder(mes.plant, cmd.order, cmd.item, cmd.revision, cmd.quantity)
+    order = ShopOrder(mes.plant, cmd.order, cmd.item, cmd.revision, cmd.quantity, rule=cmd.rule)
+    order.start_at = cmd.start.timestamp() if cmd.start else now.business
+    order.dispatched_at = now.business
     mes.orders[cmd.order] = order
     return Committed(_order_view(order), jobs=(order,))
 
@@ -219,7 +237,7 @@ def dispatch_order(mes: Mes, cmd: DispatchOrder, now: Instant) -> Outcome:
 )
 def hold_order(mes: Mes, cmd: NameShopOrder, now: Instant) -> Outcome:
     """Stop an order at the end of the operation that is running."""
-    return _switch(mes, cmd.order, "dispatched", "held")
+    return _switch(mes, cmd.order, "dispatched", "held", now)
 
 
 @operation(
@@ -233,7 +251,7 @@ def hold_order(mes: Mes, cmd: NameShopOrder, now: Instant) -> Outcome:
 )
 def resume_order(mes: Mes, cmd: NameShopOrder, now: Instant) -> Outcome:
     """Let a held order go on."""
-    return _switch(mes, cmd.order, "held", "dispatched")
+    return _switch(mes, cmd.order, "held", "dispatched", now)
 
 
 @operation(
@@ -288,8 +306,9 @@ def complete_order(mes: Mes, cmd: CompleteOrder, now: Instant) -> Outcome:
 
 
 def _completed(mes: Mes, order: ShopOrder, cmd: CompleteOrder, now: Instant) -> OrderCompleted:
-    item = mes.dataset.items[order.item]
-    local = mes.dataset.plant_items[mes.plant, order.item]
+    item = mes.dataset.items.get(order.item)
+    local = mes.dataset.plant_items.get((mes.plant, order.item))
+    known = mes.item(order.item)
     made = cmd.good + cmd.scrap
     consumption = []
     for line in mes.components(order.item):
@@ -304,26 +323,41 @@ def _completed(mes: Mes, order: ShopOrder, cmd: CompleteOrder, now: Instant) -> 
         order=order.order,
         confirmation=order.confirmation,
         item=order.item,
-        local_number=local.local_number,
+        local_number=local.local_number if local else "",
         revision=order.revision,
-        lot=f"{mes.plant}-{order.order}" if item.tracking != "none" else "",
+        lot=f"{mes.plant}-{order.order}" if item and item.tracking != "none" else "",
         good=cmd.good,
         scrap=cmd.scrap,
         rework=cmd.rework,
-        unit=item.unit,
+        unit=known.unit if known else "",
         completed_at=iso(now.business),
         posting_date=datetime.fromtimestamp(now.business, zone).date().isoformat(),
         consumption=tuple(consumption),
     )
 
 
-def _switch(mes: Mes, number: str, before: str, after: str) -> Outcome:
+def _not_executable(mes: Mes, cmd: DispatchOrder) -> Rejection | None:
+    """Why an order cannot be made in the revision that it asks for. One that keeps its revision may ask for an older
+    one, as long as there were instructions for it."""
+    held = mes.instructions(cmd.item)
+    if held is not None and held.revision == cmd.revision:
+        return None
+    if cmd.rule != FOLLOWS and mes.instructions_in(cmd.item, cmd.revision) is not None:
+        return None
+    executable = held.revision if held else ""
+    if ordinal(cmd.revision) > ordinal(executable) > 0:
+        return NotExecutableYet(executable=executable)
+    return NoInstructions(executable=executable)
+
+
+def _switch(mes: Mes, number: str, before: str, after: str, now: Instant) -> Outcome:
     order = mes.orders.get(number)
     if order is None:
         return Refused(UnknownShopOrder(detail=number))
     if order.status != before:
         return Refused(OrderStatus(status_now=order.status))
     order.status, order.row = after, order.row + 1
+    order.held_at = now.business if after == "held" else order.held_at
     jobs = (order,) if after == "dispatched" else ()
     return Committed(_order_view(order), effects=(((mes.plant, number), order.row),), jobs=jobs)
 
@@ -342,5 +376,13 @@ def _instructions_view(mes: Mes, held: Instructions) -> InstructionsView:
 
 def _order_view(order: ShopOrder) -> ShopOrderView:
     return ShopOrderView(
-        order.plant, order.order, order.item, order.revision, order.quantity, order.status, order.confirmation
+        plant=order.plant,
+        order=order.order,
+        item=order.item,
+        revision=order.revision,
+        quantity=order.quantity,
+        status=order.status,
+        confirmation=order.confirmation,
+        start=iso(order.start_at) if order.start_at else "",
+        rule=order.rule,
     )

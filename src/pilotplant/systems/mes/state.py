@@ -29,6 +29,32 @@ class ShopOrder(msgspec.Struct):
     row: int = 1
     step: int = 0
     confirmation: str = ""
+    start_at: float = 0.0
+    """Not to be begun before this business moment."""
+    rule: str = "start-date"
+    """By which revision it is made: that of its start, or (`snapshot`, `run-out`) the one that it came with."""
+    dispatched_at: float = 0.0
+    """When it was dispatched; 0 where it was in work when the run began."""
+    begun_at: float = 0.0
+    held_at: float = 0.0
+
+
+class ShopItem(msgspec.Struct, frozen=True, gc=False):
+    """An item as the shop floor knows it; `row` is the number of the change in the ERP that it goes back to."""
+
+    plant: str
+    item: str
+    row: int
+    description: str
+    unit: str
+    lot_size: float
+
+
+class Executable(msgspec.Struct, frozen=True, gc=False):
+    """Instructions that became executable, and when."""
+
+    instructions: Instructions
+    at: float
 
 
 class Mes:
@@ -39,6 +65,9 @@ class Mes:
         self.plant = plant
         self.executable: dict[str, Instructions] = {}
         self.staged: dict[str, Instructions] = {}
+        self.history: dict[str, list[Executable]] = {}
+        """By item, everything that became executable in this run, in order."""
+        self.items: dict[str, ShopItem] = {}
         self.orders: dict[str, ShopOrder] = {
             order.order: ShopOrder(plant, order.order, order.item, order.revision, order.quantity)
             for order in dataset.production_orders
@@ -62,7 +91,27 @@ class Mes:
 
     def knows(self, item: str) -> bool:
         """Whether the item is one of this plant."""
-        return (self.plant, item) in self.dataset.plant_items
+        return (self.plant, item) in self.dataset.plant_items or item in self.items
+
+    def item(self, number: str) -> ShopItem | None:
+        """An item as the shop floor knows it now."""
+        held = self.items.get(number)
+        if held is not None or (self.plant, number) not in self.dataset.plant_items:
+            return held
+        known = self.dataset.items[number]
+        return ShopItem(self.plant, number, 1, known.description, known.unit, 0.0)
+
+    def instructions_in(self, item: str, revision: str) -> Instructions | None:
+        """Instructions that are executable, or were until others took their place."""
+        present = self.instructions(item)
+        if present is not None and present.revision == revision:
+            return present
+        past = (each.instructions for each in reversed(self.history.get(item, ())))
+        found = next((each for each in past if each.revision == revision), None)
+        routing = self.generated_routing(item)
+        if found is None and routing is not None and routing.revision == revision:
+            return Instructions(item, revision, "executable", "", routing.steps)
+        return found
 
     def generated_routing(self, item: str) -> Routing | None:
         """The routing that the generated data give an item that is made at this plant."""

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pilotplant.dataset.records import BomLine, RoutingStep
 from pilotplant.model.durations import Duration
 from pilotplant.model.instants import BusinessSeconds
+from pilotplant.systems.plm.launches import SetWip, set_wip
+from pilotplant.systems.plm.launching import Launching
 from pilotplant.systems.plm.operations import (
     AddAffected,
     CancelChange,
@@ -38,6 +40,9 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    announces_structures: bool = False
+    """Whether each structure that a change releases is announced in an event of its own."""
+
 
 class ReleaseParameters(StimulusParameters):
     """How the changes that a scenario releases look."""
@@ -56,6 +61,10 @@ class ReleaseParameters(StimulusParameters):
     """Share of changes that replace a bought component with open purchase orders by a part of another supplier."""
     effective_in: Duration = 0.0
     """How long after its release a change takes effect, in business time; without it, at once."""
+    among: Annotated[int, Field(ge=0)] = 0
+    """So many items, the first that are made, are chosen from; 0: all. Few are changed again and again."""
+    wip: Literal["", "keep", "re-read", "hold"] = ""
+    """What becomes of orders that are open on the shop floor; empty: nothing is said, they are kept."""
 
 
 @dataclass
@@ -68,7 +77,7 @@ class _Plan:
     superseded: set[str] = field(default_factory=set)
 
 
-class Behaviour:
+class Behaviour(Launching):
     """The people who use the PLM."""
 
     SERVES: ClassVar[Serves] = "estate"
@@ -119,6 +128,8 @@ class Behaviour:
             disposition = chance.choice(_DISPOSITIONS)
             add = AddAffected(change=number, item=item, plants=plants, disposition=disposition)
             acts.append((add_affected, add))
+        if parameters.wip:
+            acts.append((set_wip, SetWip(change=number, wip=parameters.wip)))
         if replaced:
             acts.append((supersede, replaced.command(number)))
         acts.append((approve_change, NameChange(change=number)))
@@ -150,6 +161,7 @@ class Behaviour:
 
     def _choose(self, plm: Plm, parameters: ReleaseParameters, chance: Random) -> tuple[str, ...]:
         made = [number for number, item in plm.dataset.items.items() if item.made]
+        made = made[: parameters.among] if parameters.among else made
         wanted = max(1, round(chance.lognormvariate(0, 0.6) * parameters.affected_median))
         wanted = min(wanted, round(parameters.affected_p95), len(made))
         chosen: list[str] = []
@@ -160,7 +172,7 @@ class Behaviour:
             if item not in chosen:
                 chosen.append(item)
             if chance.random() < parameters.cascade:
-                chosen.extend(c for c in self._made_components(plm, item) if c not in chosen)
+                chosen.extend(c for c in self._made_components(plm, item) if c in made and c not in chosen)
         return tuple(chosen[: max(wanted, 2)])
 
     def _substitute(self, plm: Plm, parameters: ReleaseParameters, chance: Random) -> Substitution | None:

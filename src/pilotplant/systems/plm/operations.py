@@ -11,7 +11,13 @@ from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.model.paging import BadCursor, Page, paged
 from pilotplant.model.problem import Rejection, problem
 from pilotplant.model.revisions import following, ordinal
-from pilotplant.systems.plm.events import ChangeApproved, ChangeCancelled, ChangeReleased, Effectivity
+from pilotplant.systems.plm.events import (
+    ChangeApproved,
+    ChangeCancelled,
+    ChangeReleased,
+    Effectivity,
+    StructureReleased,
+)
 from pilotplant.systems.plm.state import Affected, Change, Plm, Result, Superseded
 
 
@@ -157,6 +163,8 @@ class ItemView(msgspec.Struct, frozen=True):
     revision: str
     tracking: str
     plants: tuple[str, ...]
+    made: bool = False
+    lot_size: float = 0.0
 
 
 class ChangeView(msgspec.Struct, frozen=True):
@@ -171,6 +179,9 @@ class ChangeView(msgspec.Struct, frozen=True):
     affected: tuple[Affected, ...]
     superseded: tuple[Superseded, ...]
     results: tuple[Result, ...]
+    kind: str
+    gate: str
+    wip: str
 
 
 @operation("plm.item.get", rest="GET /items/{item}", keys=("item",), returns=ItemView, rejects=(UnknownItem,))
@@ -179,14 +190,15 @@ def get_item(plm: Plm, query: GetItem, now: Instant) -> Outcome:
     item = plm.item(query.item)
     if item is None:
         return Refused(UnknownItem(items=(query.item,)))
-    return Found(_item_view(plm, item), ())
+    return Found(item_view(plm, item), ())
 
 
 @operation("plm.item.list", rest="GET /items", keys=("plant",), returns=Page[ItemView], rejects=(BadCursor,))
 def list_items(plm: Plm, query: ListItems, now: Instant) -> Outcome:
     """Read the items, a page at a time."""
-    numbers = [n for n, item in plm.dataset.items.items() if not query.plant or query.plant in item.plants]
-    return paged(numbers, query.limit, query.cursor, lambda n: _item_view(plm, plm.dataset.items[n]))
+    known = {**plm.dataset.items, **plm.created}
+    numbers = [number for number, item in known.items() if not query.plant or query.plant in item.plants]
+    return paged(numbers, query.limit, query.cursor, lambda number: item_view(plm, known[number]))
 
 
 @operation(
@@ -251,7 +263,7 @@ def create_change(plm: Plm, cmd: CreateChange, now: Instant) -> Outcome:
     if cmd.change in plm.changes:
         return Refused(ChangeExists())
     change = plm.changes[cmd.change] = Change(cmd.change, cmd.title, cmd.priority)
-    return Committed(_change_view(change))
+    return Committed(change_view(change))
 
 
 @operation(
@@ -272,13 +284,14 @@ def add_affected(plm: Plm, cmd: AddAffected, now: Instant) -> Outcome:
     item = plm.item(cmd.item)
     if item is None:
         return Refused(UnknownItem(items=(cmd.item,)))
-    drafted, current = plm.latest(cmd.item), plm.revision(cmd.item)
+    launch = change.kind == "launch"
+    drafted, current = plm.latest(cmd.item), "" if launch else plm.revision(cmd.item)
     if drafted == current:
         return Refused(UnknownRevision(detail=f"{cmd.item} has no revision after {current}"))
-    plants = tuple(plant for plant in cmd.plants if plant in item.plants)
+    plants = tuple(plant for plant in cmd.plants if plant in item.plants and plm.takes(plant, change.kind))
     added = Affected(cmd.item, current, drafted, plants, cmd.disposition)
     change.affected = (*change.affected, added)
-    return Committed(_change_view(change))
+    return Committed(change_view(change))
 
 
 @operation(
@@ -303,7 +316,7 @@ def supersede(plm: Plm, cmd: Supersede, now: Instant) -> Outcome:
         return Refused(NotApproved(detail=f"{cmd.supplier} for {cmd.by}"))
     replaced = Superseded(cmd.item, cmd.by, plm.revision(cmd.by), cmd.supplier, cmd.plants)
     change.superseded = (*change.superseded, replaced)
-    return Committed(_change_view(change))
+    return Committed(change_view(change))
 
 
 @operation(
@@ -323,7 +336,7 @@ def approve_change(plm: Plm, cmd: NameChange, now: Instant) -> Outcome:
         return Refused(ChangeStatus(status_now=change.status, detail="only a draft with affected items is approved"))
     change.status = "approved"
     event = ChangeApproved(change=change.number, title=change.title, priority=change.priority)
-    return Committed(_change_view(change), emit=(event,))
+    return Committed(change_view(change), emit=(event,))
 
 
 @operation(
@@ -352,10 +365,14 @@ def release_change(plm: Plm, cmd: ReleaseChange, now: Instant) -> Outcome:
         priority=change.priority,
         effectivity=Effectivity(change.effectivity, iso(change.effective_at)),
         affected=change.affected,
+        kind=change.kind,
+        gate=change.gate,
+        wip=change.wip,
         superseded=change.superseded,
     )
+    structures = _structures(plm, change) if plm.announces else ()
     dated = change.effective_at > now.business
-    return Committed(_change_view(change), emit=(event,), jobs=(change,) if dated else ())
+    return Committed(change_view(change), emit=(event, *structures), jobs=(change,) if dated else ())
 
 
 @operation(
@@ -375,9 +392,9 @@ def cancel_change(plm: Plm, cmd: CancelChange, now: Instant) -> Outcome:
         return Refused(ChangeStatus(status_now=change.status, detail="it is cancelled already"))
     if change.status == "released":
         plm.withdraw(change)
-    change.status = "cancelled"
+    change.status, change.cancelled_at = "cancelled", now.business
     event = ChangeCancelled(change=change.number, reason=cmd.reason)
-    return Committed(_change_view(change), emit=(event,))
+    return Committed(change_view(change), emit=(event,))
 
 
 @operation(
@@ -390,7 +407,7 @@ def cancel_change(plm: Plm, cmd: CancelChange, now: Instant) -> Outcome:
 def get_change(plm: Plm, query: NameChange, now: Instant) -> Outcome:
     """Read one change."""
     change = plm.changes.get(query.change)
-    return Found(_change_view(change), _reveals(change)) if change else Refused(UnknownChange())
+    return Found(change_view(change), _reveals(change)) if change else Refused(UnknownChange())
 
 
 @operation("plm.change.list", rest="GET /changes", returns=Page[ChangeView], rejects=(BadCursor,))
@@ -400,7 +417,7 @@ def list_changes(plm: Plm, query: ListChanges, now: Instant) -> Outcome:
         list(plm.changes),
         query.limit,
         query.cursor,
-        lambda number: _change_view(plm.changes[number]),
+        lambda number: change_view(plm.changes[number]),
         lambda number: _reveals(plm.changes[number]),
     )
 
@@ -421,12 +438,22 @@ def report_result(plm: Plm, cmd: ReportResult, now: Instant) -> Outcome:
         return Refused(UnknownChange())
     others = tuple(r for r in change.results if (r.system, r.plant) != (cmd.system, cmd.plant))
     change.results = (*others, Result(cmd.system, cmd.plant, cmd.status, cmd.text))
-    return Committed(_change_view(change), effects=(((cmd.change, cmd.plant, cmd.system), 1),))
+    return Committed(change_view(change), effects=(((cmd.change, cmd.plant, cmd.system), 1),))
 
 
-def _item_view(plm: Plm, item: Item) -> ItemView:
+def _structures(plm: Plm, change: Change) -> tuple[StructureReleased, ...]:
+    """The structures that a change releases, one by one."""
+    return tuple(
+        StructureReleased(item=each.item, revision=each.to_revision, change=change.number)
+        for each in change.affected
+        if plm.bom(each.item, each.to_revision)
+    )
+
+
+def item_view(plm: Plm, item: Item) -> ItemView:
     revision = plm.revision(item.number)
-    return ItemView(item.number, item.description, item.unit, revision, item.tracking, item.plants)
+    lot_size = plm.lot_sizes.get(item.number, 0.0)
+    return ItemView(item.number, item.description, item.unit, revision, item.tracking, item.plants, item.made, lot_size)
 
 
 def _reveals(change: Change) -> tuple[tuple[str, int], ...]:
@@ -435,7 +462,7 @@ def _reveals(change: Change) -> tuple[tuple[str, int], ...]:
     return tuple((effect_id(name, (change.number,)), 0) for name, so in stated if so)
 
 
-def _change_view(change: Change) -> ChangeView:
+def change_view(change: Change) -> ChangeView:
     return ChangeView(
         change=change.number,
         title=change.title,
@@ -446,4 +473,7 @@ def _change_view(change: Change) -> ChangeView:
         affected=change.affected,
         superseded=change.superseded,
         results=change.results,
+        kind=change.kind,
+        gate=change.gate,
+        wip=change.wip,
     )
