@@ -19,8 +19,9 @@ from pilotplant.checks.folds.instance import Instance
 from pilotplant.checks.folds.intended import Intended
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import Promises
-from pilotplant.checks.load_result import LoadResult
+from pilotplant.checks.load_result import LoadResult, LoadTerms
 from pilotplant.checks.result import BoardRow, Cell, Counts, FaultResult, Figure, ThresholdResult
+from pilotplant.checks.soak import leaks
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import FaultArmed, Outside
@@ -68,14 +69,14 @@ def judge(
     target: str = "",
     expressions: Sequence[str] = (),
     declares: Declares | None = None,
-    under_load: bool = False,
+    under_load: LoadTerms | None = None,
 ) -> Judgement:
     """Judge a ledger. `declares`: what the target says of itself. `under_load`: with curves over time."""
     case = Case(ledger.header, flows, target=target, declares=declares)
     knowledge, promises = Knowledge(case), Promises(case)
     intended = Intended(case)
     figures = Figures(case, promises, intended)
-    curves = Curves(case, promises, intended) if under_load else None
+    curves = Curves(case, promises, intended) if under_load is not None else None
     promises.on_finish.append(lambda instance, _t: intended.forget(instance.trigger))
     court = [check(case, knowledge, promises) for check in checks().values()]
     idle = [check for check in court if not check.applies()]
@@ -105,8 +106,11 @@ def judge(
             del counted[metric]  # a check that could not decide has not counted nothing
     judged = tuple(thresholds.judge(read(e), figures, counted) for e in expressions)
     judged += _within(case, figures)
-    if wanted:
-        judged = tuple(replace(each, verdict=Verdict.UNKNOWN) for each in judged)
+    if curves is not None and under_load is not None and under_load.soak is not None:
+        judged += leaks(under_load.soak, curves.samples, counts.commits)
+    late = curves.late if curves else ""
+    if wanted or late:
+        judged = tuple(_undecided(each, bool(wanted)) for each in judged)
     faults.update(figures.bitten)
     doubts = [doubt for check in court for doubt in check.doubts]
     doubts += _more_doubts(counts, promises, faults, wanted)
@@ -242,16 +246,25 @@ def _more_doubts(counts: Counts, promises: Promises, faults: Counter[str], wante
     return doubts
 
 
+def _undecided(threshold: ThresholdResult, always: bool) -> ThresholdResult:
+    """What a harness that is late itself makes of a threshold: one that was kept all the same was kept."""
+    kept = threshold.verdict is Verdict.PASS and not always
+    return threshold if kept else replace(threshold, verdict=Verdict.UNKNOWN)
+
+
 def _undriven(curves: Curves) -> list[Doubt]:
     """What was planned and never happened: of that nothing is known."""
-    driven = curves.driven
+    driven, doubts = curves.driven, []
+    if curves.late:
+        help = "give it a processor of its own, or fewer arrivals"
+        doubts.append(Doubt("load", f"The harness itself did not keep up: {curves.late}.", help))
     if driven is None or driven.happened >= driven.planned:
-        return []
+        return doubts
     missing = driven.planned - driven.happened
     sentence = (
         f"{missing:,} of {driven.planned:,} planned arrivals never happened: {driven.note or 'the run was ended'}."
     )
-    return [Doubt("load", sentence, "see drivers.log and target.log, and run it again")]
+    return [*doubts, Doubt("load", sentence, "see drivers.log and target.log, and run it again")]
 
 
 def _board(case: Case, promises: Promises) -> tuple[BoardRow, ...]:

@@ -8,6 +8,7 @@ import typer
 
 from pilotplant import __version__
 from pilotplant.cli.commands import (
+    calibrate,
     doctor,
     explain,
     explore,
@@ -56,6 +57,7 @@ app.command("replay")(replay.replay)
 app.command("shrink")(shrink.shrink)
 app.command("prove")(prove.prove)
 app.command("load")(load.load)
+app.command("calibrate")(calibrate.calibrate)
 app.command("up")(up.up)
 app.command("init")(init.init)
 app.command("validate")(validate.validate)

@@ -50,6 +50,7 @@ class RunRequest:
     overrides: Sequence[str] = ()
     port: int = 0
     """Where the simulators listen; 0 takes a free one."""
+    address: str = "127.0.0.1"
     replayed: str = ""
     """What `pilotplant replay` was given, where this run replays something."""
     command: str = "run"

@@ -13,6 +13,7 @@ from pilotplant.checks.result import Result
 from pilotplant.ledger.reader import Ledger
 from pilotplant.model.errors import PilotplantError, UsageError
 from pilotplant.resources import find_project
+from pilotplant.run.again import load_terms
 from pilotplant.run.course import Act, Course
 from pilotplant.run.crashing import at_every_await
 from pilotplant.run.identity import RunInfo, git_revision, legible, new_directory, versions
@@ -92,7 +93,7 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
         target=request.target.target,
         expressions=scenario.thresholds,
         declares=request.target.declares,
-        under_load="load" in info.configuration,
+        under_load=load_terms(info.configuration),
     )
     return Finished(result_of(info, scenario.about, judgement), directory, judgement.crashed, stage.awaits)
 
