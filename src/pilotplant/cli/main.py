@@ -8,7 +8,9 @@ import typer
 
 from pilotplant import __version__
 from pilotplant.cli.commands import (
+    attach,
     calibrate,
+    contracts,
     doctor,
     explain,
     explore,
@@ -59,6 +61,7 @@ app.command("prove")(prove.prove)
 app.command("load")(load.load)
 app.command("calibrate")(calibrate.calibrate)
 app.command("up")(up.up)
+app.command("attach")(attach.attach)
 app.command("init")(init.init)
 app.command("validate")(validate.validate)
 app.command("list")(listing.list_)
@@ -66,6 +69,7 @@ app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
+app.add_typer(contracts.app, name="contracts")
 app.add_typer(ledger.app, name="ledger")
 
 

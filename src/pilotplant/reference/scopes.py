@@ -34,6 +34,8 @@ class Scope:
     effective_at: str
     due: float
     traceparent: str
+    second_hand: int
+    """Whether it may have been carried out, on the word of a database that was lost."""
     state: str
     items: tuple[ScopeItem, ...]
 
@@ -59,14 +61,15 @@ class Scopes:
         # `immediate` is due whatever the clocks of PLM and of this computer make of it.
         dated = event.effectivity.kind == "date"
         moment = datetime.fromisoformat(event.effectivity.at).timestamp()
+        due, second_hand = moment if dated else 0.0, self._store.second_hand
         opened: list[Key] = []
         with self._store.transaction() as db:
             if self.withdrawn(event.change):
                 return []
             for plant in sorted({plant for affected in event.affected for plant in affected.plants}):
                 new = db.execute(
-                    "insert or ignore into scopes values (?, ?, ?, ?, ?, ?, 'open')",
-                    (event.change, plant, event.priority, event.effectivity.at, moment if dated else 0.0, traceparent),
+                    "insert or ignore into scopes values (?, ?, ?, ?, ?, ?, ?, 'open')",
+                    (*(event.change, plant, event.priority, event.effectivity.at), *(due, traceparent, second_hand)),
                 )
                 if not new.rowcount:
                     continue
