@@ -121,7 +121,7 @@ def _judge(
     expressions: Sequence[str],
     declares: Declares | None,
     *,
-    under_load: bool,
+    under_load: LoadTerms | None,
 ) -> Judgement:
     case = Case(ledger.header, flows, target=target, declares=declares)
     knowledge, promises = Knowledge(case), Promises(case)
