@@ -84,7 +84,7 @@ def judge(
     if ledger.header.mode != "whatif":
         return _judge(ledger, flows, tuple(checks().values()), target, expressions, declares, under_load=under_load)
     judged = [each for each in expressions if read(each).metric not in _CONSTRUCTED]
-    found = _judge(ledger, flows, (checks()[COUNTED],), target, judged, declares, under_load=False)
+    found = _judge(ledger, flows, (checks()[COUNTED],), target, judged, declares, under_load=None)
     return _of_model(found, [each for each in expressions if each not in judged])
 
 
