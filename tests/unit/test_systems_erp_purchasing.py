@@ -43,7 +43,7 @@ def order(erp: Bench, *, received: bool = False) -> PurchaseOrderState:
 
 
 def line(of: PurchaseOrderState, quantity: float = 4.0, **changed: Any) -> dict[str, Any]:
-    return {"po": of.po, "quantity": quantity, "unit": of.unit, "lot": "B1", **changed}
+    return {"po": of.po, "item": of.item, "quantity": quantity, "unit": of.unit, "lot": "B1", **changed}
 
 
 def announce(erp: Bench, of: PurchaseOrderState, operation: Any = create_delivery, **changed: Any) -> Any:
@@ -133,7 +133,7 @@ def test_an_announcement_that_is_noted_twice_makes_two_deliveries(erp: Bench) ->
     assert (first.repeat_of, second.repeat_of) == (0, first.seq)
     found = call(erp, find_deliveries, plant="DE01", asn="ASN-1")
     assert [one.delivery for one in found.result.items] == ["180000001", "180000002"]
-    assert found.reveals[0] == ("erp.asn.create|DE01|ASN-1", 0)
+    assert found.reveals[0] == ("erp.asn.create|DE01|ASN-1", 1)
     call(erp, cancel_delivery, delivery="180000002")
     assert erp.records(Commit)[-1].undoes == ("erp.asn.create|DE01|ASN-1",)
     assert refused(call(erp, cancel_delivery, delivery="180000002")) == "unknown-delivery"
@@ -169,6 +169,7 @@ def test_what_is_announced_has_to_be_expected(erp: Bench, changed: dict[str, Any
     ("changed", "code"),
     [
         ({"po": "PUR-?"}, "unknown-purchase-order"),
+        ({"item": "ITM-NOWHERE"}, "wrong-item"),
         ({"quantity": 0.0}, "quantity-not-positive"),
         ({"quantity": float("nan")}, "quantity-not-positive"),
         ({"unit": "furlong"}, "unit-not-convertible"),

@@ -134,7 +134,7 @@ def _judge(
     court = [check for check in court if check not in idle]
     faults: Counter[str] = Counter()
     dispatch = Dispatch(ledger.header)
-    folds = (intended, knowledge, promises, figures, *((curves,) if curves else ()))
+    folds = (intended, knowledge, promises, figures, figures.sourcing, *((curves,) if curves else ()))
     for part in (*folds, *court):
         dispatch.add(part.handlers())
     wanted: list[str] = []
