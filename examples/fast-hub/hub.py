@@ -117,9 +117,10 @@ class Client:
 class Tokens:
     """A bearer token that is asked for once for all, shortly before the last one ends."""
 
-    def __init__(self):
+    def __init__(self, system):
         self.header, self.until, self.asking = b"", 0.0, asyncio.Lock()
-        self.client = Client(env["ERP_TOKEN_URL"], self.none)
+        self.system = system
+        self.client = Client(env[f"{system}_TOKEN_URL"], self.none)
 
     async def none(self):
         return b""
@@ -132,9 +133,8 @@ class Tokens:
         return self.header
 
     async def renew(self):
-        form = (
-            f"grant_type=client_credentials&client_id={env['ERP_CLIENT_ID']}&client_secret={env['ERP_CLIENT_SECRET']}"
-        )
+        form = f"client_id={env[self.system + '_CLIENT_ID']}&client_secret={env[self.system + '_CLIENT_SECRET']}"
+        form += "&grant_type=client_credentials"
         status, _, body = await self.client.ask("POST", "", form.encode())
         if status != 200:
             raise Lost(f"no token: {status}")
@@ -149,10 +149,12 @@ class Tokens:
 class Hub:
     """What was reported and is not booked, and those who book it."""
 
+    ERP = "ERP"
+
     def __init__(self, journal, serial_s=0.0):
         self.todo, self.seen, self.wanted = deque(), set(), asyncio.Event()
         self.serial_s, self.one_at_a_time = serial_s, asyncio.Lock()
-        self.tokens = Tokens()
+        self.tokens = Tokens(self.ERP)
         self.path = Path(journal)
         if self.path.exists():
             for raw in self.path.read_bytes().splitlines():
@@ -174,12 +176,15 @@ class Hub:
 
     async def work(self):
         """Book one after the other, over a connection of its own."""
-        erp = Client(env["ERP_URL"], self.tokens)
+        erp = self.connect()
         while True:
             while not self.todo:
                 self.wanted.clear()
                 await self.wanted.wait()
             await self.see_through(erp, *self.todo.popleft())
+
+    def connect(self):
+        return Client(env["ERP_URL"], self.tokens)
 
     async def see_through(self, erp, event, unsure):
         pause_s = 0.1

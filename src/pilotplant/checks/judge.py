@@ -157,11 +157,10 @@ def _judge(
             del counted[metric]  # a check that could not decide has not counted nothing
     judged = tuple(thresholds.judge(read(e), figures, counted) for e in expressions)
     judged += _within(case, figures)
-    if curves is not None and under_load is not None and under_load.soak is not None:
-        judged += leaks(under_load.soak, curves.samples, counts.commits)
-    late = curves.late if curves else ""
-    if wanted or late:
-        judged = tuple(_undecided(each, bool(wanted)) for each in judged)
+    if curves is not None and under_load is not None:
+        judged = _loaded(judged, curves, under_load, counts)
+    if wanted:
+        judged = tuple(replace(each, verdict=Verdict.UNKNOWN) for each in judged)
     faults.update(figures.bitten)
     doubts = [doubt for check in court for doubt in check.doubts]
     doubts += _more_doubts(counts, promises, faults, wanted)
@@ -297,10 +296,17 @@ def _more_doubts(counts: Counts, promises: Promises, faults: Counter[str], wante
     return doubts
 
 
-def _undecided(threshold: ThresholdResult, always: bool) -> ThresholdResult:
-    """What a harness that is late itself makes of a threshold: one that was kept all the same was kept."""
-    kept = threshold.verdict is Verdict.PASS and not always
-    return threshold if kept else replace(threshold, verdict=Verdict.UNKNOWN)
+def _loaded(
+    judged: tuple[ThresholdResult, ...], curves: Curves, under_load: LoadTerms, counts: Counts
+) -> tuple[ThresholdResult, ...]:
+    """The thresholds of a run under load. A harness that is late itself misses none for the target: what was kept all
+    the same was kept, the rest is not known."""
+    if under_load.soak is not None:
+        judged += leaks(under_load.soak, curves.samples, counts.commits)
+    if not curves.late:
+        return judged
+    kept = Verdict.PASS
+    return tuple(each if each.verdict is kept else replace(each, verdict=Verdict.UNKNOWN) for each in judged)
 
 
 def _undriven(curves: Curves) -> list[Doubt]:

@@ -34,6 +34,7 @@ class Promised(NamedTuple):
     effect: str
     must: bool
     due: float
+    accept: tuple[str, ...]
 
 
 class Expander:
@@ -107,10 +108,10 @@ class _Expansion:
         effect, version = _identity(step.effect, row)
         scope = tuple(row[key] for key in self._flow.scope)
         instance, must, due = "@".join(scope), not self._held_before(step, row, effect, version), self._due(row)
-        self.promises.append(Promised(instance, effect, must, due))
         after = tuple(known for needed in step.after for known in self._known_before(needed, row, scope))
         accept = tuple(_identity(other.commit, row)[0] for other in step.accept)
         self.alternatives.extend(accept)
+        self.promises.append(Promised(instance, effect, must, due, accept))
         t = self._estate.world.env.now
         told = (
             self._number,

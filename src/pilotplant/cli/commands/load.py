@@ -29,53 +29,61 @@ if TYPE_CHECKING:
 
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+Profile = Annotated[str | None, typer.Argument(metavar="PROFILE", help="The name of a load profile, or a YAML file.")]
+Target = Annotated[
+    str | None, typer.Option("--target", metavar="NAME|FILE|URL", help="The middleware under test. [reference]")
+]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of data and arrivals. [0]")]
+Scale = Annotated[
+    float, typer.Option("--scale", metavar="X", help="So many times as many arrivals as the profile says.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=0, max=64, help="Processes of Locust here. [as the profile says]"),
+]
+Master = Annotated[
+    str | None,
+    typer.Option("--master", metavar="HOST:PORT", help="Take workers from other machines at this address, too."),
+]
+Expect = Annotated[
+    int, typer.Option("--expect", metavar="N", min=0, max=64, help="With --master: so many workers from elsewhere.")
+]
+Worker = Annotated[
+    str | None, typer.Option("--worker", metavar="HOST:PORT", help="Be a worker of the master at this address.")
+]
+Host = Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="Where the estate listens. [127.0.0.1]")]
+Token = Annotated[
+    str | None,
+    typer.Option("--token", envvar="PILOTPLANT_TOKEN", metavar="TEXT", help="Guards control; needed beyond loopback."),
+]
+FindCapacity = Annotated[
+    bool, typer.Option("--find-capacity", help="Hold rate after rate: up to which does it keep up, and what binds?")
+]
+Repeat = Annotated[
+    int, typer.Option("--repeat", metavar="N", min=1, max=100, help="With --find-capacity: search so often.")
+]
+Report = Annotated[
+    str | None, typer.Option("--report", metavar="LIST", help="html,junit,json,md,github [json,junit,md,html]")
+]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where run directories go. [reports/runs]")]
 
 
 @guarded
 def load(
-    profile: Annotated[
-        str | None, typer.Argument(metavar="PROFILE", help="The name of a load profile, or a YAML file.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option("--target", metavar="NAME|FILE|URL", help="The middleware under test. [reference]")
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of data and arrivals. [0]")] = None,
-    scale: Annotated[
-        float, typer.Option("--scale", metavar="X", help="So many times as many arrivals as the profile says.")
-    ] = 1.0,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", metavar="N", min=0, max=64, help="Processes of Locust; [as the profile says]"),
-    ] = None,
-    master: Annotated[
-        str | None,
-        typer.Option("--master", metavar="HOST:PORT", help="Take workers from other machines at this address, too."),
-    ] = None,
-    expect: Annotated[
-        int, typer.Option("--expect", metavar="N", min=0, max=64, help="With --master: so many workers from elsewhere.")
-    ] = 0,
-    worker: Annotated[
-        str | None, typer.Option("--worker", metavar="HOST:PORT", help="Be a worker of the master at this address.")
-    ] = None,
-    host: Annotated[
-        str | None, typer.Option("--host", metavar="ADDRESS", help="Where the estate listens. [127.0.0.1]")
-    ] = None,
-    token: Annotated[
-        str | None,
-        typer.Option("--token", envvar="PILOTPLANT_TOKEN", metavar="TEXT", help="Guards control beyond loopback."),
-    ] = None,
-    capacity: Annotated[
-        bool, typer.Option("--find-capacity", help="Hold rate after rate: up to which does it keep up, and what binds?")
-    ] = False,
-    repeat: Annotated[
-        int, typer.Option("--repeat", metavar="N", min=1, max=100, help="With --find-capacity: search so often.")
-    ] = 1,
-    report: Annotated[
-        str | None, typer.Option("--report", metavar="LIST", help="html,junit,json,md,github [json,junit,md,html]")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Where run directories go. [reports/runs]")
-    ] = None,
+    profile: Profile = None,
+    target: Target = None,
+    seed: Seed = None,
+    scale: Scale = 1.0,
+    workers: Workers = None,
+    master: Master = None,
+    expect: Expect = 0,
+    worker: Worker = None,
+    host: Host = None,
+    token: Token = None,
+    capacity: FindCapacity = False,
+    repeat: Repeat = 1,
+    report: Report = None,
+    out: Out = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, start nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
     project: ProjectOption = None,
@@ -88,7 +96,6 @@ def load(
     """
     from pilotplant.load.drivers import address_of, be_a_worker
     from pilotplant.load.loading import load_profile_and_target
-    from pilotplant.load.running import Where
     from pilotplant.model.errors import UsageError
     from pilotplant.reporting.catalog import reporters
 
@@ -98,22 +105,16 @@ def load(
         raise UsageError("which profile?", help="`pilotplant list loadtests` shows what there is.")
     found = open_project(project)
     settings = settings_of(found, seed=seed, target=target, reports=report, out=out, format=format_, host=host)
-    if settings.host not in LOOPBACK and not token:
-        raise UsageError(f"--host {settings.host} would open the estate to others", help="Give a --token.")
     check_reports(settings.reports, tuple(reporters()))
     if not 0 < scale <= 10_000:
         raise UsageError(f"--scale {scale:g} must be more than 0 and at most 10000")
     setup, chosen = load_profile_and_target(found, profile, settings.target)
     if scale != 1.0:
         setup = setup.with_profile(setup.profile.scaled(scale))
+    where = _where(settings, workers, setup.profile.workers, master, expect, token or "")
     if dry_run:
         print(f"{setup.profile.load}: valid, {setup.profile.rate:.1f} arrivals a second, target {chosen.target}")
         return Exit.PASS
-    if expect and master is None:
-        raise UsageError("--expect goes with --master")
-    at = address_of(master, "--master") if master is not None else None
-    here = workers if workers is not None else (0 if expect else setup.profile.workers)
-    where = Where(here, master=at, remote=expect, token=token or "", address=settings.host)
     if capacity:
         return _search(found, settings, setup, chosen, where, named=profile, quiet=quiet, repeat=repeat)
     done = report_on(
@@ -124,6 +125,25 @@ def load(
     if settings.format == "json":
         print_json([{"directory": str(done.directory), **brief(done)}])
     return done.result.exit
+
+
+def _where(
+    settings: "Settings", workers: int | None, usual: int, master: str | None, expect: int, token: str
+) -> "Where":
+    """Where drivers and estate are, from the options."""
+    from pilotplant.load.drivers import address_of
+    from pilotplant.load.running import Where
+    from pilotplant.model.errors import UsageError
+
+    if settings.host not in LOOPBACK and not token:
+        raise UsageError(f"--host {settings.host} would open the estate to others", help="Give a --token.")
+    if expect and master is None:
+        raise UsageError("--expect goes with --master")
+    here = workers if workers is not None else (0 if expect else usual)
+    if not here and not expect:
+        raise UsageError("there is nobody to drive", help="Give --workers, or --master with --expect.")
+    at = address_of(master, "--master") if master is not None else None
+    return Where(here, master=at, remote=expect, token=token, address=settings.host)
 
 
 def _directory(found: "Project", settings: "Settings", name: str) -> Path:
