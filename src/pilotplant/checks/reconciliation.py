@@ -23,7 +23,7 @@ class Reconciliation(Check):
         self._taken: dict[str, Commit] = {}
 
     def applies(self) -> bool:
-        return any(flow.trigger.startswith("legacy.") for flow in self.case.flows)
+        return any(trigger.startswith("legacy.") for flow in self.case.flows for trigger in flow.triggers)
 
     def handlers(self) -> Handlers:
         return {

@@ -14,6 +14,7 @@ from pilotplant.cli.commands import (
     doctor,
     explain,
     explore,
+    gate,
     init,
     ledger,
     listing,
@@ -24,6 +25,7 @@ from pilotplant.cli.commands import (
     run,
     schema,
     shrink,
+    sweep,
     up,
     validate,
 )
@@ -57,7 +59,9 @@ app.command("run")(run.run)
 app.command("explore")(explore.explore)
 app.command("replay")(replay.replay)
 app.command("shrink")(shrink.shrink)
+app.command("gate")(gate.gate)
 app.command("prove")(prove.prove)
+app.command("sweep")(sweep.sweep)
 app.command("load")(load.load)
 app.command("calibrate")(calibrate.calibrate)
 app.command("up")(up.up)

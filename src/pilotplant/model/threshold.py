@@ -8,13 +8,21 @@ from pilotplant.model.instants import seconds
 LATENCIES = (
     "change_propagation",
     "confirmation_to_stock",
+    "movement_to_stock",
     "asn_to_expected",
     "receipt_to_stock",
     "purchase_change",
     "supplier_response",
 )
 COUNTS = ("facts.doubled", "facts.lost", "findings", "exceptions", "refusals", "exchanges", "events")
-SHARES = ("bom_accuracy", "bom_first_pass", "inventory_reconciliation", "items_on_prior_revision", "asn_success")
+SHARES = (
+    "bom_accuracy",
+    "bom_first_pass",
+    "inventory_reconciliation",
+    "stock_reconciled",
+    "items_on_prior_revision",
+    "asn_success",
+)
 
 _FORM = re.compile(
     r"(?P<metric>[a-z_.]+)(?:\{plant:(?P<plant>\w+)\})?(?:\s+(?P<stat>p\d{1,2}(?:\.\d+)?|avg|med|max))?"

@@ -35,6 +35,7 @@ class Affected(msgspec.Struct, frozen=True):
     item: str
     to_revision: str
     plants: tuple[str, ...]
+    disposition: str = ""
 
 
 class ChangeReleased(msgspec.Struct, frozen=True):
@@ -102,6 +103,33 @@ class OrderCompleted(msgspec.Struct, frozen=True):
     unit: str
     posting_date: str
     consumption: tuple[Consumption, ...]
+
+
+class StockMoved(msgspec.Struct, frozen=True):
+    """`wms.stock.moved`."""
+
+    plant: str
+    movement: str
+    item: str
+    lot: str
+    quantity: float
+    unit: str
+    from_status: str
+    to_status: str
+    posting_date: str
+
+
+class CountAdjusted(msgspec.Struct, frozen=True):
+    """`wms.count.adjusted`."""
+
+    plant: str
+    count: str
+    item: str
+    lot: str
+    difference: float
+    unit: str
+    status: str
+    posting_date: str
 
 
 class ExceptionResolved(msgspec.Struct, frozen=True):
@@ -228,14 +256,16 @@ class ExecutableInstructions(msgspec.Struct, frozen=True):
 # --- Stock ---------------------------------------------------------------------------------------------------------
 
 
-class StockLine(msgspec.Struct, frozen=True):
-    """A movement."""
+class StockLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A movement. Whatever is not simply free to use says so."""
 
-    movement: Literal["receipt", "issue", "scrap"]
+    movement: Literal["receipt", "issue", "scrap", "transfer", "surplus", "shortage"]
     item: str
     quantity: float
     unit: str
     lot: str
+    status: str = "unrestricted"
+    to_status: str = ""
 
 
 class PostStock(msgspec.Struct, frozen=True):
@@ -258,6 +288,19 @@ class StockDocuments(msgspec.Struct, frozen=True):
     """What a look-up found."""
 
     items: tuple[StockDocument, ...]
+
+
+# --- Warehouses ----------------------------------------------------------------------------------------------------
+
+
+class SetDisposition(msgspec.Struct, frozen=True):
+    """What becomes of the stock of older revisions, for a WMS."""
+
+    plant: str
+    item: str
+    revision: str
+    disposition: str
+    change: str
 
 
 # --- Telling people ------------------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ class Middleware:
             parts.posting(retry, parts.keys(), clock, read_lag_s=settings.read_lag_s),
             mapping,
             self._notices,
+            scopes.withdrawn,
             self._tell,
             plm=to.plm,
             desk=to.desk,

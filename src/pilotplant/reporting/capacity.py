@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pilotplant.load.capacity import Attempt, Capacity, lowest_broken
 from pilotplant.model.verdict import Verdict
-from pilotplant.reporting import curves, wording
+from pilotplant.reporting import charts, wording
 
 FILE = "capacity.html"
 _LEFT = "    "
@@ -32,7 +32,7 @@ def page(capacity: Capacity) -> str:
         capacity=capacity,
         attempts=capacity.attempts,
         broken=broken,
-        backlog=Markup(curves.draw([broken.backlog])) if broken else Markup(""),
+        backlog=Markup(charts.draw([broken.backlog])) if broken else Markup(""),
         verdict_word=_VERDICTS[capacity.verdict],
     )
 

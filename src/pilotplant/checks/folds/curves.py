@@ -36,7 +36,7 @@ class Curves:
         self._case = case
         self._intended = intended
         self.driven: Driven | None = None
-        self._triggers = {flow.trigger for flow in case.flows}
+        self._triggers = {trigger for flow in case.flows for trigger in flow.triggers}
         self._arrived: Counter[int] = Counter()
         self._triggered: Counter[int] = Counter()
         self._finished: Counter[int] = Counter()
