@@ -1,12 +1,14 @@
 """Judge a run again from its directory alone: ledger and run.json hold everything."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from pydantic import ValidationError
 
+from pilotplant.checks.accepted import Acceptance, Known
 from pilotplant.checks.judge import judge
 from pilotplant.checks.load_result import LoadTerms, Soak
 from pilotplant.checks.result import Result
@@ -27,7 +29,9 @@ def judge_again(directory: Path) -> Result:
         scenario = ScenarioSpec.model_validate(info.configuration["scenario"])
         flows = [FlowSpec.model_validate(flow) for flow in info.configuration["flows"]]
         declares = Declares.model_validate(info.configuration["target"]["declares"])
-    except (OSError, KeyError, msgspec.MsgspecError, ValidationError) as error:
+        accepted = [Acceptance.model_validate(each) for each in info.configuration.get("accepted", [])]
+        started = datetime.fromisoformat(info.started).date()
+    except (OSError, KeyError, ValueError, msgspec.MsgspecError, ValidationError) as error:
         raise LedgerError(f"{path} cannot be read: {error}") from None
     try:
         judgement = judge(
@@ -36,6 +40,7 @@ def judge_again(directory: Path) -> Result:
             target=info.target,
             expressions=scenario.thresholds,
             declares=declares,
+            known=Known(tuple(accepted), started),
             under_load=load_terms(info.configuration),
         )
     except IndexError:
