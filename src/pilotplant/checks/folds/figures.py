@@ -147,6 +147,9 @@ class Figures:
             name, title = _TITLES.get(flow, (flow.replace("-", "_"), f"{flow}: trigger → last step"))
             for stat in _STATS:
                 figures.append(Figure(f"{name}_{stat}", f"{title}, {stat}", spread.seconds(stat), "s", plant))
+        for flow, took_s in sorted(self._recovered.items()):
+            name, title = f"recovery_{flow.replace('-', '_')}", f"{flow}: recovered after the faults were lifted"
+            figures.append(Figure(name, title, round(took_s, 3), "s"))
         figures.extend(self._accuracy("erp.bom.release", "bom_accuracy", "BOM synchronisation accuracy"))
         figures.extend(self._accuracy(POSTING, "inventory_reconciliation", "Stock booked as reported"))
         figures.extend(self._reconciled())
