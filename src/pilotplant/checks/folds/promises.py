@@ -87,6 +87,8 @@ class Promises:
         self._disbelieved: set[tuple[int, int]] = set()
         self.delivered: dict[int, Deliver | ResponseEnd] = {}
         """By trigger, what first told the target of it: an event that was delivered, or a list that it looked at."""
+        self._waiting: dict[int, Deliver] = {}
+        """Triggers in files that nobody has fetched yet."""
         self.acknowledged: dict[int, Ack] = {}
         self.triggers: dict[int, Emit] = {}
         self._open: dict[str, list[Promise]] = {}
@@ -398,7 +400,7 @@ class Promises:
             self._disbelieved.add((record.emit, record.attempt))
             return
         if record.emit in self.triggers and not record.about:
-            self.delivered.setdefault(record.emit, record)
+            (self._waiting if record.waits else self.delivered).setdefault(record.emit, record)
         if self._told and record.emit in self._told:
             self._told[record.emit] = self._told[record.emit] or record.seq
 
@@ -408,6 +410,8 @@ class Promises:
             return
         if record.emit in self.triggers and 200 <= record.status < 300:
             self.acknowledged[record.emit] = record
+            if record.emit in self._waiting:  # a file that was fetched is known
+                self.delivered.setdefault(record.emit, self._waiting.pop(record.emit))
         elif self._recalling and record.emit in self._recalling and 200 <= record.status < 300:
             self.recalled.setdefault(self._recalling.pop(record.emit), record.seq)
 
