@@ -24,7 +24,7 @@ def test_the_commands_of_the_page_work(tmp_path: Path, block: str) -> None:
     for line in block.splitlines():
         words = [word for part in shlex.split(line.removeprefix("$ ")) for word in expanded(tmp_path, part)]
         assert words[0] == "pilotplant"
-        quiet = ["--quiet"] if words[1] != "calibrate" else []
+        quiet = ["--quiet"] if words[1] != "fit" else []
         done = subprocess.run(
             [sys.executable, "-m", *words, *quiet], cwd=tmp_path, capture_output=True, text=True, check=False
         )
