@@ -14,6 +14,7 @@ from pilotplant.checks.folds.lists import ToldByLists
 from pilotplant.checks.folds.outages import Outages
 from pilotplant.checks.folds.silence import unanswered
 from pilotplant.checks.folds.sums import Sums
+from pilotplant.checks.folds.unnamed import Unnamed, is_copy
 from pilotplant.checks.wording import plant_of
 from pilotplant.ledger.records import (
     UNBELIEVABLE,
@@ -46,6 +47,7 @@ class Promises:
         self.case = case
         self.instances: dict[str, Instance] = {}
         self._by_subject: dict[str, dict[str, Instance]] = {}
+        self.unnamed = Unnamed(self.instances)
         self.died = False
         """Whether the target was seen dead: nothing more could come of it."""
         self.finished: list[Instance] = []
@@ -116,11 +118,14 @@ class Promises:
         return self._lists.handlers() | {
             Obligation: (None, self.on_obligation),
             Commit: (
-                lambda named: not named.event and (governed(named) or named.effect == "fact" or named.name == ITEM),
+                lambda named: (
+                    not named.event
+                    and (governed(named) or is_copy(named) or named.effect == "fact" or named.name == ITEM)
+                ),
                 self.on_commit,
             ),
             Emit: (lambda named: governed(named) or named.name in interesting, self.on_emit),
-            Reject: (governed, self.on_reject),
+            Reject: (lambda named: governed(named) or is_copy(named), self.on_reject),
             Deliver: (None, self.on_deliver),
             Ack: (None, self.on_ack),
             ResponseFirst: (None, self.on_response),
@@ -181,6 +186,7 @@ class Promises:
                 self._note_exception(record)
             elif self._wanting and record.exchange and record.effect in self._wanting:
                 self._note_premature(record)
+            self.unnamed.on_commit(record)
             return
         waiting = self._open.get(record.effect)
         if waiting is not None and self._keep(record, waiting):
@@ -349,12 +355,10 @@ class Promises:
 
     def on_reject(self, record: Reject) -> None:
         """A definite refusal of something promised is remembered with its instance."""
-        if (
-            record.definite
-            and record.intended
-            and record.effect
-            and self._refuse(record.effect, record.version, record)
-        ):
+        owed = record.definite and record.intended and record.effect
+        if not self._governed[record.operation]:
+            self.unnamed.on_reject(record)
+        elif owed and self._refuse(record.effect, record.version, record):
             self._told[record.exchange] = 0
         elif record.effect and not record.intended:
             if len(self.astray) < ASTRAY_MAX:
