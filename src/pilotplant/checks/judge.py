@@ -268,7 +268,9 @@ def _status(promises: Promises, instance: Instance) -> str:
         return "withdrawn"
     if promises.released(instance):
         return "excused"
-    return "open" if promises.missing(instance) else "superseded"
+    if promises.missing(instance):
+        return "open"
+    return "excused" if any(promises.barred(promise) for promise in instance.open) else "superseded"
 
 
 def _row(case: Case, promises: Promises, instance: Instance, status: str) -> BoardRow:

@@ -288,6 +288,16 @@ class Driven(Record, array_like=True, gc=False, frozen=True, tag=41):
     note: str
 
 
+class Loss(Record, array_like=True, gc=False, frozen=True, tag=50):
+    """Something was made that nobody needs. `effect` says of what, `kind` why; `cause` is the event that tells it."""
+
+    system: int
+    effect: str
+    kind: str
+    quantity: float
+    cause: int
+
+
 AnyRecord = (
     Stimulus
     | Obligation
@@ -338,6 +348,7 @@ KINDS: dict[str, type[Record]] = {
     "outside": Outside,
     "exposed": Exposed,
     "amount": Amount,
+    "loss": Loss,
     "sample": Sample,
     "driven": Driven,
 }

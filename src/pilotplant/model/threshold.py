@@ -5,9 +5,30 @@ from typing import NamedTuple
 
 from pilotplant.model.instants import seconds
 
-LATENCIES = ("change_propagation", "confirmation_to_stock")
+LATENCIES = (
+    "change_propagation",
+    "confirmation_to_stock",
+    "product_launch",
+    "order_update",
+    "master_data_sync",
+    "plant_data_sync",
+)
 COUNTS = ("facts.doubled", "facts.lost", "findings", "exceptions", "refusals", "exchanges", "events")
-SHARES = ("bom_accuracy", "bom_first_pass", "inventory_reconciliation", "items_on_prior_revision")
+SHARES = (
+    "bom_accuracy",
+    "bom_first_pass",
+    "inventory_reconciliation",
+    "items_on_prior_revision",
+    "order_accuracy",
+    "item_accuracy",
+    "shop_item_accuracy",
+    "units_superseded",
+    "exceptions_open",
+    "changes_awaiting_erp",
+    "unfinished_high",
+    "unfinished_normal",
+    "unfinished_low",
+)
 
 _FORM = re.compile(
     r"(?P<metric>[a-z_.]+)(?:\{plant:(?P<plant>\w+)\})?(?:\s+(?P<stat>p\d{1,2}(?:\.\d+)?|avg|med|max))?"

@@ -27,6 +27,7 @@ from pilotplant.run.connecting import NOBODY, Connection
 from pilotplant.scenario.loading import EstateSetup
 from pilotplant.systems.catalog import ledger_table
 from pilotplant.systems.estate import Estate, said_of
+from pilotplant.systems.losses import Losses
 from pilotplant.target.addresses import Address
 
 
@@ -131,9 +132,10 @@ def prepare(
     ledger = LedgerWriter(directory, header, secrets=secrets)
     parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
     estate = Estate(setup.estate, data.dataset, parameters, world, ledger)
-    expander = Expander(flows, estate, ledger)
+    expander, losses = Expander(flows, estate, ledger), Losses(estate, ledger)
     for system in estate:
         system.listeners.append(expander.on_event)
+        system.listeners.append(losses.on_event)
     plan = FaultPlan(faults, world.draws)
     host = build(estate, setup.profiles, credentials, plan, events_secret=events_secret, documents=documents)
     profiles = {kind: profile.profile for kind, profile in setup.profiles.items()}

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -21,6 +21,9 @@ UNROUTED = "unrouted"
 
 TOKEN = "auth.token"
 """What the ledger calls a request to a token endpoint; number 1 of its table."""
+
+
+D = TypeVar("D")
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,9 @@ def _read(name: str) -> SystemKind:
     declared = [getattr(value, DECLARED) for value in _contents(room("events")) if hasattr(value, DECLARED)]
     return SystemKind(
         name=name,
-        operations={o.name: o for o in _declared(name) if o.system == name},
+        operations={o.name: o for o in _declared(name, Operation) if o.system == name},
         events={event.name: event for event in declared if event.system == name},
-        replicas={r.effect: r for r in _replicas(name)},
+        replicas={r.effect: r for r in _declared(name, Replica)},
         parameters=behaviour.Parameters,
         serves=behaviour.Behaviour.SERVES,
         stimuli=stimuli_of(behaviour.Behaviour),
@@ -91,17 +94,10 @@ def _read(name: str) -> SystemKind:
     )
 
 
-def _declared(name: str) -> Iterable[Operation]:
-    """The operations that stand in the room `operations` or in any module beside it: a topic may have a file."""
+def _declared(name: str, what: type[D]) -> Iterable[D]:
+    """What stands in any module of the system's folder; those of the room `operations` come first."""
     for module in (import_module(f"pilotplant.systems.{name}.operations"), *modules(f"pilotplant.systems.{name}")):
-        yield from (value for value in _contents(module) if isinstance(value, Operation))
-
-
-def _replicas(name: str) -> Iterable[Replica]:
-    if not (Path(__file__).parent / name / "replicas.py").exists():
-        return ()
-    module = import_module(f"pilotplant.systems.{name}.replicas")
-    return (value for value in _contents(module) if isinstance(value, Replica))
+        yield from (value for value in _contents(module) if isinstance(value, what))
 
 
 def _contents(module: ModuleType) -> Iterable[Any]:

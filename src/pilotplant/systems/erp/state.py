@@ -233,6 +233,8 @@ class Erp:
         self.confirmations: dict[tuple[str, str], Confirmation] = {}
         self.demands: dict[tuple[str, str], Demand] = {}
         self.orders_created = 0
+        self.maintained: set[tuple[str, str]] = set()
+        """Items at plants whose data a clerk has changed."""
         self.planning_runs: dict[str, int] = {}
         self.items: dict[tuple[str, str], ErpItem] = {}
         self.boms: dict[tuple[str, str], list[ErpBom]] = {}
