@@ -9,8 +9,9 @@ from starlette.applications import Starlette
 
 from pilotplant.reference.calls import Call, NotNow, Unsure
 from pilotplant.reference.client import SystemClient
-from pilotplant.reference.confirmations import Confirmation, StockPosting
 from pilotplant.reference.parts import Parts
+from pilotplant.reference.posting import StockPosting
+from pilotplant.reference.works import Work
 from tests.different.built import Transport, built
 from tests.different.running import SHIPPED
 
@@ -18,9 +19,9 @@ from tests.different.running import SHIPPED
 class LooksFirst(StockPosting):
     """Looks, posts, and after an unsure answer looks until ERP must have shown it."""
 
-    async def post(self, erp: SystemClient, entry: Confirmation) -> None:
+    async def post(self, erp: SystemClient, entry: Work) -> None:
         """Book the document once."""
-        call = Call("POST", "/stock-documents", entry.document, traceparent=entry.traceparent)
+        call = Call("POST", "/stock-documents", entry.body, traceparent=entry.traceparent)
         unsure_since = self._clock.monotonic() if entry.attempted else 0.0
 
         async def attempt() -> None:

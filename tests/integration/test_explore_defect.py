@@ -11,7 +11,7 @@ REPEATS = '''\
 
 from uuid import uuid4
 
-from pilotplant.reference.confirmations import StockPosting
+from pilotplant.reference.posting import StockPosting
 from pilotplant.reference.factory import create
 from pilotplant.reference.identity import IdempotencyKeys
 

@@ -138,7 +138,7 @@ def test_d16_lets_two_deliveries_at_the_same_time_both_through() -> None:
 
 @pytest.mark.parametrize("gap_s", [0.0, 5.0])
 def test_a_list_of_work_is_right_behind_an_inbox_that_knows_every_event_again(gap_s: float) -> None:
-    assert delivered_twice(gap_s)(Parts(confirming=WorkList)) == 1
+    assert delivered_twice(gap_s)(Parts(flows=(WorkList,))) == 1
 
 
 def test_d25_sends_the_lines_again_that_were_booked() -> None:
@@ -185,7 +185,7 @@ def test_a_refused_posting_that_was_mended_is_booked_once_by_every_variant() -> 
         await middleware.settled()
         await estate.tell("desk.exception.resolved", RESOLVED, source="/desk")
 
-    for parts in (Parts(), Parts(confirming=WorkList), Parts(posting=ReliesOnKeys)):
+    for parts in (Parts(), Parts(flows=(WorkList,)), Parts(posting=ReliesOnKeys)):
         estate = Estate(replays=True)
         estate.bends.append(first(1, problem(422, "period-closed"), posting))
         assert len(happen(parts, what, estate=estate).documents) == 1

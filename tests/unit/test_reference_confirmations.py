@@ -11,8 +11,9 @@ import pytest
 
 from pilotplant.reference.calls import Call
 from pilotplant.reference.client import SystemClient
-from pilotplant.reference.confirmations import Confirmation, StockPosting
 from pilotplant.reference.parts import Parts
+from pilotplant.reference.posting import StockPosting
+from pilotplant.reference.works import Work
 from tests.unit.reference_estate import Bend, Estate, Seen, problem, run, running
 
 POST = "erp POST /stock-documents"
@@ -212,9 +213,9 @@ def test_after_a_crash_in_the_middle_of_a_posting_the_next_life_looks_first(tmp_
 class PostsAgainBlindly(StockPosting):
     """What most hand-written loops do."""
 
-    async def post(self, erp: SystemClient, entry: Confirmation) -> None:
-        key = self._keys.key(entry.plant, entry.confirmation, entry.refusals)
-        call = Call("POST", "/stock-documents", entry.document, idempotency_key=key)
+    async def post(self, erp: SystemClient, entry: Work) -> None:
+        key = self._keys.key(entry.plant, entry.key, entry.refusals)
+        call = Call("POST", "/stock-documents", entry.body, idempotency_key=key)
         await self._retry.persist(lambda: erp.send(call, msgspec.Raw))
 
 

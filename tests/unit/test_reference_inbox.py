@@ -97,7 +97,7 @@ def test_when_202_is_answered_the_event_can_be_read_from_the_file(tmp_path: Path
             # Another connection sees only what was committed.
             other = sqlite3.connect(tmp_path / "reference.sqlite")
             assert other.execute("select count(*) from inbox").fetchone() == (1,)
-            assert other.execute("select state from confirmations").fetchone() == ("open",)
+            assert other.execute("select state from work").fetchone() == ("open",)
             other.close()
 
     run(main())
@@ -109,7 +109,7 @@ def test_an_event_that_cannot_be_stored_is_not_acknowledged() -> None:
     async def main() -> None:
         estate = Estate()
         async with running(estate, database):
-            database.execute("drop table confirmations")
+            database.execute("drop table work")
             with pytest.raises(sqlite3.OperationalError):
                 await estate.complete("CNF-1")
             assert database.execute("select count(*) from inbox").fetchone()[0] == 0, "so it is taken when sent again"

@@ -415,6 +415,11 @@ def test_settings_prefer_the_erp_of_the_plant_and_name_all_that_is_missing() -> 
     }
     assert settings.plm.url == "http://plm"
     assert "hush" not in repr(settings)
+    assert (settings.wms, settings.supplier) == ({}, None)
+    more = {"PILOTPLANT_WMS_DE01_URL": "http://wms/", "PILOTPLANT_SUPPLIER_URL": "http://supplier"}
+    settings = from_environment(environment | more)
+    assert {plant: access.url for plant, access in settings.wms.items()} == {"DE01": "http://wms"}
+    assert settings.supplier == SystemAccess("http://supplier")
     del environment["PILOTPLANT_MES_US01_URL"], environment["PILOTPLANT_EVENTS_SECRET"]
     with pytest.raises(SettingsError, match=r"PILOTPLANT_MES_URL, PILOTPLANT_EVENTS_SECRET$"):
         from_environment(environment)

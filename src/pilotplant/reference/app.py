@@ -3,7 +3,7 @@
 POST /events ── signature ── inbox ──> database
                                          │ keys of what is open
                  changes ─────── lane ───┤ 16 at a time, urgent first
-                 confirmations ─ lane ───┤ 12 at a time
+                 each of flows/ ─ lane ──┤ confirmations 12 at a time
                  notices ─────── lane ───┘ to the desk and to PLM
                     │
                     └── retry ── client (token, limiter, time-out) ──> PLM, ERP, MES, desk

@@ -32,6 +32,8 @@ class Connections:
         self.plm = self._client(settings.plm)
         self.desk = self._client(settings.desk)
         self.erp = {plant: self._client(access) for plant, access in settings.erp.items()}
+        self.wms = {plant: self._client(access) for plant, access in settings.wms.items()}
+        self.supplier = self._client(settings.supplier) if settings.supplier else None
         self.mes = {plant: self._client(access) for plant, access in settings.mes.items()}
 
     def _client(self, access: SystemAccess) -> SystemClient:

@@ -1,24 +1,25 @@
 """What each event means to this middleware. Handlers only write to the database; lanes do the work afterwards."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
-from pilotplant.reference import changes, confirmations
+from pilotplant.reference import changes
 from pilotplant.reference.activations import Activations
 from pilotplant.reference.changes import EngineeringChanges
-from pilotplant.reference.confirmations import ProductionConfirmations
 from pilotplant.reference.inbox import Apply, Unreadable
 from pilotplant.reference.messages import (
     ChangeCancelled,
     ChangeReleased,
     CloudEvent,
     ExceptionResolved,
-    OrderCompleted,
     VersionOutcome,
 )
 from pilotplant.reference.notices import Notices
+from pilotplant.reference.work import Flow, Take
 
 T = TypeVar("T")
 
@@ -29,10 +30,10 @@ IGNORED = frozenset(
         "erp.item.changed",
         "erp.stock.posted",
         "erp.production_order.changed",
-        "mes.operation.completed",
     )
 )
-"""Facts that ask nothing of this middleware. Anything else that it does not know is kept, with a warning."""
+"""Facts that ask nothing of this middleware, beside those that flows ignore. Anything else that it does not know is
+kept, with a warning."""
 
 
 class Events:
@@ -42,32 +43,35 @@ class Events:
         self,
         activations: Activations,
         changing: EngineeringChanges,
-        confirming: ProductionConfirmations,
+        flows: Sequence[Flow],
         notices: Notices,
         told: Callable[[], None],
     ) -> None:
         self._activations = activations
         self._changing = changing
-        self._confirming = confirming
+        self._flows = flows
         self._notices = notices
         self._told = told
         self.handlers = self.work()
+        self.ignored = IGNORED.union(*(flow.ignores for flow in flows))
 
     def work(self) -> dict[str, Apply]:
         """What is done on each type of event."""
-        return {
-            "plm.change.released": self._released,
-            "plm.change.cancelled": self._cancelled,
-            "erp.version.activated": self._version,
-            "erp.version.rejected": self._rejected,
-            "mes.order.completed": self._completed,
-            "desk.exception.resolved": self._resolved,
-        }
+        takers: defaultdict[str, list[Apply]] = defaultdict(list)
+        takers["plm.change.released"] = [self._released]
+        takers["plm.change.cancelled"] = [self._cancelled]
+        takers["erp.version.activated"] = [self._version]
+        takers["erp.version.rejected"] = [self._rejected]
+        takers["desk.exception.resolved"] = [self._resolved]
+        for flow in self._flows:
+            for event, take in flow.takes().items():
+                takers[event].append(partial(self._take, take))
+        return {event: takes[0] if len(takes) == 1 else partial(_all, takes) for event, takes in takers.items()}
 
     def set_aside(self, unreadable: Unreadable) -> None:
         """An event that cannot be understood: a person has to look at it."""
         self._notices.exception(
-            confirmations.FLOW if unreadable.type == "mes.order.completed" else changes.FLOW,
+            self._flow_of(unreadable.type),
             unreadable.subject or unreadable.id,
             "",
             owner="plant-it",
@@ -76,6 +80,11 @@ class Events:
             traceparent="",
         )
         self._told()
+
+    def _flow_of(self, event: str) -> str:
+        """Changes come first: other flows may take their events too."""
+        takers = (flow.name for flow in self._flows if event in flow.takes())
+        return changes.FLOW if event.startswith("plm.change.") else next(takers, changes.FLOW)
 
     def read(self, event: CloudEvent, kind: type[T]) -> T:
         """What an event says. Fields that nobody here asks for are passed over."""
@@ -95,8 +104,8 @@ class Events:
         reason = outcome.reason or "no reason given"
         self._activations.note(msgspec.structs.replace(outcome, reason=reason))
 
-    def _completed(self, event: CloudEvent) -> None:
-        self._confirming.take(self.read(event, OrderCompleted), event.traceparent)
+    def _take(self, take: Take[Any], event: CloudEvent) -> None:
+        take.note(self.read(event, take.kind), event.traceparent)
 
     def _resolved(self, event: CloudEvent) -> None:
         """A person has mended the cause: what was refused is worth another attempt."""
@@ -106,5 +115,11 @@ class Events:
             return
         if resolved.flow == changes.FLOW:
             self._changing.reopen(resolved.subject, resolved.plant)
-        elif resolved.flow == confirmations.FLOW:
-            self._confirming.reopen(resolved.subject, resolved.plant)
+        for flow in self._flows:
+            if flow.name == resolved.flow:
+                flow.reopen(resolved.subject, resolved.plant)
+
+
+def _all(takes: Sequence[Apply], event: CloudEvent) -> None:
+    for take in takes:
+        take(event)

@@ -8,13 +8,13 @@ import httpx
 from pilotplant.reference.changes import EngineeringChanges
 from pilotplant.reference.clock import Clock
 from pilotplant.reference.connections import Connections
-from pilotplant.reference.events import IGNORED
-from pilotplant.reference.lanes import Key
+from pilotplant.reference.flows import flows
 from pilotplant.reference.leadership import Leadership
 from pilotplant.reference.parts import Parts
 from pilotplant.reference.scopes import Scope
 from pilotplant.reference.settings import Settings
 from pilotplant.reference.store import Store
+from pilotplant.reference.work import Tools
 
 NOTICES_AT_ONCE = 8
 
@@ -61,17 +61,29 @@ class Middleware:
             wake=self._wake_change,
             told=self._tell,
         )
-        posting = parts.posting(retry, parts.keys(), clock, read_lag_s=settings.read_lag_s)
-        self._confirming = parts.confirming(
-            store, to.erp, posting, mapping, self._notices, wake=self._wake_confirmation, told=self._tell
+        tools = Tools(
+            settings,
+            clock,
+            store,
+            retry,
+            parts.posting(retry, parts.keys(), clock, read_lag_s=settings.read_lag_s),
+            mapping,
+            self._notices,
+            self._tell,
+            plm=to.plm,
+            desk=to.desk,
+            erp=to.erp,
+            mes=to.mes,
+            wms=to.wms,
+            supplier=to.supplier,
         )
-        self._events = parts.events(activations, self._changing, self._confirming, self._notices, self._tell)
-        lane = parts.lane
-        at_once = settings.confirmations_at_once
-        each = max(1, at_once // len(settings.erp))  # a plant whose postings fail holds up no other
-        self._confirmations = lane("confirmation", self._confirming.carry_out, clock, workers=at_once, each=each)
-        self._changes = lane("change", self._changing.carry_out, clock, workers=settings.changes_at_once)
-        self._telling = lane("notice", self._notices.tell, clock, workers=NOTICES_AT_ONCE)
+        possible = (flow for flow in flows(parts.flows) if all(map(tools.has, flow.needs)))
+        self._flows = tuple(flow(tools) for flow in possible)
+        self._events = parts.events(activations, self._changing, self._flows, self._notices, self._tell)
+        self._changes = parts.lane("change", self._changing.carry_out, clock, workers=settings.changes_at_once)
+        self._telling = parts.lane("notice", self._notices.tell, clock, workers=NOTICES_AT_ONCE)
+        kinds = {flow.kind: flow for flow in self._flows}
+        self._lanes = (self._changes, *(flow.attach(parts.lane, kinds) for flow in self._flows), self._telling)
 
     def start(self) -> None:
         """Go on with what an earlier life left unfinished, and work; beside another instance: when that has ended."""
@@ -86,12 +98,13 @@ class Middleware:
 
     def _begin(self) -> None:
         self._go_on()
-        for lane in (self._changes, self._confirmations, self._telling):
+        for lane in self._lanes:
             lane.start()
 
     def _go_on(self) -> None:
         self._changing.resume()
-        self._confirming.resume()
+        for flow in self._flows:
+            flow.resume()
         self._tell()
 
     async def _succeed(self, leadership: Leadership) -> None:
@@ -104,7 +117,7 @@ class Middleware:
         if self._leading is not None:
             self._leading.cancel()
             await asyncio.gather(self._leading, return_exceptions=True)
-        for lane in (self._changes, self._confirmations, self._telling):
+        for lane in self._lanes:
             await lane.stop()
         await self._to.http.aclose()
         self._store.close()
@@ -121,25 +134,25 @@ class Middleware:
             body,
             received_at=self._clock.now(),
             apply=self._events.handlers,
-            ignored=IGNORED,
+            ignored=self._events.ignored,
             set_aside=self._events.set_aside,
         )
 
     def unfinished(self) -> tuple[int, int]:
-        """How many pieces of work are open, and how many changes wait for their effective date."""
+        """How many pieces of work are open, and how many more wait for their date."""
         scopes, now = self._scopes.unfinished(), self._clock.now()
         scheduled = sum(scope.due > now for scope in scopes)
-        pending = len(self._confirming.open_keys()) + len(self._notices.open_keys())
-        return len(scopes) - scheduled + pending, scheduled
+        pending = len(scopes) - scheduled + len(self._notices.open_keys())
+        for flow in self._flows:
+            due, later = flow.unfinished(now)
+            pending, scheduled = pending + due, scheduled + later
+        return pending, scheduled
 
     def _wake_change(self, scope: Scope, delay_s: float) -> None:
         if delay_s:
             self._changes.add_later(scope.key, delay_s, urgency=scope.urgency)
         else:
             self._changes.add(scope.key, urgency=scope.urgency)
-
-    def _wake_confirmation(self, key: Key) -> None:
-        self._confirmations.add(key)
 
     def _tell(self) -> None:
         for key in self._notices.open_keys():

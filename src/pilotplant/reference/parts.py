@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from pilotplant.reference.activations import Activations
 from pilotplant.reference.client import SystemClient
-from pilotplant.reference.confirmations import ProductionConfirmations, StockPosting
 from pilotplant.reference.events import Events
 from pilotplant.reference.identity import IdempotencyKeys
 from pilotplant.reference.inbox import Inbox
@@ -15,6 +14,7 @@ from pilotplant.reference.lanes import Lane
 from pilotplant.reference.limiter import Limiter
 from pilotplant.reference.mapping import Mapping
 from pilotplant.reference.notices import Notices
+from pilotplant.reference.posting import StockPosting
 from pilotplant.reference.retry import RetryPolicy
 from pilotplant.reference.scopes import Scopes
 from pilotplant.reference.sequencing import Effectivity, Exclusive, RevisionOrder, SequencingGate
@@ -22,6 +22,7 @@ from pilotplant.reference.signature import SignatureCheck
 from pilotplant.reference.tokens import TokenKeeper
 from pilotplant.reference.traces import Traces
 from pilotplant.reference.transfer import Transfer
+from pilotplant.reference.work import Flow
 
 
 @dataclass(frozen=True)
@@ -47,5 +48,6 @@ class Parts:
     transfer: type[Transfer] = Transfer
     keys: type[IdempotencyKeys] = IdempotencyKeys
     posting: type[StockPosting] = StockPosting
-    confirming: type[ProductionConfirmations] = ProductionConfirmations
     notices: type[Notices] = Notices
+    flows: tuple[type[Flow], ...] = ()
+    """Each stands in the place of the flow of the same kind, as the folder `flows/` has it."""

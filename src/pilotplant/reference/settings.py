@@ -31,6 +31,10 @@ class Settings:
     """By plant. Plants whose ERP has the same address share its connection, token and limits."""
     mes: Mapping[str, SystemAccess]
     events_secret: str = field(repr=False)
+    wms: Mapping[str, SystemAccess] = field(default_factory=dict)
+    """Of the plants that have one."""
+    supplier: SystemAccess | None = None
+    """The suppliers' portal, where there is one."""
     timeout_s: float = 5.0
     calls_at_once: int = 16
     """Per system."""
@@ -56,9 +60,13 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             missing.append(PREFIX + name)
         return value
 
+    def named(*names: str) -> str:
+        """The first of these systems that has an address; empty if none has."""
+        return next((name for name in names if environment.get(f"{PREFIX}{name}_URL")), "")
+
     def access(*names: str) -> SystemAccess:
         """The first of these systems that has an address; the last one is named if none has."""
-        name = next((name for name in names if environment.get(f"{PREFIX}{name}_URL")), names[-1])
+        name = named(*names) or names[-1]
         return SystemAccess(
             url=required(f"{name}_URL").rstrip("/"),
             token_url=environment.get(f"{PREFIX}{name}_TOKEN_URL", ""),
@@ -74,6 +82,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         erp={plant: access(f"ERP_{plant}", "ERP") for plant in plants},
         mes={plant: access(f"MES_{plant}", "MES") for plant in plants},
         events_secret=required("EVENTS_SECRET"),
+        wms={plant: access(f"WMS_{plant}", "WMS") for plant in plants if named(f"WMS_{plant}", "WMS")},
+        supplier=access("SUPPLIER") if named("SUPPLIER") else None,
         instance=environment.get(f"{PREFIX}INSTANCE", ""),
     )
     if missing:

@@ -32,13 +32,19 @@ create table if not exists activations (
     reason text not null,                         -- why it was rejected; empty if it was activated
     primary key (plant, job)) without rowid;
 create index if not exists activations_by_item on activations (plant, item, revision);
-create table if not exists confirmations (
-    plant text, confirmation text, document blob not null, traceparent text not null,
-    state text not null default 'open',           -- open | booked | refused
-    attempted integer not null default 0,         -- a posting may have been sent
-    refusals integer not null default 0,          -- how often ERP has said no for good
-    primary key (plant, confirmation)) without rowid;
-create index if not exists confirmations_open on confirmations (state) where state = 'open';
+create table if not exists work (
+    number integer primary key autoincrement,     -- the order of noting
+    kind text not null, plant text not null, key text not null,
+    subject text not null,                        -- what the desk calls it
+    line text not null,                           -- of a line one is done at a time, in order
+    body blob not null, traceparent text not null,
+    due real not null default 0,
+    state text not null default 'open',           -- open | done | refused | withdrawn
+    attempted integer not null default 0,         -- a call may have been sent
+    refusals integer not null default 0,          -- how often it was refused for good
+    turn integer not null default 0,              -- how often the key was given another meaning
+    unique (kind, plant, key));
+create index if not exists work_open on work (kind, plant, line, number) where state = 'open';
 create table if not exists notices (
     number integer primary key autoincrement, key text not null unique, system text not null, path text not null,
     body blob not null, traceparent text not null,

@@ -22,4 +22,4 @@ class TakesEveryDelivery(Inbox):
         return True
 
 
-PARTS = replace(Parts(), inbox=TakesEveryDelivery, confirming=WorkList)
+PARTS = replace(Parts(), inbox=TakesEveryDelivery, flows=(WorkList,))

@@ -6,8 +6,9 @@ import msgspec
 
 from pilotplant.reference.calls import Call
 from pilotplant.reference.client import SystemClient
-from pilotplant.reference.confirmations import Confirmation, StockPosting
 from pilotplant.reference.parts import Parts
+from pilotplant.reference.posting import StockPosting
+from pilotplant.reference.works import Work
 
 NUMBER = 10
 NAME = "ambiguous time-out repeated"
@@ -18,8 +19,8 @@ SCENARIO = "ambiguous-timeouts"
 class RepeatsAfterTimeout(StockPosting):
     """Posts until it is told that it has posted."""
 
-    async def post(self, erp: SystemClient, entry: Confirmation) -> None:
-        call = Call("POST", "/stock-documents", entry.document, traceparent=entry.traceparent)
+    async def post(self, erp: SystemClient, entry: Work) -> None:
+        call = Call("POST", "/stock-documents", entry.body, traceparent=entry.traceparent)
         await self._retry.persist(lambda: erp.send(call, msgspec.Raw))
 
 

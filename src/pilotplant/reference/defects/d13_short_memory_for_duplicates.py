@@ -24,4 +24,4 @@ class ShortMemory(Inbox):
         return super().remember(db, event, body, received_at, state)
 
 
-PARTS = replace(Parts(), inbox=ShortMemory, confirming=WorkList)
+PARTS = replace(Parts(), inbox=ShortMemory, flows=(WorkList,))

@@ -31,4 +31,4 @@ class SeenInMemory(Inbox):
         return new
 
 
-PARTS = replace(Parts(), inbox=SeenInMemory, confirming=WorkList)
+PARTS = replace(Parts(), inbox=SeenInMemory, flows=(WorkList,))

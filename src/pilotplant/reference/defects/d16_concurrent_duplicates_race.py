@@ -52,4 +52,4 @@ class LooksThenActs(Inbox):
         return bool(self._store.db.execute("select 1 from inbox where source = ? and id = ?", identity).fetchone())
 
 
-PARTS = replace(Parts(), inbox=LooksThenActs, confirming=WorkList)
+PARTS = replace(Parts(), inbox=LooksThenActs, flows=(WorkList,))

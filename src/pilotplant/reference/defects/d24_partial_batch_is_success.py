@@ -8,10 +8,10 @@ import msgspec
 
 from pilotplant.reference.calls import Refusal
 from pilotplant.reference.client import SystemClient
-from pilotplant.reference.confirmations import Confirmation
 from pilotplant.reference.messages import PostStock
 from pilotplant.reference.parts import Parts
 from pilotplant.reference.variants.line_by_line import LineByLine
+from pilotplant.reference.works import Work
 
 NUMBER = 24
 NAME = "partial batch taken as success"
@@ -24,14 +24,14 @@ log = logging.getLogger("pilotplant.reference")
 class BatchCameThrough(LineByLine):
     """Looks at the batch, not at its lines."""
 
-    async def post(self, erp: SystemClient, entry: Confirmation) -> None:
-        document = msgspec.json.decode(entry.document, type=PostStock)
+    async def post(self, erp: SystemClient, entry: Work) -> None:
+        document = msgspec.json.decode(entry.body, type=PostStock)
         work = (self._line(erp, entry, document, number) for number in range(len(document.lines)))
         refused = sum(await asyncio.gather(*work))
         if refused:
-            log.info("%s: %d of %d lines were not booked", entry.confirmation, refused, len(document.lines))
+            log.info("%s: %d of %d lines were not booked", entry.key, refused, len(document.lines))
 
-    async def _line(self, erp: SystemClient, entry: Confirmation, document: PostStock, number: int) -> bool:
+    async def _line(self, erp: SystemClient, entry: Work, document: PostStock, number: int) -> bool:
         """Whether the line was refused."""
         try:
             await self.post_line(erp, entry, document, number)

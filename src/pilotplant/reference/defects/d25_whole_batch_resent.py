@@ -5,10 +5,10 @@ from dataclasses import replace
 import msgspec
 
 from pilotplant.reference.client import SystemClient
-from pilotplant.reference.confirmations import Confirmation
 from pilotplant.reference.messages import PostStock
 from pilotplant.reference.parts import Parts
 from pilotplant.reference.variants.line_by_line import LineByLine
+from pilotplant.reference.works import Work
 
 NUMBER = 25
 NAME = "whole batch resent"
@@ -19,8 +19,8 @@ SCENARIO = "ambiguous-timeouts"
 class ResendsTheBatch(LineByLine):
     """Keys tell batches apart, so a batch that is sent again is another one."""
 
-    async def post(self, erp: SystemClient, entry: Confirmation) -> None:
-        document = msgspec.json.decode(entry.document, type=PostStock)
+    async def post(self, erp: SystemClient, entry: Work) -> None:
+        document = msgspec.json.decode(entry.body, type=PostStock)
         batches = 0
 
         async def attempt() -> None:

@@ -5,12 +5,11 @@ from dataclasses import replace
 
 import msgspec
 
-from pilotplant.reference.confirmations import ProductionConfirmations
-from pilotplant.reference.events import Events
-from pilotplant.reference.inbox import Apply
-from pilotplant.reference.lanes import Key
-from pilotplant.reference.messages import CloudEvent, PostStock
+from pilotplant.reference.flows.production_confirmation import ProductionConfirmations
+from pilotplant.reference.messages import PostStock
 from pilotplant.reference.parts import Parts
+from pilotplant.reference.work import Take, Takes
+from pilotplant.reference.works import Work
 
 NUMBER = 28
 NAME = "echo loop"
@@ -30,38 +29,24 @@ class StockPosted(msgspec.Struct, frozen=True):
 
 
 class Mirror(ProductionConfirmations):
-    """Books again what was booked."""
+    """Books again what was booked, and does not ask who booked it."""
+
+    def takes(self) -> Takes:
+        return {**super().takes(), "erp.stock.posted": Take(StockPosted, self.mirror)}
 
     def mirror(self, posted: StockPosted, traceparent: str) -> None:
         """Book a copy under the number of the original."""
-        key = (posted.plant, posted.source_document)
-        with self._store.transaction() as db:
-            row = db.execute("select document from confirmations where plant = ? and confirmation = ?", key).fetchone()
-            if row is None:
-                return
-            original = msgspec.json.decode(row["document"], type=PostStock)
-            copy = msgspec.structs.replace(original, source_document=posted.document)
-            db.execute(
-                "insert or ignore into confirmations (plant, confirmation, document, traceparent) values (?, ?, ?, ?)",
-                (posted.plant, posted.document, msgspec.json.encode(copy), traceparent),
-            )
-        self._wake((posted.plant, posted.document))
+        original = self.find(posted.plant, posted.source_document)
+        if original is None:
+            return
+        document = msgspec.json.decode(original.body, type=PostStock)
+        copy = msgspec.structs.replace(document, source_document=posted.document)
+        self.note(posted.plant, posted.document, copy, traceparent)
 
-    async def carry_out(self, key: Key) -> None:
-        if key[1].isdigit():  # a copy bears the number of a document
+    async def carry_out(self, work: Work) -> None:
+        if work.key.isdigit():  # a copy bears the number of a document
             await asyncio.sleep(COPY_AFTER_S)
-        await super().carry_out(key)
+        await super().carry_out(work)
 
 
-class HearsItself(Events):
-    """Does not ask who posted."""
-
-    def work(self) -> dict[str, Apply]:
-        return {**super().work(), "erp.stock.posted": self._posted}
-
-    def _posted(self, event: CloudEvent) -> None:
-        assert isinstance(self._confirming, Mirror)
-        self._confirming.mirror(self.read(event, StockPosted), event.traceparent)
-
-
-PARTS = replace(Parts(), events=HearsItself, confirming=Mirror)
+PARTS = replace(Parts(), flows=(Mirror,))

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from pilotplant.reference.client import SystemClient
-from pilotplant.reference.confirmations import Confirmation
 from pilotplant.reference.parts import Parts
 from pilotplant.reference.variants.line_by_line import LineByLine
+from pilotplant.reference.works import Work
 
 NUMBER = 30
 NAME = "no compensation"
@@ -16,7 +16,7 @@ SCENARIO = "erp-rejects"
 class LeavesItHalf(LineByLine):
     """Takes nothing back."""
 
-    async def take_back(self, erp: SystemClient, entry: Confirmation) -> None:
+    async def take_back(self, erp: SystemClient, entry: Work) -> None:
         return
 
 

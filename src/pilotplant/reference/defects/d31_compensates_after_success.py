@@ -6,10 +6,10 @@ import msgspec
 
 from pilotplant.reference.calls import Refusal, Unsure
 from pilotplant.reference.client import SystemClient
-from pilotplant.reference.confirmations import Confirmation
 from pilotplant.reference.messages import PostStock
 from pilotplant.reference.parts import Parts
 from pilotplant.reference.variants.line_by_line import LineByLine
+from pilotplant.reference.works import Work
 
 NUMBER = 31
 NAME = "compensates after an ambiguous success"
@@ -20,7 +20,7 @@ SCENARIO = "ambiguous-timeouts"
 class RollsBackOnTimeout(LineByLine):
     """Books each line once, and rolls back on any error."""
 
-    async def post_line(self, erp: SystemClient, entry: Confirmation, document: PostStock, number: int) -> None:
+    async def post_line(self, erp: SystemClient, entry: Work, document: PostStock, number: int) -> None:
         call = self.call_for(entry, document, number)
 
         async def attempt() -> None:

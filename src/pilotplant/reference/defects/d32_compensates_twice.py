@@ -6,9 +6,9 @@ import msgspec
 
 from pilotplant.reference.calls import Call, CallFailed, Refusal
 from pilotplant.reference.client import SystemClient
-from pilotplant.reference.confirmations import Confirmation
 from pilotplant.reference.parts import Parts
 from pilotplant.reference.variants.line_by_line import LineByLine
+from pilotplant.reference.works import Work
 
 NUMBER = 32
 NAME = "compensates twice"
@@ -19,14 +19,14 @@ SCENARIO = "erp-rejects"
 class RollsBackTwice(LineByLine):
     """Two layers, and neither knows of the other."""
 
-    async def post(self, erp: SystemClient, entry: Confirmation) -> None:
+    async def post(self, erp: SystemClient, entry: Work) -> None:
         try:
             await super().post(erp, entry)
         except Refusal:
             await self._clean_up(erp, entry)
             raise
 
-    async def _clean_up(self, erp: SystemClient, entry: Confirmation) -> None:
+    async def _clean_up(self, erp: SystemClient, entry: Work) -> None:
         for booked in await self._retry.persist(lambda: self.shown(erp, entry)):
             call = Call("POST", f"/stock-documents/{booked.document}/reversal", b"{}", traceparent=entry.traceparent)
             try:

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from pilotplant.reference.clock import Clock
-from pilotplant.reference.confirmations import StockPosting
 from pilotplant.reference.identity import IdempotencyKeys
 from pilotplant.reference.parts import Parts
+from pilotplant.reference.posting import StockPosting
 from pilotplant.reference.retry import RetryPolicy
 
 NUMBER = 34

@@ -19,7 +19,7 @@ class SingleFile(Lane):
     def __init__(
         self, name: str, work: Callable[[Key], Awaitable[None]], clock: Clock, *, workers: int, each: int = 0
     ) -> None:
-        super().__init__(name, work, clock, workers=1 if name == "confirmation" else workers)
+        super().__init__(name, work, clock, workers=1 if name == "production-confirmation" else workers)
 
 
 PARTS = replace(Parts(), lane=SingleFile)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pilotplant.reference.confirmations import ProductionConfirmations
+from pilotplant.reference.flows.production_confirmation import ProductionConfirmations
 from pilotplant.reference.messages import OrderCompleted
 from pilotplant.reference.parts import Parts
 
@@ -19,4 +19,4 @@ class ForgetsTheTrace(ProductionConfirmations):
         super().take(done, "")
 
 
-PARTS = replace(Parts(), confirming=ForgetsTheTrace)
+PARTS = replace(Parts(), flows=(ForgetsTheTrace,))

@@ -7,8 +7,9 @@ import msgspec
 
 from pilotplant.reference.calls import Call, NotNow, Refusal, Unsure
 from pilotplant.reference.client import SystemClient
-from pilotplant.reference.confirmations import Confirmation, StockPosting
 from pilotplant.reference.messages import PostStock, StockLine
+from pilotplant.reference.posting import StockPosting
+from pilotplant.reference.works import Work
 
 
 class Booked(msgspec.Struct, frozen=True):
@@ -28,9 +29,9 @@ class BookedList(msgspec.Struct, frozen=True):
 class LineByLine(StockPosting):
     """Posts movement by movement, and takes back what it has booked when one of them is refused."""
 
-    async def post(self, erp: SystemClient, entry: Confirmation) -> None:
+    async def post(self, erp: SystemClient, entry: Work) -> None:
         """Book all movements, or none."""
-        document = msgspec.json.decode(entry.document, type=PostStock)
+        document = msgspec.json.decode(entry.body, type=PostStock)
         try:
             for number in range(len(document.lines)):
                 await self.post_line(erp, entry, document, number)
@@ -38,7 +39,7 @@ class LineByLine(StockPosting):
             await self.take_back(erp, entry)
             raise
 
-    async def post_line(self, erp: SystemClient, entry: Confirmation, document: PostStock, number: int) -> None:
+    async def post_line(self, erp: SystemClient, entry: Work, document: PostStock, number: int) -> None:
         """Book one movement once."""
         line = document.lines[number]
         call = self.call_for(entry, document, number)
@@ -59,15 +60,15 @@ class LineByLine(StockPosting):
 
         await self._retry.persist(attempt)
 
-    def call_for(self, entry: Confirmation, document: PostStock, number: int, again: int = 0) -> Call:
+    def call_for(self, entry: Work, document: PostStock, number: int, again: int = 0) -> Call:
         """The posting of one movement; `again` tells apart what is meant as another posting."""
         one = msgspec.structs.replace(document, lines=(document.lines[number],))
-        fact = f"{entry.confirmation}/{number}" + (f"/{again}" if again else "")
+        fact = f"{entry.key}/{number}" + (f"/{again}" if again else "")
         key = self._keys.key(entry.plant, fact, entry.refusals)
         body = msgspec.json.encode(one)
         return Call("POST", "/stock-documents", body, traceparent=entry.traceparent, idempotency_key=key)
 
-    async def take_back(self, erp: SystemClient, entry: Confirmation) -> None:
+    async def take_back(self, erp: SystemClient, entry: Work) -> None:
         """Reverse what was booked of the confirmation, as ERP shows it."""
 
         async def attempt() -> None:
@@ -80,12 +81,12 @@ class LineByLine(StockPosting):
 
         await self._retry.persist(attempt)
 
-    async def standing(self, erp: SystemClient, entry: Confirmation) -> list[Booked]:
+    async def standing(self, erp: SystemClient, entry: Work) -> list[Booked]:
         """The documents of the confirmation that were not reversed."""
         return [booked for booked in await self.shown(erp, entry) if not booked.reversed]
 
-    async def shown(self, erp: SystemClient, entry: Confirmation) -> tuple[Booked, ...]:
+    async def shown(self, erp: SystemClient, entry: Work) -> tuple[Booked, ...]:
         """All documents of the confirmation."""
-        query = {"plant": entry.plant, "source_document": entry.confirmation}
+        query = {"plant": entry.plant, "source_document": entry.key}
         call = Call("GET", "/stock-documents", query=query, traceparent=entry.traceparent)
         return (await erp.send(call, BookedList)).items

@@ -3,9 +3,9 @@
 Right as long as the inbox knows every event again: nothing behind it looks whether a confirmation was taken before.
 """
 
-import msgspec
+from itertools import count
 
-from pilotplant.reference.confirmations import ProductionConfirmations
+from pilotplant.reference.flows.production_confirmation import ProductionConfirmations
 from pilotplant.reference.messages import OrderCompleted
 
 
@@ -14,16 +14,7 @@ class WorkList(ProductionConfirmations):
 
     def take(self, done: OrderCompleted, traceparent: str) -> None:
         """Add a piece of work."""
-        document = self._mapping.stock_document(done)
-        body = msgspec.json.encode(document) if document.lines else b""
-        with self._store.transaction() as db:
-            (before,) = db.execute(
-                "select count(*) from confirmations where plant = ? and (confirmation = ? or confirmation like ?)",
-                (done.plant, done.confirmation, f"{done.confirmation}#%"),
-            ).fetchone()
-            job = f"{done.confirmation}#{before + 1}" if before else done.confirmation
-            db.execute(
-                "insert into confirmations (plant, confirmation, document, traceparent) values (?, ?, ?, ?)",
-                (done.plant, job, body, traceparent),
-            )
-        self._wake((done.plant, job))
+        document = self.to.mapping.stock_document(done)
+        names = (f"{done.confirmation}#{number}" if number > 1 else done.confirmation for number in count(1))
+        job = next(name for name in names if self.find(done.plant, name) is None)
+        self.note(done.plant, job, document if document.lines else b"", traceparent)
