@@ -14,7 +14,7 @@ from pilotplant.checks.folds.knowledge import EVER, Knowledge
 from pilotplant.checks.folds.near import NearMisses
 from pilotplant.checks.folds.promises import EXCEPTION, Promises
 from pilotplant.checks.wording import effect_in_words, holder_of, plant_of
-from pilotplant.ledger.records import ILLEGIBLE, Ack, Commit, Deliver, Emit, Reject
+from pilotplant.ledger.records import ILLEGIBLE, Ack, Commit, Compare, Deliver, Emit, Reject
 
 POISON_TIMES = 8
 """So often the same has to be refused for good before it is said to block others."""
@@ -37,6 +37,8 @@ class Completeness(Check):
         self._reports: dict[tuple[str, str], Commit] = {}
         """By change and plant, the last report to the PLM that all went well."""
         self._near: NearMisses | None = None
+        self._agreeing: set[str] = set()
+        """Copies that are what their owner has, at rest."""
         self._dropped = Dropped(case, promises)
         promises.on_finish.append(self._on_finish)
 
@@ -47,7 +49,13 @@ class Completeness(Check):
             Emit: (self._dropped.concerns, self._dropped.on_emit),
             Deliver: (None, self._dropped.on_deliver),
             Ack: (None, self._dropped.on_ack),
+            Compare: (lambda named: self.case.governed(named), self.on_compare),
         }
+
+    def on_compare(self, record: Compare) -> None:
+        """Whoever brings a copy to where its owner has it needs no other reason for that."""
+        if not record.difference:
+            self._agreeing.add(record.effect)
 
     def on_reject(self, record: Reject) -> None:
         """Whoever sends the same refused request for ever does not get to anything else."""
@@ -101,7 +109,8 @@ class Completeness(Check):
         if self.promises.settled.settled and not self.case.declares.poll_interval:
             self._report_dropped()  # whoever looks for itself need not read what it is sent
         for record in self.promises.unpromised:
-            self._report_unpromised(record)
+            if not (record.version and record.effect in self._agreeing):
+                self._report_unpromised(record)
         for promise, record in self.promises.intruding:
             self._report_intruding(promise, record)
         for (flow, step), (times, first) in self.promises.unaided.items():

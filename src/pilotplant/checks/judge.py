@@ -82,7 +82,7 @@ def judge(
     court = [check for check in court if check not in idle]
     faults: Counter[str] = Counter()
     dispatch = Dispatch(ledger.header)
-    folds = (intended, knowledge, promises, figures, *((curves,) if curves else ()))
+    folds = (intended, knowledge, promises, figures, figures.business, *((curves,) if curves else ()))
     for part in (*folds, *court):
         dispatch.add(part.handlers())
     wanted: list[str] = []

@@ -47,10 +47,11 @@ class Middleware:
         order = parts.order(scopes, clock)
         poll_every_s, budget_s = settings.poll_every_s, settings.retry_budget_s
         activations = parts.activations(store, clock, poll_every_s=poll_every_s, budget_s=budget_s)
+        transfer = parts.transfer(to.plm, to.erp, retry, mapping, activations)
         self._changing = EngineeringChanges(
             store,
             scopes,
-            parts.transfer(to.plm, to.erp, retry, mapping, activations),
+            transfer,
             to.mes,
             retry=retry,
             order=order,
@@ -70,6 +71,8 @@ class Middleware:
             mapping,
             self._notices,
             self._tell,
+            transfer=transfer,
+            scopes=scopes,
             plm=to.plm,
             desk=to.desk,
             erp=to.erp,

@@ -35,6 +35,8 @@ class Scope:
     due: float
     traceparent: str
     state: str
+    wip: str
+    """What becomes of open orders."""
     items: tuple[ScopeItem, ...]
 
     @property
@@ -64,9 +66,10 @@ class Scopes:
             if self.withdrawn(event.change):
                 return []
             for plant in sorted({plant for affected in event.affected for plant in affected.plants}):
+                about = (event.change, plant, event.priority)
                 new = db.execute(
-                    "insert or ignore into scopes values (?, ?, ?, ?, ?, ?, 'open')",
-                    (event.change, plant, event.priority, event.effectivity.at, moment if dated else 0.0, traceparent),
+                    "insert or ignore into scopes values (?, ?, ?, ?, ?, ?, 'open', ?)",
+                    (*about, event.effectivity.at, moment if dated else 0.0, traceparent, event.wip),
                 )
                 if not new.rowcount:
                     continue
@@ -127,6 +130,15 @@ class Scopes:
         row = self._store.db.execute(
             "select 1 from scope_items where plant = ? and item = ? and ordinal > ? and state = 'published'",
             (plant, item.item, item.ordinal),
+        )
+        return row.fetchone() is not None
+
+    def refused(self, plant: str, item: str, revision: str) -> bool:
+        """Whether the change that brings a revision was refused at a plant, or withdrawn."""
+        row = self._store.db.execute(
+            "select 1 from scope_items i join scopes s on s.change = i.change and s.plant = i.plant"
+            " where i.plant = ? and i.item = ? and i.revision = ? and s.state in ('refused', 'cancelled')",
+            (plant, item, revision),
         )
         return row.fetchone() is not None
 

@@ -20,6 +20,7 @@ create table if not exists scopes (
     change text, plant text, priority text not null, effective_at text not null, due real not null,
     traceparent text not null,
     state text not null default 'open',           -- open | publishing | accepted | refused | cancelled
+    wip text not null default 'keep',             -- what becomes of open orders
     primary key (change, plant)) without rowid;
 create table if not exists scope_items (
     change text, plant text, item text, revision text not null, ordinal integer not null,
