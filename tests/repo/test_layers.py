@@ -31,6 +31,7 @@ ORDER = (
     "run",
     "explore",
     "prove",
+    "conformance",
     "load",
     "sweep",
     "reporting",

@@ -8,6 +8,7 @@ import typer
 
 from pilotplant import __version__
 from pilotplant.cli.commands import (
+    contracts,
     doctor,
     explain,
     explore,
@@ -64,6 +65,7 @@ app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
+app.add_typer(contracts.app, name="contracts")
 app.add_typer(ledger.app, name="ledger")
 
 

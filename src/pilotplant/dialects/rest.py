@@ -1,4 +1,4 @@
-"""The `rest` dialect: JSON over HTTP, with problem+json refusals, straight from the declarations."""
+"""The `rest` dialect: JSON (or XML) over HTTP, with refusals as problems, straight from the declarations."""
 
 import re
 from collections.abc import Mapping
@@ -7,6 +7,8 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
+from pilotplant.dialects.codecs.codec import Unreadable, codec_of, codecs
+from pilotplant.dialects.codecs.shaping import shaped
 from pilotplant.exchange.wire import Route, WireRequest, WireResponse
 from pilotplant.model.operation import Command, Operation
 from pilotplant.model.problem import (
@@ -19,6 +21,9 @@ from pilotplant.model.problem import (
 )
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
+_PROBLEM = b"application/problem+json"
+_FOREIGN = re.compile("|".join(name for name in codecs() if name != "json").encode(), re.IGNORECASE)
+"""What names a format other than our own."""
 _NO_VALUES: Mapping[str, str] = {}
 _encode = msgspec.json.Encoder().encode
 
@@ -65,7 +70,7 @@ class Rest:
             if request.body:
                 content_type = request.headers.get(b"content-type", b"application/json")
                 if b"json" not in content_type.lower():
-                    return UnsupportedMediaType(detail=content_type.decode("latin-1")[:100])
+                    return self._from_other(operation, route, request, content_type)
             if not route.path_values:
                 command: Command = self._decoders[operation.name].decode(request.body)
                 return command
@@ -81,8 +86,39 @@ class Rest:
 
     def refusal(self, rejection: Rejection) -> WireResponse:
         """A refusal as problem+json."""
-        headers = ((b"content-type", b"application/problem+json"), *rejection.headers())
+        headers = ((b"content-type", _PROBLEM), *rejection.headers())
         return WireResponse(rejection.status, headers, _encode(rejection.document()))
+
+    def negotiated(self, response: WireResponse, request: WireRequest) -> WireResponse:
+        """The answer in the format that the caller accepts, or else sends; JSON unless that is said."""
+        accepted, sent = request.headers.get(b"accept", b""), request.headers.get(b"content-type", b"")
+        if not _FOREIGN.search(accepted) and (_FOREIGN.search(sent) is None or b"json" in accepted):
+            return response
+        named = accepted if _FOREIGN.search(accepted) else sent
+        codec = next(filter(None, map(codec_of, named.split(b","))), None)
+        if codec is None or codec.CONTENT_TYPE == self.content_type or b"html" in accepted or not response.body:
+            return response
+        try:
+            content = msgspec.json.decode(response.body)
+        except msgspec.MsgspecError:
+            return response  # a fault has garbled it
+        problem = any(value == _PROBLEM for name, value in response.headers if name == b"content-type")
+        kind = b"application/problem+" + codec.NAME.encode() if problem else codec.CONTENT_TYPE
+        headers = tuple((name, kind if name == b"content-type" else value) for name, value in response.headers)
+        return WireResponse(response.status, headers, codec.encode(content, "problem" if problem else "answer"))
+
+    def _from_other(
+        self, operation: Operation, route: Route, request: WireRequest, content_type: bytes
+    ) -> Command | Rejection:
+        """A body in another format than JSON, shaped after what the operation is called with."""
+        codec = codec_of(content_type)
+        if codec is None:
+            return UnsupportedMediaType(detail=content_type.decode("latin-1")[:100])
+        try:
+            given = shaped(codec.decode(request.body), operation.command)
+        except Unreadable as error:
+            return MalformedJson(detail=str(error))
+        return self._composed(operation, route, given, strict=False)
 
     def _from_query(self, operation: Operation, route: Route, request: WireRequest) -> Command | Rejection:
         pairs = parse_qsl(request.query.decode("ascii", "replace"), keep_blank_values=True)
@@ -97,10 +133,13 @@ class Rest:
 
     def _from_path_and_body(self, operation: Operation, route: Route, request: WireRequest) -> Command | Rejection:
         given = msgspec.json.decode(request.body) if request.body else {}
+        return self._composed(operation, route, given, strict=True)
+
+    def _composed(self, operation: Operation, route: Route, given: Any, *, strict: bool) -> Command | Rejection:
         if not isinstance(given, dict):
             return InvalidRequest(detail="Expected `object`")
         twice = given.keys() & route.path_values.keys()
         if twice:
             return InvalidRequest(detail=f"Object contains field(s) that the path gives: {', '.join(sorted(twice))}")
-        command: Command = msgspec.convert({**given, **route.path_values}, operation.command)
+        command: Command = msgspec.convert({**given, **route.path_values}, operation.command, strict=strict)
         return command

@@ -60,7 +60,7 @@ class Host(ABC):
                 system,
                 said_of(system.name, system.kind.name, profiles),
                 credentials[system.name],
-                Rest(system.kind.operations),
+                Rest(system.operations),
                 faults,
                 self.fail,
             )

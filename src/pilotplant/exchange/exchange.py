@@ -142,7 +142,8 @@ class Boundary:
         decoded = self.dialect.decode(route, request)
         if isinstance(decoded, Rejection):
             return decoded, None, taken
-        return None, decoded, taken
+        identified = self.system.identified
+        return None, decoded if identified is None else identified(route.operation, decoded), taken
 
     def _script(self, operation: Operation, keys: tuple[str, ...], now: float) -> Script:
         script = NORMAL
@@ -237,6 +238,7 @@ class Exchange:
         self._mark_revealing(step.problem.status)
         self._write_refusal(step.problem, step.retry_after_s)
         self.response = refusal_of(step, boundary.dialect, boundary.system.world.unix())
+        self._negotiate()
 
     def claim_key(self, operation: Operation, now: float) -> None:
         """Look at the idempotency key, on arrival: what comes while the first request is worked on is a conflict."""
@@ -256,8 +258,13 @@ class Exchange:
         except Exception as error:
             boundary.on_failure(error)
             self.response = boundary.dialect.refusal(Unavailable(detail="the simulator failed; see the run's output"))
+        self._negotiate()
         self._executed_s = boundary.env.now - self._opened_at
         self._leave_queue()
+
+    def _negotiate(self) -> None:
+        if self.operation is not None:
+            self.response = self.boundary.dialect.negotiated(self.response, self._request)
 
     def _leave_queue(self) -> None:
         if self.turn is not None:

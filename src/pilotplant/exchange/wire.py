@@ -54,6 +54,10 @@ class Dialect(Protocol):
         """The answer for a refusal."""
         ...
 
+    def negotiated(self, response: WireResponse, request: WireRequest) -> WireResponse:
+        """The answer in the format that the caller wants, where that is not the usual one."""
+        ...
+
     @property
     def content_type(self) -> bytes:
         """The content type of bodies."""

@@ -123,6 +123,18 @@ define(
     "A value is not one that is accepted there.",
     "`pilotplant schema KIND` prints for your editor what is accepted.",
 )
+define(
+    "PP-PACT",
+    "A pact cannot be read.",
+    "Pacts are JSON documents as Pact libraries write them; `pilotplant contracts verify` reads versions 1 to 4.",
+)
+define(
+    "PP-BROKER",
+    "A Pact Broker did not answer as one.",
+    "Name the base address of the broker. Credentials are read from PACT_BROKER_TOKEN, or PACT_BROKER_USERNAME and"
+    " PACT_BROKER_PASSWORD.",
+    Exit.UNREACHABLE,
+)
 define("PP-REFERENCE", "A name refers to something that does not exist.", "Define it, or correct the name.")
 
 

@@ -249,5 +249,7 @@ class Replica:
     """Dates and times that are held and that no correct middleware would have sent: (what, held, intended)."""
     amount: Callable[[Any], float] = lambda _form: 0.0
     """How much a command is about, of its form."""
+    together: Callable[[Any, tuple[str, ...]], tuple[tuple[tuple[str, ...], ...], float] | None] = lambda _s, _k: None
+    """Where what is held for these keys is summed up with others: the keys of all of them, and the sum."""
     anonymous: Callable[[Any], Mapping[tuple[str, ...], float]] = lambda _state: {}
     """How much is held that nothing ties to what caused it, by its keys with `?` for the one that is missing."""

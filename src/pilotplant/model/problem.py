@@ -61,7 +61,7 @@ def problem(code: str, status: int, title: str, *, definite: bool = True) -> Cal
 
 @problem("malformed-json", 400, "The body is not JSON")
 class MalformedJson(Rejection, frozen=True, kw_only=True, gc=False):
-    """The bytes are no JSON document."""
+    """The bytes are no document of the type that they are said to be."""
 
 
 @problem("invalid-request", 422, "The request does not fit the schema")

@@ -6,8 +6,10 @@ import msgspec
 
 from pilotplant.ledger.records import Amount, Compare
 from pilotplant.ledger.writer import LedgerWriter
+from pilotplant.model.operation import Replica
 from pilotplant.systems import catalog
 from pilotplant.systems.estate import Estate
+from pilotplant.systems.system import System
 
 VALUES_MAX = 20
 
@@ -29,9 +31,10 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
         if anonymous and wanted is not None and present is None:
             asked = replica.amount(wanted)
             ledger.write(Amount, estate.world.env.now, system.number, ledger.operations[name], effect, asked)
-        told = difference(wanted, present)
+        together = replica.together(system.state, tuple(keys))
+        told = _of_sum(estate, system, replica, *together) if together else difference(wanted, present)
         values = replica.moments(estate, tuple(keys)) if held and intended else ()
-        if told and wanted is not None and present is not None:
+        if told and wanted is not None and present is not None and not together:
             values += differing(wanted, present)
         compared += 1
         ledger.write(
@@ -44,6 +47,17 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
             values[:VALUES_MAX],
         )
     return compared
+
+
+def _of_sum(estate: Estate, system: System, replica: Replica, group: tuple[tuple[str, ...], ...], held: float) -> str:
+    """How a sum differs from what is intended for all that it sums up; which of them is wrong, nobody can know."""
+    commands = (replica.intended(estate, keys) for keys in group)
+    wanted = sum(replica.amount(replica.form(system.state, command)) for command in commands if command is not None)
+    if abs(wanted - held) <= 1e-4 * len(group):
+        return ""
+    keys = list(zip(*group, strict=True))
+    listed = ", ".join(next(each for each in keys if len(set(each)) > 1))
+    return f"the sum for {listed} is {held:g}, intended is {wanted:g}"
 
 
 def _weigh_anonymous(estate: Estate, ledger: LedgerWriter) -> bool:

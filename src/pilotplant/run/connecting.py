@@ -12,8 +12,11 @@ from pilotplant.exchange.authentication import Credentials
 from pilotplant.kernel.draws import Draws
 from pilotplant.model.errors import UsageError
 from pilotplant.systems import catalog
+from pilotplant.systems.estate import Estate
 from pilotplant.target.credentials import fixed
 from pilotplant.target.delivery import DeliverSpec, MutualTls
+from pilotplant.target.extensions import extended
+from pilotplant.target.identity import Identities
 from pilotplant.target.model import TargetSpec
 from pilotplant.target.secrets import Secrets, named_in, resolved
 from pilotplant.target.words import filled
@@ -28,10 +31,18 @@ class Connection:
     """What paths in the document are relative to."""
     secrets: Secrets = field(default_factory=dict)
     fixed: Mapping[str, Credentials] = field(default_factory=dict)
+    identities: Identities = field(default_factory=lambda: Identities({}))
 
     def credentials(self, name: str, kind: str) -> Credentials | None:
         """What the target calls a system with, if that is fixed: of this one, or of all of its kind."""
         return self.fixed.get(name) or self.fixed.get(kind)
+
+    def instruct(self, estate: Estate) -> None:
+        """Let the systems take what this target sends: its custom fields, and identities where it puts them."""
+        for system in estate:
+            system.operations = extended(system.operations, self.target.extensions)
+            if any(name in self.target.identity for name in system.operations):
+                system.identified = self.identities.find
 
     def addresses(self, fill: Mapping[str, str]) -> list[str]:
         """Where events reach it, one for each entry of `deliver`."""
@@ -71,4 +82,4 @@ NOBODY = Connection(TargetSpec(target="nobody"))
 def connect(target: TargetSpec, seed: int, folder: Path) -> Connection:
     """The connection of a run with this seed."""
     secrets = resolved(named_in(target), os.environ, Draws(seed), told=target.started)
-    return Connection(target, folder, secrets, fixed(target.credentials, secrets))
+    return Connection(target, folder, secrets, fixed(target.credentials, secrets), Identities(target.identity))

@@ -58,6 +58,7 @@ class Prepared:
     credentials: Mapping[str, Credentials]
     profiles: Mapping[str, str]
     setup: EstateSetup
+    connection: Connection = NOBODY
 
     def addresses(self) -> list[Address]:
         """Where the systems are; asked after the host was entered."""
@@ -132,14 +133,16 @@ def prepare(
     ledger = LedgerWriter(directory, header, secrets=secrets)
     parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
     estate = Estate(setup.estate, data.dataset, parameters, world, ledger)
+    connection.instruct(estate)
     expander, losses = Expander(flows, estate, ledger), Losses(estate, ledger)
+    connection.identities.promised = expander.effects
     for system in estate:
         system.listeners.append(expander.on_event)
         system.listeners.append(losses.on_event)
     plan = FaultPlan(faults, world.draws)
     host = build(estate, setup.profiles, credentials, plan, events_secret=events_secret, documents=documents)
     profiles = {kind: profile.profile for kind, profile in setup.profiles.items()}
-    return Prepared(host, estate, world, ledger, expander, events_secret, credentials, profiles, setup)
+    return Prepared(host, estate, world, ledger, expander, events_secret, credentials, profiles, setup, connection)
 
 
 def prepare_live(

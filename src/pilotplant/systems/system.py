@@ -1,7 +1,7 @@
 """A running simulator: its state, its behaviour over time, and the one place where what it does is recorded."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,6 +24,7 @@ from pilotplant.model.outcome import Committed, Found, Outcome
 from pilotplant.model.problem import Rejection
 from pilotplant.model.short_hash import short_hash
 from pilotplant.systems.catalog import SystemKind
+from pilotplant.systems.identified import expanded
 
 
 class Published(NamedTuple):
@@ -68,6 +69,10 @@ class System:
         """Whether the system does things of its own accord; while a run comes to rest it only finishes and answers."""
         self.jobs_open = 0
         """Work accepted but not finished, in wire time: quiescence waits for it."""
+        self.operations: Mapping[str, Operation] = kind.operations
+        """As this target may call them: with the custom fields that its document asks for."""
+        self.identified: Callable[[Operation, Any], Any] | None = None
+        """Finds the identities in a command by rules of the target, if it has any."""
         self.intends: Callable[[str, Any], bool] = lambda _effect, _command: True
         """Set by the estate: whether a correct middleware would have sent this command for this effect."""
         self._standing: dict[int, int] = {}
@@ -233,8 +238,8 @@ class _EffectReader:
             return [self.one(struct)]
         identities: dict[str, int] = {}
         for element in getattr(struct, self._each):
-            values = tuple(str(getattr(element, key, None) or getattr(struct, key, "")) for key in self._keys)
-            identities[effect_id(self.name, values)] = 0
+            values = [getattr(element, key, None) or getattr(struct, key, "") for key in self._keys]
+            identities.update((effect_id(self.name, each), 0) for each in expanded(values))
         return list(identities.items())
 
     def _tolerant(self, struct: Any) -> tuple[str, ...]:

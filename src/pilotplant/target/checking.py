@@ -1,13 +1,15 @@
 """Whether a target file means anything: events, fields and systems that exist. Places are paths into the document."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import get_args, get_type_hints
 
 import msgspec
 
 from pilotplant.flows.checking import Flaw, Path
-from pilotplant.model.operation import EventType
+from pilotplant.model.operation import EventType, Operation
 from pilotplant.systems import catalog
 from pilotplant.target.delivery import DeliverSpec
+from pilotplant.target.extensions import place_of
 from pilotplant.target.model import TargetSpec
 
 
@@ -23,6 +25,8 @@ def flaws_of_target(target: TargetSpec) -> Iterator[Flaw]:
                 what = f"`{event}`" if event != "*" else "all that no other entry names"
                 yield Flaw(place, f"two entries take {what}: each event goes to one address", code="PP-VALUE")
             taken[event] = position
+    yield from _extensions(target)
+    yield from _identity(target)
     kinds = catalog.kinds()
     for system in target.credentials:
         if system.partition("@")[0] not in kinds:
@@ -43,6 +47,47 @@ def _delivery(place: Path, entry: DeliverSpec) -> Iterator[Flaw]:
         known = sorted({name for event in chosen for name in fields_of(event)})
         if spec.constant is None and first not in known:
             yield Flaw((*place, "fields", path), f"none of these events has a field `{first}`", first, tuple(known))
+
+
+def _extensions(target: TargetSpec) -> Iterator[Flaw]:
+    operations = catalog.operations()
+    for name, fields in target.extensions.items():
+        if name not in operations:
+            yield Flaw(("extensions", name), f"there is no operation `{name}`", name, tuple(operations))
+            continue
+        for path in fields:
+            if wrong := place_of(operations[name].command, path):
+                yield Flaw(("extensions", name, path), wrong, code="PP-VALUE")
+
+
+def _identity(target: TargetSpec) -> Iterator[Flaw]:
+    operations = catalog.operations()
+    for name, keys in target.identity.items():
+        if name not in operations:
+            yield Flaw(("identity", name), f"there is no operation `{name}`", name, tuple(operations))
+            continue
+        operation = operations[name]
+        known = readable(operation, target.extensions.get(name, {}))
+        for key, rules in keys.items():
+            place: Path = ("identity", name, key)
+            if key not in operation.effect.keys:
+                listed = operation.effect.keys
+                yield Flaw(place, f"`{name}` has no key `{key}`", key, listed)
+            for position, rule in enumerate(rules):
+                for path in rule.reads():
+                    if path not in known:
+                        where: Path = (*place, position, "field" if rule.field else "composite")
+                        yield Flaw(where, f"`{name}` has no field `{path}`", path, tuple(sorted(known)))
+
+
+def readable(operation: Operation, custom: Mapping[str, object]) -> set[str]:
+    """The paths of the fields that a rule can read of an operation."""
+    command, each = operation.command, operation.effect.each
+    paths = {*command.__struct_fields__, *custom}
+    if each:
+        (element, *_more) = get_args(get_type_hints(command)[each])
+        paths |= {f"{each}.{name}" for name in element.__struct_fields__}
+    return paths
 
 
 def fields_of(event: EventType) -> tuple[str, ...]:

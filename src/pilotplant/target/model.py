@@ -7,7 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pilotplant.model.durations import Duration
 from pilotplant.target.credentials import FixedCredentials
 from pilotplant.target.delivery import DeliverSpec
+from pilotplant.target.extensions import Kind as ExtensionKind
+from pilotplant.target.identity import Rule
 from pilotplant.target.words import Url, Word
+
+FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$")]
 
 
 class Ready(BaseModel):
@@ -86,6 +90,10 @@ class TargetSpec(BaseModel):
     deliver: DeliverSpec | list[DeliverSpec] | None = None
     credentials: dict[str, FixedCredentials] = {}
     """By system, what the target calls it with, where it cannot take the credentials that each run draws."""
+    extensions: dict[str, dict[FieldPath, ExtensionKind]] = {}
+    """By operation, the custom fields that its system accepts from this target: `{lines.item_text: text}`."""
+    identity: dict[str, dict[str, Annotated[list[Rule], Field(min_length=1)]]] = {}
+    """By operation and key of its effect, where identities stand, if not in the field made for them."""
     declares: Declares = Declares()
 
     @property

@@ -10,7 +10,7 @@ from pilotplant.model.instants import iso
 from pilotplant.model.operation import Replica
 from pilotplant.model.revisions import ordinal
 from pilotplant.systems.erp.definitions import ActivateVersion, ReleaseBom, UpsertRouting
-from pilotplant.systems.erp.state import Erp
+from pilotplant.systems.erp.state import Erp, StockDocument, StockLine
 from pilotplant.systems.erp.stock import PostLine, PostStock, period_open
 
 if TYPE_CHECKING:
@@ -144,16 +144,37 @@ def _held_posting(erp: Erp, keys: Keys) -> PostStock | None:
     plant, source, movement, item, lot = keys
     lines: list[PostLine] = []
     moment = date.min
-    for number, document in erp.documents.of_source(plant, source):
+    for number, document in erp.documents.of_cause(plant, source):
         if number in erp.documents.reversed:
             continue
         moment = date.fromisoformat(document.posting_date)
         lines += [
             PostLine(movement=line.movement, item=item, quantity=line.quantity, unit=line.unit, lot=lot)  # type: ignore[arg-type]
             for line in document.lines
-            if (line.movement, line.item, line.lot) == (movement, item, lot)
+            if (line.movement, line.item, line.lot) == (movement, item, lot) and _is_about(line, document, source)
         ]
     return PostStock(plant=plant, posting_date=moment, lines=tuple(lines), source_document=source) if lines else None
+
+
+def _is_about(line: StockLine, document: StockDocument, source: str) -> bool:
+    return source in line.causes if line.causes else document.source_document == source
+
+
+def _together(erp: Erp, keys: Keys) -> tuple[tuple[Keys, ...], float] | None:
+    """What else is summed up in the lines that are about this, and how much that is together."""
+    plant, source, movement, item, lot = keys
+    sources, total = {source: None}, 0.0
+    for number, document in erp.documents.of_cause(plant, source):
+        if number in erp.documents.reversed:
+            continue
+        for line in document.lines:
+            alike = (line.movement, line.item, line.lot) == (movement, item, lot)
+            if alike and _is_about(line, document, source):
+                sources.update(dict.fromkeys(line.causes))
+                total += line.quantity
+    if len(sources) == 1:
+        return None
+    return tuple((plant, each, movement, item, lot) for each in sources), round(total, 4)
 
 
 def _lines_of(command: PostStock, keys: Keys) -> PostStock:
@@ -175,6 +196,8 @@ def _sourceless(erp: Erp) -> dict[Keys, float]:
         if document is None or number in erp.documents.reversed:
             continue
         for line in document.lines:
+            if line.causes:
+                continue
             keys = (document.plant, "?", line.movement, line.item, line.lot)
             totals[keys] = totals.get(keys, 0.0) + line.quantity
     return totals
@@ -212,7 +235,7 @@ def _wrong_dates(estate: "Estate", keys: Keys) -> tuple[tuple[str, str, str], ..
     intended = event.posting_date
     zone, world = ZoneInfo(estate.dataset.plants[plant].time_zone), estate.world
     wrong: dict[tuple[str, str, str], None] = {}
-    for number, document in system.state.documents.of_source(plant, source):
+    for number, document in system.state.documents.of_cause(plant, source):
         lines = ((line.movement, line.item, line.lot) for line in document.lines)
         if number in system.state.documents.reversed or (movement, item, lot) not in lines:
             continue
@@ -253,4 +276,5 @@ POSTINGS = Replica(
     moments=_wrong_dates,
     amount=lambda booked: float(booked.quantity),
     anonymous=_sourceless,
+    together=_together,
 )

@@ -82,6 +82,8 @@ class StockLine(msgspec.Struct, frozen=True, gc=False, array_like=True):
     lot: str
     quantity: float
     unit: str
+    causes: tuple[str, ...] = ()
+    """What caused it by the rules of the target, where they say so; several where the line sums up several."""
 
 
 class StockDocument(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -167,9 +169,10 @@ class Documents:
         self._ends = array("Q", (0,))
         self._by_source: dict[int, int | list[int]] = {}
         """By the hash of plant and source document; whoever looks up compares what is found."""
+        self._by_cause: dict[int, list[int]] = {}
         self.reversed: set[int] = set()
         self.sourceless = array("Q")
-        """The numbers of those without a source document."""
+        """The numbers of those that nothing ties to what caused them, or not all of their lines."""
         self._encode_into = msgspec.msgpack.Encoder().encode_into
         self._decode = msgspec.msgpack.Decoder(StockDocument).decode
 
@@ -190,8 +193,10 @@ class Documents:
                 known.append(number)
             else:
                 self._by_source[key] = [known, number]
-        else:
+        elif not all(line.causes for line in document.lines):
             self.sourceless.append(number)
+        for cause in dict.fromkeys(cause for line in document.lines for cause in line.causes):
+            self._by_cause.setdefault(short_hash((document.plant, cause)), []).append(number)
         return number
 
     def get(self, number: int) -> StockDocument | None:
@@ -199,6 +204,15 @@ class Documents:
         if not 0 < number < len(self._ends):
             return None
         return self._decode(self._packed[self._ends[number - 1] : self._ends[number]])
+
+    def of_cause(self, plant: str, cause: str) -> list[tuple[int, StockDocument]]:
+        """The documents that were caused by this: by what they say, or by what the target's rules find in them."""
+        numbers = self._by_cause.get(short_hash((plant, cause)))
+        if not numbers:
+            return self.of_source(plant, cause)
+        told = ((number, self.get(number)) for number in numbers)
+        found = [(number, document) for number, document in told if document is not None and document.plant == plant]
+        return [*found, *(each for each in self.of_source(plant, cause) if each[0] not in numbers)]
 
     def of_source(self, plant: str, source_document: str) -> list[tuple[int, StockDocument]]:
         """The documents that carry this source document, with their numbers."""

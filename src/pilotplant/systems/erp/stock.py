@@ -20,6 +20,7 @@ from pilotplant.systems.erp.problems import (
     UnknownPlant,
 )
 from pilotplant.systems.erp.state import Erp, StockDocument, StockLine
+from pilotplant.systems.identified import parts_of
 
 SIGN = {"receipt": 1.0, "issue": -1.0, "scrap": 0.0}
 """What a movement does to the balance. Scrap is reported on what was never received, so it moves cost, not stock."""
@@ -138,12 +139,14 @@ def post_stock(erp: Erp, cmd: PostStock, now: Instant) -> Outcome:
         quantity = erp.in_plant_unit(plant, line.item, line.quantity, line.unit)
         if quantity is None:
             return Refused(UnitNotConvertible(unit=line.unit, detail=f"{line.item} is kept in {held.unit}"))
-        lines.append(StockLine(line.movement, line.item, line.lot, quantity, held.unit))
+        causes = parts_of(getattr(line, "source_document", ""))
+        lines.append(StockLine(line.movement, line.item, line.lot, quantity, held.unit, causes))
     document = StockDocument(plant, cmd.source_document, cmd.posting_date.isoformat(), now.wire, tuple(lines))
     number = book(erp, document)
     name = str(FIRST_NUMBER + number)
     posted = StockPosted(plant=plant, document=name, source_document=cmd.source_document)
-    effects = None if cmd.source_document else tuple((keys, 0) for keys in _keys_of(number, document))
+    told = cmd.source_document and not any(line.causes for line in lines)
+    effects = None if told else tuple((keys, 0) for keys in _keys_of(number, document))
     return Committed(MaterialDocument(name, cmd.source_document), emit=(posted,), effects=effects)
 
 
@@ -245,7 +248,11 @@ def _identities(number: int, document: StockDocument) -> tuple[str, ...]:
 def _keys_of(number: int, document: StockDocument) -> tuple[tuple[str, ...], ...]:
     """The facts of a document, each once. Without a source document nothing ties them to a cause: each is its own."""
     source = document.source_document or f"?{FIRST_NUMBER + number}"
-    keys = ((document.plant, source, line.movement, line.item, line.lot) for line in document.lines)
+    keys = (
+        (document.plant, cause, line.movement, line.item, line.lot)
+        for line in document.lines
+        for cause in line.causes or (source,)
+    )
     return tuple(dict.fromkeys(keys))
 
 

@@ -1,0 +1,127 @@
+"""`pilotplant contracts verify`: the simulators, or a real system, against the pacts of its consumers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pilotplant.cli.frame import FormatOption, ProjectOption, guarded, open_project, print_json, settings_of
+
+if TYPE_CHECKING:
+    from pilotplant.configuration import Settings
+    from pilotplant.conformance.verification import Verification
+    from pilotplant.contracts.pacts import Interaction
+    from pilotplant.resources import Project
+
+
+@guarded
+def verify(
+    provider: Annotated[
+        list[str] | None, typer.Option("--provider", metavar="NAME", help="Only pacts with this provider; repeatable.")
+    ] = None,
+    consumer: Annotated[
+        list[str] | None, typer.Option("--consumer", metavar="NAME", help="Only pacts of this consumer; repeatable.")
+    ] = None,
+    pacts: Annotated[
+        str | None,
+        typer.Option("--pacts", metavar="DIR|FILE|URL", help="Where pacts are: files, or a broker. [contracts/pacts]"),
+    ] = None,
+    estate: Annotated[
+        str, typer.Option("--estate", metavar="NAME", help="Whose simulators are asked.")
+    ] = "three-plants",
+    as_: Annotated[
+        list[str] | None,
+        typer.Option("--as", metavar="NAME=SYSTEM", help="The system that a pact calls by another name; repeatable."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    project: ProjectOption = None,
+    format_: FormatOption = None,
+) -> int:
+    """Verify the simulators against pacts: every interaction, in an estate of its own and in the states that it names.
+
+    Credentials for a broker are read from PACT_BROKER_TOKEN, or PACT_BROKER_USERNAME and PACT_BROKER_PASSWORD.
+    Exit codes: 0 all kept, 1 one was not, 2 invalid input, 4 nothing was verified, 5 broker unreachable, 70 internal
+    error, 130 interrupted.
+    """
+    found = open_project(project)
+    settings = settings_of(found, format=format_)
+    aliases = _aliases(as_ or [])
+    wanted = _wanted(found, pacts, provider or [], consumer or [], aliases)
+    verification = _verify(found, wanted, estate, aliases, quiet=quiet or settings.format == "json")
+    _show(verification, settings)
+    return verification.exit
+
+
+def _wanted(
+    project: "Project", pacts: str | None, providers: list[str], consumers: list[str], aliases: dict[str, str]
+) -> "list[Interaction]":
+    from pilotplant.contracts.pacts import read_folder
+    from pilotplant.model.errors import UsageError
+    from pilotplant.systems import catalog
+
+    if pacts and "://" in pacts:
+        from pilotplant.conformance import broker
+
+        found = broker.fetch(pacts, providers or [*catalog.kinds(), *aliases])
+    else:
+        folder = Path(pacts) if pacts else pacts_folder(project)
+        if pacts and not folder.exists():
+            raise UsageError(
+                f"there is no file or folder `{pacts}`", help="Name a folder of pacts, a pact, or a broker."
+            )
+        found = read_folder(folder) if folder.exists() else []
+    return [
+        interaction
+        for interaction in found
+        if (not providers or interaction.provider in providers) and (not consumers or interaction.consumer in consumers)
+    ]
+
+
+def pacts_folder(project: "Project") -> Path:
+    """Where a project keeps its pacts; one that has none uses those that ship."""
+    own = project.root / "contracts" / "pacts"
+    return own if own.is_dir() else project.bundled / "contracts" / "pacts"
+
+
+def _aliases(given: list[str]) -> dict[str, str]:
+    from pilotplant.model.errors import UsageError
+
+    found: dict[str, str] = {}
+    for each in given:
+        name, equals, system = each.partition("=")
+        if not equals or not name or not system:
+            raise UsageError(f"--as is `NAME=SYSTEM`, got `{each}`", help='For example: --as "SAP S/4=erp"')
+        found[name] = system
+    return found
+
+
+def _verify(
+    project: "Project", wanted: "list[Interaction]", estate: str, aliases: dict[str, str], *, quiet: bool
+) -> "Verification":
+    import asyncio
+    import time
+
+    from pilotplant.cli.progress import Watcher
+    from pilotplant.conformance.pact_judge import require_pact
+    from pilotplant.conformance.stage import Scenery
+    from pilotplant.conformance.verification import Verification
+    from pilotplant.conformance.verifying import verify as put_to_the_test
+    from pilotplant.scenario.loading import load_estate
+
+    require_pact()
+    setup = load_estate(project, estate)
+    if not wanted:
+        return Verification(f"the simulators of {setup.estate.estate}", ())
+    with Watcher(f"{len(wanted)} interactions", quiet=quiet) as watcher:
+        return asyncio.run(put_to_the_test(wanted, Scenery(setup, 0, time.time()), aliases, watcher))
+
+
+def _show(verification: "Verification", settings: "Settings") -> None:
+    from pilotplant.reporting import verification as report
+
+    if settings.format == "json":
+        print_json({"verdict": verification.verdict, "exit": verification.exit, "verification": verification})
+        return
+    if settings.format == "github":
+        print(report.annotations(verification), end="")
+    print(report.text(verification))
