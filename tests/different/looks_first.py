@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import yaml
 from starlette.applications import Starlette
 
 from pilotplant.reference.calls import Call, NotNow, Unsure
@@ -39,6 +40,7 @@ class LooksFirst(StockPosting):
         await self._retry.persist(attempt)
 
 
+OTHERWISE = "three-plants"
 PROFILE = """\
 profile: no-keys
 system: erp
@@ -50,17 +52,21 @@ behaviour: {read_lag_s: 0.5}
 """
 
 
-def project(root: Path) -> Path:
-    """A project whose three plants have such an ERP."""
-    shipped = SHIPPED.find("estates", "three-plants").read_text(encoding="utf-8")
+def project(root: Path, scenario: str) -> Path:
+    """A project whose plants have such an ERP; otherwise they are those of the scenario, if these have one for all."""
+    named = yaml.safe_load(SHIPPED.find("scenarios", scenario).read_text(encoding="utf-8"))["estate"]
+    estate = SHIPPED.find("estates", named).read_text(encoding="utf-8")
+    if "erp: {profile: cloud}" not in estate:
+        named, estate = OTHERWISE, SHIPPED.find("estates", OTHERWISE).read_text(encoding="utf-8")
+    estate = estate.replace("erp: {profile: cloud}", "erp: {profile: no-keys}")
     written = {
         "erp/no-keys.yaml": PROFILE,
-        "estates/no-keys.yaml": shipped.replace("profile: cloud", "profile: no-keys"),
+        "estates/no-keys.yaml": estate.replace(f"estate: {named}\n", "estate: no-keys\n"),
     }
     for name, text in written.items():
         path = root / "simulators" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.replace("estate: three-plants", "estate: no-keys"), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     return root
 
 

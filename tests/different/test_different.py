@@ -34,7 +34,7 @@ BOOKING = Path(__file__).with_name("booking.mjs")
 def finished(middleware: ModuleType, scenario: str, seed: int, folder: Path) -> Finished:
     """A run of one of them, where it belongs: with the ERP that it was made for, held to what it declares."""
     if middleware is looks_first:
-        root, overrides = looks_first.project(folder), ["estate=no-keys"]
+        root, overrides = looks_first.project(folder, scenario), ["estate=no-keys"]
     else:
         root, overrides = SHIPPED.root, []
     declares = polls_changes.DECLARES if middleware is polls_changes else None

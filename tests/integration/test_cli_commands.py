@@ -12,7 +12,7 @@ from tests.integration.command_line import Project
 def test_dry_run_checks_everything_and_starts_nothing(project: Project) -> None:
     done = project.call("run", "short", "eco-cascade", "--dry-run")
     assert done.code == 0, done.said
-    assert "short: valid, 1 stimuli, target quick" in done.out and "eco-cascade: valid" in done.out
+    assert "short: valid, 1 stimulus, target quick" in done.out and "eco-cascade: valid" in done.out
     assert not project.runs.exists()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "foreign-hub"
 PASSWORD = "kept-in-the-environment"
-FEWER = 'stimuli=[{"do": "mes.order.complete", "rate": "6/s", "for": "2s"}]'
+FEWER = 'stimuli=[{"do": "mes.order.complete", "rate": "4/s", "for": "4s"}]'
 
 
 def ran(project: Path, scenario: str, out: Path, seed: int = 1) -> dict[str, Any]:

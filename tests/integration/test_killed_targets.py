@@ -119,6 +119,19 @@ def test_after_a_cold_restart_its_files_are_gone_and_everything_is_delivered_aga
     assert len(before) >= 3 and before < after
 
 
+def test_whoever_takes_a_new_database_for_a_new_world_is_convicted(project: Project) -> None:
+    project.write(
+        "trusting.py",
+        "from pilotplant.reference.factory import create\n"
+        "from pilotplant.reference.store import Store\n"
+        "Store.note_birth = lambda store, now: None  # what is not in this database was never done\n",
+    )
+    project.write("targets/mortal.yaml", TARGET.replace("pilotplant.reference.factory:create", "trusting:create"))
+    done = project.call("run", "cold-restart", "--target", "mortal", "--mode", "inprocess", "--seed", "16", "-q")
+    assert done.code == 1, done.said
+    assert "FAIL sequencing" in done.out and "which overwrote a newer revision" in done.out
+
+
 def test_a_target_that_the_run_does_not_start_cannot_be_killed(project: Project) -> None:
     fault = "{fault: killed, match: {operation: erp.stock.post}}"
     project.write("scenarios/dying.yaml", SCENARIO.format(fault=fault))

@@ -151,11 +151,13 @@ class History:
         without_flows: bool = False,
         idempotency: Literal["none", "strict", "stripe"] = "none",
         speed: float = 1.0,
+        spec: EstateSpec | None = None,
+        data: Dataset | None = None,
     ) -> None:
         self.directory = directory
         self.flows = flows or (() if without_flows else shipped_flows())
         self.world = World(seed=1, epoch=EPOCH, speed=speed)
-        spec = estate_spec()
+        spec = spec or estate_spec()
         header = Header(
             run="history",
             seed=1,
@@ -168,7 +170,7 @@ class History:
         )
         self.ledger = LedgerWriter(directory, header, secrets=(SECRET,))
         parameters = {kind: catalog.kinds()[kind].parameters() for kind in spec.systems}
-        self.estate = Estate(spec, dataset(), parameters, self.world, self.ledger)
+        self.estate = Estate(spec, data or dataset(), parameters, self.world, self.ledger)
         self.expander = Expander(self.flows, self.estate, self.ledger)
         self.published: list[Published] = []
         for system in self.estate:
@@ -521,7 +523,8 @@ class History:
             self.heal()
         now = self.world.env.now
         self.ledger.write(Quiesce, now, settled, "nothing moved" if settled else "the target was still trying")
-        compare(self.estate, self.ledger, self.expander.effects)
+        instead = filter(self.estate.stands, self.expander.alternatives)
+        compare(self.estate, self.ledger, dict.fromkeys((*self.expander.effects, *instead)))
 
     def judge(
         self, *, at_rest: bool = True, expressions: Sequence[str] = (), declares: Declares | None = None

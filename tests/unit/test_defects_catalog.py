@@ -11,9 +11,6 @@ from pilotplant.reference.flows import flows
 from pilotplant.reference.parts import Parts
 
 NOT_PLANTED = {
-    22: "the reference is told by events and reads no lists, so there is no page to skip",
-    23: "nobody polls, so there is no cursor",
-    29: "nobody polls, so there is no boundary between two polls",
     50: "the estate exchanges no files",
     51: "the estate exchanges no files",
 }

@@ -71,6 +71,25 @@ def test_it_stops_at_the_first_that_fails_and_shrinks_it() -> None:
     assert {seed for _scenario, seed in middleware.ran[-found.shrunk.runs :]} == {found.drawn.seed}
 
 
+def test_after_an_interruption_what_was_seen_is_told_as_it_is() -> None:
+    told: list[Found] = []
+    imagined, shrinking = Middleware(), False
+
+    def run(scenario: ScenarioSpec, seed: int) -> Outcome:
+        if shrinking:
+            raise KeyboardInterrupt
+        return imagined(scenario, seed)
+
+    def watch(progress: Progress) -> None:
+        nonlocal shrinking
+        shrinking = ", 1 failed" in progress.phase or progress.phase.startswith("shrinking")
+
+    with pytest.raises(KeyboardInterrupt):
+        explore(campaign(keep_going=True), run, Here(), 1, on_progress=watch, on_found=told.append)
+    assert told and all(not found.shrunk.finished and found.shrunk.scenario == found.drawn.scenario for found in told)
+    assert "interrupted before anything could be left out" in told[0].told(5)[1]
+
+
 def test_keep_going_finds_every_kind_and_shrinks_each() -> None:
     told: list[Found] = []
     done = explore(campaign(keep_going=True), Middleware(), Here(), 2, on_found=told.append)

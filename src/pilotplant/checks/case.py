@@ -59,8 +59,17 @@ class Case:
 
     def counted(self) -> bool:
         """Whether a flow promises facts, which are counted."""
-        table = self.header.operations
-        return any(self.governed(named) and named.effect == "fact" and not named.event for named in table)
+        return any(self._counts(step) for step in self.steps)
+
+    def surely_counted(self) -> bool:
+        """Whether a flow promises facts for everything that it is about: not only where a relation finds something."""
+        return any(self._counts(step) and not step.for_each for step in self.steps)
+
+    def _counts(self, step: StepSpec) -> bool:
+        """Steps of systems that the estate does not have are not tested."""
+        facts = {named.name for named in self.header.operations if named.effect == "fact" and not named.event}
+        present = {name.partition("@")[0] for name in self.header.systems}
+        return any(name in facts and name.partition(".")[0] in present for name in effects_of(step))
 
     def rank(self, effect: str) -> int:
         """How critical the flows are that promise this effect: 0 for `high`; what no flow promises comes last."""

@@ -22,6 +22,8 @@ class Check(ABC):
 
     NAME: ClassVar[str]
     ABOUT: ClassVar[str]
+    BY_CONSTRUCTION: ClassVar[str] = ""
+    """What-if: why a model cannot but keep it. Where this is empty, nothing can be said of it there."""
 
     def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
         self.case = case

@@ -1,7 +1,7 @@
 """Everything that was promised happened, and nothing that was not."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from pilotplant.checks.case import Case
@@ -11,10 +11,14 @@ from pilotplant.checks.folds.anonymous import Accounting
 from pilotplant.checks.folds.dropped import Dropped
 from pilotplant.checks.folds.instance import Instance, Promise
 from pilotplant.checks.folds.knowledge import EVER, Knowledge
+from pilotplant.checks.folds.looks import Looks
 from pilotplant.checks.folds.near import NearMisses
 from pilotplant.checks.folds.promises import EXCEPTION, Promises
+from pilotplant.checks.folds.silence import asked_at
+from pilotplant.checks.folds.silence import silent as silent_of
 from pilotplant.checks.wording import effect_in_words, holder_of, plant_of
 from pilotplant.ledger.records import ILLEGIBLE, Ack, Commit, Compare, Deliver, Emit, Reject
+from pilotplant.systems import catalog
 
 POISON_TIMES = 8
 """So often the same has to be refused for good before it is said to block others."""
@@ -40,10 +44,11 @@ class Completeness(Check):
         self._agreeing: set[str] = set()
         """Copies that are what their owner has, at rest."""
         self._dropped = Dropped(case, promises)
+        self._looks = Looks(case)
         promises.on_finish.append(self._on_finish)
 
     def handlers(self) -> Handlers:
-        return {
+        return self._looks.handlers() | {
             Reject: (lambda named: named.name == EXCEPTION or self.case.governed(named), self.on_reject),
             Commit: (lambda named: named.name in (_REPORT, EXCEPTION), self.on_report),
             Emit: (self._dropped.concerns, self._dropped.on_emit),
@@ -137,11 +142,17 @@ class Completeness(Check):
             )
             return
         if instance.trigger not in self.promises.delivered:
+            if settled is not None and settled.settled and self._report_overlooked(instance, missing):
+                return
             self.doubt(
                 f"{instance.name} was never delivered to the target, so it cannot be blamed for what is missing.",
-                "see to it that the target's endpoint is reachable",
+                "see to it that the target's endpoint is reachable, or that it looks where no events are posted",
             )
             return
+        silent = silent_of(self.case, instance)
+        if silent:
+            self._judge_silence(instance, silent)
+            missing = [p for p in missing if p not in silent and not _waits_for(p, silent)]
         blamed = self._to_blame(instance, missing)
         if accounting:
             left = [promise for promise in blamed if not accounting.take(promise)]
@@ -160,6 +171,34 @@ class Completeness(Check):
             self._report_missing(instance, blamed)
             if settled is not None and settled.settled:
                 self._judge_report(instance, {promise.effect: None for promise in blamed})
+
+    def _report_overlooked(self, instance: Instance, missing: list[Promise]) -> bool:
+        """Nobody told the target, but it looked where it was to be seen. False if it did not look often enough."""
+        trigger = self.promises.triggers.get(instance.trigger)
+        looks = self._looks.overlooked(trigger) if trigger is not None else []
+        if not looks:
+            return False
+        where, what = self.case.system(looks[0].system), self.case.operation(looks[0].operation)
+        sentence = (
+            f"{instance.name} was never carried out. {where} showed it in {what}, and the target looked there "
+            f"{len(looks)} times since and asked each time in such a way that it did not see it."
+        )
+        proof = self._told(instance)
+        proof += [self.case.proof(each, self.case.target, f"asks for {what}", where) for each in looks[:4]]
+        if self.promises.settled is not None:
+            proof.append(self.case.proof(self.promises.settled, "estate", "at rest; it was not found"))
+        self.findings.append(
+            Finding(
+                self.NAME,
+                sentence,
+                tuple(proof),
+                plant=self.promises.plant(instance),
+                instance=instance.name,
+                step="overlooked",
+                effect=missing[0].effect,
+            )
+        )
+        return True
 
     def _blocking(self, instance: Instance) -> list[Reject]:
         """What was refused over and over since this was acknowledged, while nothing of this was even begun."""
@@ -215,10 +254,12 @@ class Completeness(Check):
         """What is missing through the target's fault: not what a system was to do, nor what waits for that, nor what
         waits for something that came about and was never told."""
         native = [promise for promise in missing if promise.terms.actor == "native"]
-        if native:
-            listed = _listed([effect_in_words(promise.effect, promise.version) for promise in native])
+        owed = [promise for promise in missing if promise.terms.actor != "native"]
+        idle = [promise for promise in native if not _waits_for(promise, owed)]
+        if idle:
+            listed = _listed([effect_in_words(promise.effect, promise.version) for promise in idle])
             self.doubt(
-                f"{instance.name}: {holder_of(native[0].effect)} did not do by itself what the flow leaves to it "
+                f"{instance.name}: {holder_of(idle[0].effect)} did not do by itself what the flow leaves to it "
                 f"({listed}), so the target cannot be blamed for what is missing.",
                 "see why the system did not, or let `actor` be `either`",
             )
@@ -238,6 +279,28 @@ class Completeness(Check):
             blamed.append(promise)
         return blamed
 
+    def _judge_silence(self, instance: Instance, silent: list[Promise]) -> None:
+        """Nobody can make a supplier answer; but somebody has to be told that it does not."""
+        patience_s, settled = self.case.declares.answer_patience, self.promises.settled
+        what, since = effect_in_words(silent[0].effect), min(map(asked_at, silent))
+        if settled is None or not patience_s or settled.t - since < patience_s:
+            self.doubt(
+                f"{instance.name}: the {what} never came, and for how long the target waits for it is not known.",
+                "let the target declare its `answer_patience`",
+            )
+            return
+        self.findings.append(
+            Finding(
+                self.NAME,
+                f"The {what} never came in {settled.t - since:.1f} s, and no exception was raised for {instance.name}.",
+                self._proof(instance, len(silent)),
+                plant=self.promises.plant(instance),
+                instance=instance.name,
+                step="silence",
+                effect=silent[0].effect,
+            )
+        )
+
     def _untold(self, effect: str, version: int) -> bool:
         came_about = self.knowledge.first(effect, version) is not None
         return came_about and not self.knowledge.known(effect, version, EVER)
@@ -248,7 +311,7 @@ class Completeness(Check):
         for promise in blamed:
             words = effect_in_words(promise.effect, promise.version).removesuffix(f" at {instance.plant}")
             by_holder[holder_of(promise.effect)].append(words.removesuffix(f" for {instance.subject}"))
-        lists = "; ".join(f"{holder}: {_listed(names)}" for holder, names in by_holder.items())
+        lists = "; ".join(f"{holder}: {_listed(list(dict.fromkeys(names)))}" for holder, names in by_holder.items())
         severity = Severity.FAIL if any(promise.terms.must for promise in missing) else Severity.WARN
         late = " (the target died)" if self.promises.died else ""
         never = "was only half carried out" if _begun(instance) else "was never carried out"
@@ -323,6 +386,8 @@ class Completeness(Check):
         )
 
     def _report_unpromised(self, record: Commit) -> None:
+        if catalog.discloses(self.case.operation(record.operation)):
+            return  # who may have it may be given it at any time; security judges who may
         what = effect_in_words(record.effect, record.version)
         where = self.case.system(record.system)
         self.findings.append(
@@ -377,7 +442,8 @@ class Completeness(Check):
         proof.append(self.case.proof(trigger, source, f"{name} {trigger.effect.partition('|')[2]}"))
         delivered = self.promises.delivered.get(instance.trigger)
         if delivered is not None:
-            proof.append(self.case.proof(delivered, source, "delivers it", self.case.target))
+            how = "delivers it" if isinstance(delivered, Deliver) else "lists it"
+            proof.append(self.case.proof(delivered, source, how, self.case.target))
         acknowledged = self.promises.acknowledged.get(instance.trigger)
         if acknowledged is not None:
             text = f"acknowledges it ({acknowledged.status})"
@@ -400,6 +466,11 @@ class Completeness(Check):
                 )
             )
         return tuple(proof[:8])
+
+
+def _waits_for(promise: Promise, others: Iterable[Promise]) -> bool:
+    effects = {other.effect for other in others}
+    return any(effect in effects for _step, effect, _version in promise.after)
 
 
 def _begun(instance: Instance) -> bool:

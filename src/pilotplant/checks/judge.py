@@ -1,5 +1,6 @@
 """The judge: one pass over the ledger, all checks fused, linear, memory bounded by what is open."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,10 @@ from pilotplant.model.verdict import Verdict
 from pilotplant.target.model import Declares
 
 BOARD_MAX = 500
+COUNTED = "completeness"
+"""The one check that is asked about a model: how much it left undone is a figure."""
+_CONSTRUCTED = frozenset(("facts.doubled",))
+"""What thresholds may ask and a model cannot miss."""
 NOTHING_TO_JUDGE = "Nothing came about that it could judge."
 
 
@@ -53,6 +58,10 @@ class Judgement:
     """Checks that broke: a defect of Pilotplant, never a pass."""
     untested: tuple[str, ...] = field(default=())
     """Checks that no flow of the run concerns, and why nothing is said of them."""
+    modelled: bool = False
+    """Whether a model was at work in place of a middleware."""
+    by_construction: tuple[str, ...] = field(default=())
+    """What a model cannot but keep."""
 
 
 @cache
@@ -71,13 +80,55 @@ def judge(
     under_load: bool = False,
 ) -> Judgement:
     """Judge a ledger. `declares`: what the target says of itself. `under_load`: with curves over time."""
+    if ledger.header.mode != "whatif":
+        return _judge(ledger, flows, tuple(checks().values()), target, expressions, declares, under_load=under_load)
+    judged = [each for each in expressions if read(each).metric not in _CONSTRUCTED]
+    found = _judge(ledger, flows, (checks()[COUNTED],), target, judged, declares, under_load=False)
+    return _of_model(found, [each for each in expressions if each not in judged])
+
+
+def _of_model(found: Judgement, cannot_fail: Sequence[str]) -> Judgement:
+    """What is said of a model: figures and thresholds. What it cannot but keep is never a pass."""
+    all_checks = checks().values()
+    held = [f"{check.NAME}: {check.BY_CONSTRUCTION}" for check in all_checks if check.BY_CONSTRUCTION]
+    held += [f"{each}: it follows from `once`" for each in cannot_fail]
+    unsaid = [check.NAME for check in all_checks if not check.BY_CONSTRUCTION and check.NAME != COUNTED]
+    findings = tuple(replace(finding, severity=Severity.WARN) for finding in found.findings)
+    doubts = found.doubts
+    if not found.thresholds and found.counts.obligations:
+        sentence = "No threshold says how soon is soon enough: there are figures, and no verdict."
+        help_ = "give the scenario `thresholds`, such as `change_propagation p95 < 5m`"
+        doubts = (*doubts, Doubt("run", sentence, help_))
+    crashed = dict(told.split(": ", 1) for told in found.crashed)
+    return dataclasses.replace(
+        found,
+        verdict=_verdict(findings, doubts, found.thresholds, crashed),
+        checks=(),
+        findings=findings,
+        doubts=doubts,
+        untested=(*found.untested, f"{', '.join(unsaid)} (a model was at work, and no middleware)"),
+        modelled=True,
+        by_construction=tuple(held),
+    )
+
+
+def _judge(
+    ledger: Ledger,
+    flows: Sequence[FlowSpec],
+    sitting: Sequence[type[Check]],
+    target: str,
+    expressions: Sequence[str],
+    declares: Declares | None,
+    *,
+    under_load: bool,
+) -> Judgement:
     case = Case(ledger.header, flows, target=target, declares=declares)
     knowledge, promises = Knowledge(case), Promises(case)
     intended = Intended(case)
     figures = Figures(case, promises, intended)
     curves = Curves(case, promises, intended) if under_load else None
     promises.on_finish.append(lambda instance, _t: intended.forget(instance.trigger))
-    court = [check(case, knowledge, promises) for check in checks().values()]
+    court = [check(case, knowledge, promises) for check in sitting]
     idle = [check for check in court if not check.applies()]
     court = [check for check in court if check not in idle]
     faults: Counter[str] = Counter()

@@ -11,7 +11,7 @@ from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.header import Named
-from pilotplant.ledger.records import Commit, Deliver, Emit, Reject, Request
+from pilotplant.ledger.records import Commit, Deliver, Emit, Obligation, Reject, Request
 
 _SHOWN_MAX = 1_000
 
@@ -21,12 +21,15 @@ class Once(Check):
 
     NAME: ClassVar[str] = "once"
     ABOUT: ClassVar[str] = "Every business fact is booked exactly once."
+    BY_CONSTRUCTION: ClassVar[str] = "a model repeats a booking only when it was not done and will not be"
 
     def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
         super().__init__(case, knowledge, promises)
         self._echoes = Echoes(case)
         self._counted = [self._counts(named) for named in case.header.operations]
         self._reused: list[Reject] = []
+        self._asked = False
+        """Whether anything was asked for that is counted."""
 
     def applies(self) -> bool:
         return self.case.counted()
@@ -37,12 +40,18 @@ class Once(Check):
     def handlers(self) -> Handlers:
         echoes = self._echoes
         return {
+            Obligation: (self._counts, self.on_obligation),
             Request: (echoes.concerns, echoes.on_request),
             Commit: (lambda named: self._counts(named) or echoes.concerns(named), self.on_commit),
             Emit: (lambda named: named.effect == "state" and named.event, echoes.on_emit),
             Deliver: (None, echoes.on_deliver),
             Reject: (None, self.on_reject),
         }
+
+    def on_obligation(self, record: Obligation) -> None:
+        """Something is to be booked, exactly once."""
+        del record
+        self._asked = True
 
     def on_commit(self, record: Commit) -> None:
         """A counted effect, or one that may be an echo."""
@@ -57,6 +66,8 @@ class Once(Check):
             self._reused.append(record)
 
     def finish(self) -> None:
+        if not self.examined and not self._asked and not self.case.surely_counted():
+            self.idle = "nothing was asked for that is counted"
         documents: dict[int, list[list[Commit]]] = {}
         for repetitions in self.promises.repeats.values():
             sent = [record for record in repetitions if record.exchange]

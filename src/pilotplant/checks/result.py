@@ -97,5 +97,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     data_digest: str
     stimuli_digest: str
     repro: str
+    by_construction: tuple[str, ...] = ()
+    """What-if: what holds because a model cannot do otherwise, and was therefore not judged."""
     load: LoadResult | None = None
     """Of a run under load: its curves, histograms and shares."""

@@ -12,6 +12,8 @@ from pilotplant.checks.folds.recent import Recent
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.header import Named
 from pilotplant.ledger.records import UNBELIEVABLE, Commit, Deliver, Emit, Exposed, Read
+from pilotplant.model.operation import UNWANTED
+from pilotplant.systems import catalog
 
 _BENT_MAX = 10_000
 _OLD = frozenset(("expired-timestamp", "replayed"))
@@ -21,7 +23,9 @@ class Security(Check):
     """Trust in events, and secrets."""
 
     NAME: ClassVar[str] = "security"
-    ABOUT: ClassVar[str] = "Nobody acts on a forged or replayed event, and no secret stands where others read it."
+    ABOUT: ClassVar[str] = (
+        "No forged or replayed event is acted on, no secret told, nothing disclosed to who may not have it."
+    )
 
     def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
         super().__init__(case, knowledge, promises)
@@ -47,6 +51,7 @@ class Security(Check):
         self._exposed: dict[tuple[int, str], list[Exposed]] = {}
         self._believed: list[tuple[Promise, Commit, Deliver]] = []
         self._repeated: list[tuple[Commit, Deliver]] = []
+        self._disclosed: list[Commit] = []
 
     def applies(self) -> bool:
         return bool(self.case.flows)
@@ -55,7 +60,8 @@ class Security(Check):
         about = {named.effect_keys for named in self.case.header.operations if named.name in self._triggers}
 
         def counted(named: Named) -> bool:
-            return named.effect == "fact" and not named.event and self.case.governed(named)
+            booked = named.effect == "fact" and not named.event and self.case.governed(named)
+            return booked or catalog.discloses(named.name)
 
         return {
             Emit: (lambda named: named.event and named.effect_keys in about, self.on_emit),
@@ -129,7 +135,9 @@ class Security(Check):
             self._believed.append((promise, record, bent))
 
     def on_commit(self, record: Commit) -> None:
-        """A booking that was made before, and again after an old event was sent once more."""
+        """A booking that was made before, and again after an old event was sent once more; or a disclosure."""
+        if record.facet == UNWANTED and record.exchange:
+            self._disclosed.append(record)
         if not record.repeat_of or not record.exchange or not self._replayed:
             return
         keys = "|".join(record.effect.split("|")[1:3])
@@ -153,6 +161,8 @@ class Security(Check):
         for record, replayed in self._repeated:
             if self.promises.repeats.get(record.effect):
                 self._report_repeated(record, replayed)
+        for record in self._disclosed:
+            self._report_disclosed(record)
         for (system, place), records in self._exposed.items():
             self._report_exposed(system, place, records)
         if not self.examined:
@@ -195,6 +205,15 @@ class Security(Check):
             f"{where} booked the {what} again (#{record.seq}) after the old event had been replayed with its old "
         )
         self._add("replayed", record.effect, f"{sentence}signature (#{replayed.seq}).", proof)
+
+    def _report_disclosed(self, record: Commit) -> None:
+        where, what = self.case.system(record.system), effect_in_words(record.effect, record.version)
+        proof = (
+            Proof(record.exchange, 0.0, self.case.target, f"sends the {what}", where),
+            self.case.proof(record, where, f"the {what} is handed over"),
+        )
+        sentence = f"The {what} was handed over at #{record.exchange}, who is not approved to make it."
+        self._add("disclosed", record.effect, sentence, proof)
 
     def _report_exposed(self, system: int, place: str, records: list[Exposed]) -> None:
         where = self.case.system(system)

@@ -42,6 +42,7 @@ class Sequencing(Check):
 
     NAME: ClassVar[str] = "sequencing"
     ABOUT: ClassVar[str] = "Every step waits until what it depends on is confirmed; nothing older overwrites newer."
+    BY_CONSTRUCTION: ClassVar[str] = "a model begins a step only when it knows of all that the step has to wait for"
 
     def __init__(self, case: Case, knowledge: Knowledge, promises: Promises) -> None:
         super().__init__(case, knowledge, promises)
@@ -49,12 +50,14 @@ class Sequencing(Check):
         self._effects_of: dict[str, list[str]] = defaultdict(list)
         """By instance: the effects that have to wait for something on its account."""
         self._finished: list[Instance] = []
-        self._told_of: dict[str, Deliver] = {}
+        self._told_of: dict[str, Deliver | ResponseEnd] = {}
         """When the target was told of those that are finished and were withdrawn."""
         self.promises.on_finish.append(self._on_finish)
         self._governed = [self.case.governed(named) for named in self.case.header.operations]
         self._accepted: dict[str, tuple[str, ...]] = {}
         """By effect that is waited for: what is accepted in its place."""
+        self._asked: set[str] = set()
+        """What was asked for that has to wait, or that has versions; kept only as long as nothing of it was seen."""
         self._early: list[tuple[Commit, _Need, list[tuple[str, str, int]]]] = []
         self._forbidden: list[tuple[Commit, _Need, Reject | Emit]] = []
         self._stale: dict[int, Commit] = {}
@@ -93,6 +96,8 @@ class Sequencing(Check):
             self._accepted[record.effect] = record.accept
         flow = self.case.flows[record.flow]
         step = flow.steps[record.step]
+        if not self.examined and step.commit and (record.after or record.version):
+            self._asked.add(record.effect)
         forbidden = flow.on_reject is not None and record.step in flow.on_reject.forbid
         if step.commit and (record.after or forbidden):
             executable = step.guard == "executable"
@@ -184,6 +189,8 @@ class Sequencing(Check):
             self._stale.pop(record.exchange, None)
 
     def finish(self) -> None:
+        if not self.examined and self._asked <= self.promises.elsewhere:
+            self.idle = "nothing came about that has to wait for anything or that has versions"
         for early, need, unknown in self._early:
             self._report_early(early, need, unknown)
         for forbidden, need, refusal in self._forbidden:

@@ -12,7 +12,7 @@ from pilotplant.checks.folds.recent import Recent
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.kernel.draws import Draws
 from pilotplant.ledger.header import Named
-from pilotplant.ledger.records import Commit, Emit, Read, Reject, Request
+from pilotplant.ledger.records import Commit, Deliver, Emit, Read, Reject, Request
 
 _LOST_MAX = 200
 _OPEN_MAX = 5_000
@@ -108,6 +108,9 @@ class Traceability(Check):
         elif expected and len(self._lost) < _LOST_MAX and not (sent and self._of_another(sent)):
             if 0 < (self._seen.get(self.promises.triggers[trigger].effect) or 0) < exchange:
                 return  # who polls has no event whose trace it could carry on
+            told = self.promises.delivered.get(trigger)
+            if not isinstance(told, Deliver) or told.seq > exchange:
+                return  # nor has who does by the way what no event has told it yet
             assert isinstance(record, Commit)
             self._lost[exchange] = (promise, record, sent)
 

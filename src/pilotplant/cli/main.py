@@ -8,6 +8,7 @@ import typer
 
 from pilotplant import __version__
 from pilotplant.cli.commands import (
+    attach,
     contracts,
     doctor,
     explain,
@@ -58,6 +59,7 @@ app.command("shrink")(shrink.shrink)
 app.command("prove")(prove.prove)
 app.command("load")(load.load)
 app.command("up")(up.up)
+app.command("attach")(attach.attach)
 app.command("init")(init.init)
 app.command("validate")(validate.validate)
 app.command("list")(listing.list_)

@@ -4,8 +4,10 @@ browser."""
 from collections.abc import Awaitable, Callable
 from hmac import compare_digest
 from html import escape
+from typing import Any
 
 import msgspec
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -16,14 +18,22 @@ from pilotplant import __version__
 from pilotplant.control.load import LoadControl
 from pilotplant.control.metrics import exposition
 from pilotplant.load.driving import Driving
-from pilotplant.model.errors import DocumentError, Problem
+from pilotplant.model.errors import DocumentError, Problem, UsageError
 from pilotplant.model.instants import iso
 from pilotplant.run.elsewhere import NULL_PATH, accept_and_do_nothing
 from pilotplant.run.preparation import Prepared
+from pilotplant.run.stimulation import occur_once, stimulus_of
 from pilotplant.scenario.loading import read_fault
 
 BASE = "/_pilotplant"
 FAULT_MAX_BYTES = 64 * 1024
+
+
+class _Wanted(msgspec.Struct, forbid_unknown_fields=True, rename={"with_": "with"}):
+    """What is to happen."""
+
+    do: str
+    with_: dict[str, Any] = {}
 
 
 class Control:
@@ -32,6 +42,7 @@ class Control:
     def __init__(self, prepared: Prepared, token: str = "", driving: Driving | None = None) -> None:
         self._prepared = prepared
         self._token = token
+        self._sent = 0
         self._load = LoadControl(prepared, driving)
 
     def application(self) -> ASGIApp:
@@ -49,6 +60,7 @@ class Control:
                 Route(f"{BASE}/faults", guarded(self.arm), methods=["POST"]),
                 Route(f"{BASE}/faults", guarded(self.lift_all), methods=["DELETE"]),
                 Route(f"{BASE}/faults/{{label}}", guarded(self.lift), methods=["DELETE"]),
+                Route(f"{BASE}/stimuli", guarded(self.stimulate), methods=["POST"]),
                 Route(f"{BASE}/ledger", guarded(self.ledger)),
                 Route(f"{BASE}/stimuli", guarded(self._load.stimulus), methods=["POST"]),
                 Route(f"{BASE}/flows", guarded(self._load.flows)),
@@ -123,6 +135,22 @@ class Control:
         """Lift all faults that are armed now; others may be armed later."""
         host = self._prepared.host
         return _json({"lifted": [label for label in host.faults.armed if host.lift(label)]})
+
+    async def stimulate(self, request: Request) -> Response:
+        """Let something happen now: `{"do": "mes.order.complete", "with": {}}`, a stimulus or an event by name."""
+        content = await request.body()
+        if len(content) > FAULT_MAX_BYTES:
+            return _json({"error": f"a stimulus has at most {FAULT_MAX_BYTES} bytes"}, 413)
+        try:
+            wanted = msgspec.json.decode(content, type=_Wanted)
+            self._sent += 1
+            stimulus = stimulus_of(wanted.do)
+            occur_once(self._prepared.estate, stimulus, wanted.with_, f"control-{self._sent}")
+        except (msgspec.MsgspecError, ValidationError) as error:
+            return _json({"error": str(error)}, 422)
+        except UsageError as error:
+            return _json({"error": error.message}, 422)
+        return _json({"done": stimulus}, 201)
 
     async def ledger(self, request: Request) -> Response:
         """How far the ledger is."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import msgspec
 
@@ -79,6 +79,16 @@ class Rest:
             return InvalidRequest(detail=str(error))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return MalformedJson(detail=str(error)[:200])
+
+    def compose(self, operation: Operation, command: Command) -> tuple[str, str, bytes, bytes]:
+        """What a client sends for a command: method, path, query, body. The inverse of `route` and `decode`."""
+        if not operation.query and "{" not in operation.path:
+            return operation.method, operation.path, b"", _encode(command)
+        fields: dict[str, Any] = msgspec.to_builtins(command)
+        path = _PARAMETER.sub(lambda name: quote(str(fields.pop(name[1])), safe=""), operation.path)
+        if operation.query:
+            return operation.method, path, urlencode(fields).encode(), b""
+        return operation.method, path, b"", _encode(fields)
 
     def encode(self, result: Any) -> bytes:
         """A result as JSON."""

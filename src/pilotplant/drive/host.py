@@ -195,6 +195,8 @@ class Host(ABC):
         return max(0.0, until_s - self.world.env.now)
 
     def _route(self, published: Published) -> None:
+        if self.boundaries[published.system.name].profile.channel != "webhook":
+            return  # whoever wants to know looks for itself
         webhooks = [webhook for webhook in self.webhooks if webhook.accepts(published.type.name)]
         if webhooks:
             sent = outgoing(published, self.world)

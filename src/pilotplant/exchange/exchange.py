@@ -76,6 +76,8 @@ class Boundary:
         self.open_exchanges = 0
         self.patience = Patience()
         self.turns = Turns()
+        self.on_end: Callable[[Exchange], None] | None = None
+        """Told of every exchange when it is over, for whoever watches a target being connected."""
         self.past: dict[tuple[str, bytes], deque[tuple[float, WireResponse]]] = {}
         """What queries were answered of late, for faults that answer with what is old."""
         self._latency = Latency(system.name, profile.latency, system.world.draws)
@@ -404,6 +406,11 @@ class Exchange:
         )
 
     @property
+    def request(self) -> WireRequest:
+        """What was asked."""
+        return self._request
+
+    @property
     def _number(self) -> int:
         """The operation's number in the ledger's table."""
         return self.boundary.ledger.operations[self.operation.name] if self.operation is not None else 0
@@ -453,6 +460,8 @@ class Exchange:
         if self._holds_key:  # nothing was carried out
             boundary.keys.release(self._idempotency_key)
         boundary.open_exchanges -= 1
+        if boundary.on_end is not None:
+            boundary.on_end(self)
         limited = self._limited or self.response.status == RateLimited.status
         if ending is not Ending.SENT or limited or self.response.status >= 500:
             boundary.patience.note_failure(self._request, self._fingerprint, now + self._asked_to_wait_s)

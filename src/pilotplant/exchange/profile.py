@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsA
 
 from pilotplant.exchange.limits.limit import LimitSpec, limit_kinds
 from pilotplant.systems.catalog import kinds
+from pilotplant.systems.rows import ListSpec
 
 
 class OAuth2(BaseModel):
@@ -76,6 +77,9 @@ class ProfileSpec(BaseModel):
     idempotency: Literal["none", "strict", "stripe"] = "none"
     """What an `idempotency-key` means: nothing; required and accepted once; replays the first answer."""
     latency: LatencySpec = LatencySpec()
+    channel: Literal["webhook", "delta"] = "webhook"
+    """How its events travel: posted to whoever subscribes; or not at all: the target has to look at its lists."""
+    lists: ListSpec = ListSpec()
     body_max_bytes: Annotated[int, Field(ge=64)] = 1_048_576
     behaviour: Any = None
 

@@ -46,6 +46,10 @@ class Dialect(Protocol):
         """The command that a request carries."""
         ...
 
+    def compose(self, operation: Operation, command: Command) -> tuple[str, str, bytes, bytes]:
+        """What a client sends for a command: method, path, query, body."""
+        ...
+
     def encode(self, result: Any) -> bytes:
         """The body for a result."""
         ...

@@ -60,9 +60,12 @@ class Found:
     def told(self, seed: int) -> list[str]:
         """What whoever opens the saved scenario wants to know."""
         whole, runs = self.drawn.scenario, self.shrunk.runs
-        how = f"Run {self.drawn.number} of `pilotplant explore --seed {seed}` had {len(whole.stimuli)} stimuli and "
+        stimuli = "1 stimulus" if len(whole.stimuli) == 1 else f"{len(whole.stimuli)} stimuli"
+        how = f"Run {self.drawn.number} of `pilotplant explore --seed {seed}` had {stimuli} and "
         how += f"{len(whole.faults)} faults; "
-        if not self.shrunk.reproduced:
+        if not runs:
+            how += "it was interrupted before anything could be left out."
+        elif not self.shrunk.reproduced:
             how += "it did not fail a second time, so this is all of it."
         elif not self.shrunk.finished:
             how += f"this is what {runs} runs could leave out, and there may be more."
@@ -103,9 +106,31 @@ def explore(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_found: Callable[[Found], None] = lambda found: None,
 ) -> Explored:
-    """Run, then shrink what failed. `on_found` is told each failure as soon as it is shrunk."""
+    """Run, then shrink what failed. `on_found` is told each failure as soon as it is shrunk; after Ctrl-C, as it is."""
     explored = Explored()
     sightings: dict[Kind, _Sighting] = {}
+    try:
+        _look(campaign, run, pool, jobs, explored, sightings, on_progress)
+        _shrink_all(campaign, run, pool, explored, sightings, on_progress, on_found)
+    except KeyboardInterrupt:
+        told = {found.kind for found in explored.found}
+        for kind, sighting in sightings.items():
+            if kind not in told:
+                on_found(_as_seen(kind, sighting))
+        raise
+    return explored
+
+
+def _look(
+    campaign: Campaign,
+    run: Run,
+    pool: Executor,
+    jobs: int,
+    explored: Explored,
+    sightings: dict[Kind, _Sighting],
+    on_progress: Callable[[Progress], None],
+) -> None:
+    """Make the runs."""
     for each, outcome in _outcomes(campaign, run, pool, jobs):
         explored.verdicts[outcome.verdict] += 1
         explored.doubts.update([outcome.doubt] if outcome.doubt else [])
@@ -118,6 +143,17 @@ def explore(
                 sighting.drawn, sighting.outcome = each, outcome
         if sightings and not campaign.keep_going:
             break
+
+
+def _shrink_all(
+    campaign: Campaign,
+    run: Run,
+    pool: Executor,
+    explored: Explored,
+    sightings: dict[Kind, _Sighting],
+    on_progress: Callable[[Progress], None],
+    on_found: Callable[[Found], None],
+) -> None:
     shown: set[Kind] = set()
     for kind, sighting in sightings.items():
         # The smallest scenario of one kind often shows others: the same defect, seen by another check.
@@ -126,7 +162,13 @@ def explore(
             shown.update(outcome_of(found.result).kinds)
             explored.found.append(found)
             on_found(found)
-    return explored
+
+
+def _as_seen(kind: Kind, sighting: _Sighting) -> Found:
+    """A failure that there was no time to shrink."""
+    assert sighting.outcome.result is not None
+    whole = Shrunk(sighting.drawn.scenario, 0, reproduced=True, finished=False)
+    return Found(kind, sighting.drawn, sighting.times, whole, sighting.outcome.result)
 
 
 def _outcomes(campaign: Campaign, run: Run, pool: Executor, jobs: int) -> Iterator[tuple[Drawn, Outcome]]:

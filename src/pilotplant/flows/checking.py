@@ -45,6 +45,8 @@ def flaws_of(flow: FlowSpec) -> Iterator[Flaw]:
         for field in ("of", "forbid"):
             for position, step_name in enumerate(getattr(flow.on_reject, field)):
                 yield from _known(("on_reject", field, position), step_name, flow.steps, "step")
+    if flow.on_silence is not None:
+        yield from _silence(flow, flow.on_silence.of)
     for step_name in flow.within:
         yield from _known(("within", step_name), step_name, flow.steps, "step")
 
@@ -86,6 +88,16 @@ def _step(flow: FlowSpec, name: str, step: StepSpec) -> Iterator[Flaw]:
     if step.for_each:
         yield from _known((*at, "for_each"), step.for_each, relations(), "relation")
         yield from _relation((*at, "for_each"), flow, step.for_each)
+
+
+def _silence(flow: FlowSpec, steps: tuple[str, ...]) -> Iterator[Flaw]:
+    """Only an event can fail to come, and only after something that asks for it."""
+    for position, name in enumerate(steps):
+        place: Path = ("on_silence", "of", position)
+        yield from _known(place, name, flow.steps, "step")
+        step = flow.steps.get(name)
+        if step is not None and not (step.event and step.after):
+            yield Flaw(place, f"`{name}` is no event that waits for another step", code="PP-VALUE")
 
 
 def _effect(

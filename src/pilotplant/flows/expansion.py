@@ -45,14 +45,19 @@ class Expander:
         """Told of every flow that was triggered, and of what it promises."""
         self.effects: dict[str, None] = {}
         """Everything that was ever promised, in order: what is compared at rest."""
+        self.alternatives: dict[str, None] = {}
+        """What is accepted in the place of something promised: compared if it came about."""
+        self.listeners: list[Callable[[Obligation], None]] = []
+        """Told of every promise: a model works them off."""
 
     def on_event(self, published: Published) -> None:
         """Expand every flow that this event triggers."""
         for number, flow in enumerate(self._flows):
             if flow.trigger == published.type.name:
-                expansion = _Expansion(flow, number, published, self._estate, self._ledger)
+                expansion = _Expansion(flow, number, published, self._estate, self._ledger, self.listeners)
                 expansion.write()
                 self.effects.update(dict.fromkeys(promise.effect for promise in expansion.promises))
+                self.alternatives.update(dict.fromkeys(expansion.alternatives))
                 for witness in self.witnesses:
                     witness(flow.flow, expansion.promises)
 
@@ -60,7 +65,16 @@ class Expander:
 class _Expansion:
     """One trigger, one flow."""
 
-    def __init__(self, flow: FlowSpec, number: int, published: Published, estate: Estate, ledger: LedgerWriter) -> None:
+    def __init__(
+        self,
+        flow: FlowSpec,
+        number: int,
+        published: Published,
+        estate: Estate,
+        ledger: LedgerWriter,
+        listeners: Sequence[Callable[[Obligation], None]],
+    ) -> None:
+        self._listeners = listeners
         self._flow = flow
         self._number = number
         self._trigger: Any = published.event
@@ -68,6 +82,7 @@ class _Expansion:
         self._estate = estate
         self._ledger = ledger
         self.promises: list[Promised] = []
+        self.alternatives: list[str] = []
         rows = relations()[flow.for_each].rows(self._trigger, {}, estate)
         self._rows = tuple(row for row in rows if _applies(flow, row))
 
@@ -94,9 +109,9 @@ class _Expansion:
         self.promises.append(Promised(instance, effect, must, due))
         after = tuple(known for needed in step.after for known in self._known_before(needed, row, scope))
         accept = tuple(_identity(other.commit, row)[0] for other in step.accept)
-        self._ledger.write(
-            Obligation,
-            self._estate.world.env.now,
+        self.alternatives.extend(accept)
+        t = self._estate.world.env.now
+        told = (
             self._number,
             instance,
             name,
@@ -111,6 +126,9 @@ class _Expansion:
             scope[0],
             row.get("plant", ""),
         )
+        seq = self._ledger.write(Obligation, t, *told)
+        for listener in self._listeners:
+            listener(Obligation(seq, t, *told))
 
     def _known_before(self, needed: After, row: Row, scope: tuple[str, ...]) -> list[tuple[str, str, int]]:
         step = self._flow.steps[needed.step]
@@ -134,9 +152,9 @@ class _Expansion:
 
     def _held_before(self, step: StepSpec, row: Row, effect: str, version: int) -> bool:
         """Whether the promise is kept already: in this run, or by the data that the run began with."""
-        if not version:
-            return False
         system = self._estate.serving(kind_of(step.effect), row.get("plant", ""))
+        if not version:
+            return system is not None and system.stands(effect)
         if system is None or system.newest(effect) < version:
             return self._generated(step, row, effect, version)
         held = self._held(step, row) if step.guard == "executable" else None

@@ -74,6 +74,15 @@ class OnReject(BaseModel):
     expect: Literal["exception", "nothing"] = "exception"
 
 
+class OnSilence(BaseModel):
+    """What it means that an event never comes which nobody can force: somebody has to be told of it in time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    of: Annotated[tuple[Name, ...], Field(min_length=1)]
+    expect: Literal["exception"] = "exception"
+
+
 class FlowSpec(BaseModel):
     """A contract over several systems."""
 
@@ -92,6 +101,7 @@ class FlowSpec(BaseModel):
     coalesce: Literal["latest", "every"] = "latest"
     steps: Annotated[dict[Name, StepSpec], Field(min_length=1)]
     on_reject: OnReject | None = None
+    on_silence: OnSilence | None = None
     within: dict[Name, dict[Literal["p50", "p95", "max"], Duration]] = {}
     recover_within: Duration | None = None
     criticality: Literal["low", "normal", "high"] = "normal"

@@ -27,10 +27,16 @@ class Header(msgspec.Struct, frozen=True):
     systems: tuple[str, ...]
     operations: tuple[Named, ...]
     flows: tuple[str, ...] = ()
+    late_s: tuple[float, ...] = ()
+    """By system, how much later than it happened its lists show a change at most; empty: at once, everywhere."""
 
     def operation_numbers(self) -> dict[str, int]:
         """From the name of an operation or event to its number."""
         return {named.name: number for number, named in enumerate(self.operations)}
+
+    def shown_within_s(self, system: int) -> float:
+        """How long the lists of a system may keep a change to themselves."""
+        return self.late_s[system] if self.late_s else 0.0
 
     def system_numbers(self) -> dict[str, int]:
         """From the name of a system to its number."""

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from pilotplant.model.errors import UsageError
 from pilotplant.model.instants import seconds
 
 
@@ -32,3 +33,11 @@ Duration = Annotated[float, BeforeValidator(_duration, json_schema_input_type=st
 
 Rate = Annotated[float, BeforeValidator(_rate, json_schema_input_type=str), Field(gt=0)]
 """Occurrences per second, written as `20/s`, `90/min` or `500/h`."""
+
+
+def length(text: str, flag: str) -> float:
+    """A duration that a flag was given."""
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise UsageError(f"{flag}: {error}") from None

@@ -116,6 +116,7 @@ class Operation:
     discloses: bool
     handler: Callable[[Any, Any, Any], Outcome]
     about: str
+    rows: tuple[str, ...] = ()
 
     @property
     def system(self) -> str:
@@ -155,6 +156,7 @@ def operation(
     status: int = 0,
     etag: Callable[[Any, Any], str] | None = None,
     facet: str = "",
+    rows: tuple[str, ...] = (),
     discloses: bool = False,
 ) -> Callable[[Handler], Operation]:
     """Declare the function below as an operation. `rest` is method and path: `POST /stock-documents`.
@@ -162,6 +164,8 @@ def operation(
     `etag` gives the entity tag that If-Match has to carry; `facet` names the field that says more of the effect: how
     far it goes (staged or executable), what it changes, what it reports. What an operation `discloses` leaves the
     company: its commits say so where the system of record does not want that (`UNWANTED`), since that cannot be undone.
+    `rows` of a list names the keys that identify a row, the one that pages are ordered by last: whatever is done with
+    such keys at the front changes the row.
     """
     method, _, path = rest.partition(" ")
 
@@ -183,6 +187,7 @@ def operation(
             discloses=discloses,
             handler=handler,
             about=(handler.__doc__ or "").strip(),
+            rows=rows,
         )
 
     return declare

@@ -12,6 +12,8 @@ class Committed(msgspec.Struct, frozen=True, gc=False):
 
     `effects` names the effects where the command's own fields do not say it all: pairs of key values and version.
     `undoes` lists identities of effects that no longer stand. `stale` says that something newer was overwritten.
+    `touches` names rows of lists that changed though the effect is about something else: the list operation, and what
+    identifies the row.
     """
 
     result: Any = None
@@ -21,6 +23,7 @@ class Committed(msgspec.Struct, frozen=True, gc=False):
     undoes: tuple[str, ...] = ()
     stale: bool = False
     etag: str = ""
+    touches: tuple[tuple[str, ...], ...] = ()
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):

@@ -9,9 +9,10 @@ import msgspec
 from pilotplant.reference.calls import Call, CallFailed, GaveUp, Refusal
 from pilotplant.reference.client import SystemClient
 from pilotplant.reference.lanes import Key
-from pilotplant.reference.messages import ChangeReleased, Owner
+from pilotplant.reference.messages import ChangeReleased, ExecutableInstructions, Owner
 from pilotplant.reference.notices import Notices
 from pilotplant.reference.retry import RetryPolicy
+from pilotplant.reference.revisions import ordinal
 from pilotplant.reference.scopes import Scope, ScopeItem, Scopes
 from pilotplant.reference.sequencing import Effectivity, Exclusive, RevisionOrder, SequencingGate
 from pilotplant.reference.store import Store
@@ -156,11 +157,22 @@ class EngineeringChanges:
         return True
 
     async def _publish_item(self, scope: Scope, item: ScopeItem) -> None:
-        if item.instructions and self._order.may_publish(scope, item):
+        newer = not self._order.may_publish(scope, item)
+        if item.instructions and not newer and not (scope.second_hand and await self._has_newer(scope, item)):
             call = Call("PUT", "/work-instructions", item.instructions, traceparent=scope.traceparent)
             mes = self._mes[scope.plant]
             await self._retry.persist(lambda: mes.send(call, msgspec.Raw))
         self._scopes.set_item(scope, item.item, "published")
+
+    async def _has_newer(self, scope: Scope, item: ScopeItem) -> bool:
+        """Whether MES executes a newer revision already, which an earlier database knew of and this one does not."""
+        path = f"/work-instructions/{quote(item.item, safe='')}"
+        call, mes = Call("GET", path, traceparent=scope.traceparent), self._mes[scope.plant]
+        try:
+            held = await self._retry.persist(lambda: mes.send(call, ExecutableInstructions))
+        except Refusal:
+            return False  # there are none yet
+        return ordinal(held.revision) > item.ordinal
 
     def _fail(self, scope: Scope, failed: CallFailed, *, owner: Owner, refused: bool) -> None:
         """Nothing more downstream; a person has to know. PLM hears only what ERP is known to have said."""

@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Callable
+from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -64,6 +65,7 @@ class Inbox:
         try:
             with self._store.transaction() as db:
                 new = self.remember(db, event, body, received_at, state)
+                self._store.second_hand = _stated_at(event, received_at) < self._store.born
                 if new and handler:
                     handler(event)
         except (msgspec.DecodeError, ValueError) as error:
@@ -94,3 +96,11 @@ class Inbox:
             if inserted.rowcount:
                 set_aside(unreadable)
         return inserted.rowcount == 1
+
+
+def _stated_at(event: CloudEvent, received_at: float) -> float:
+    """When the sender says that it happened; where it does not, just now."""
+    try:
+        return datetime.fromisoformat(event.time).timestamp()
+    except ValueError:
+        return received_at

@@ -18,6 +18,7 @@ class CloudEvent(msgspec.Struct, frozen=True):
     type: str
     data: msgspec.Raw
     subject: str = ""
+    time: str = ""
     traceparent: str = ""
 
 
@@ -46,6 +47,25 @@ class ChangeReleased(msgspec.Struct, frozen=True):
     kind: str = "engineering"
     gate: str = ""
     wip: str = "keep"
+
+
+class FoundChange(msgspec.Struct, frozen=True):
+    """A change as PLM lists it."""
+
+    change: str
+    priority: str
+    status: str
+    effectivity: str
+    effective_at: str
+    affected: tuple[Affected, ...]
+
+
+class ChangePage(msgspec.Struct, frozen=True):
+    """A page of PLM's changes."""
+
+    items: tuple[FoundChange, ...]
+    next: str
+    as_of: str = ""
 
 
 class ChangeCancelled(msgspec.Struct, frozen=True):
@@ -341,6 +361,12 @@ class PublishRouting(msgspec.Struct, frozen=True, omit_defaults=True):
     stage: Literal["staged", "executable"]
     version: str
     wip: str = "keep"
+
+
+class ExecutableInstructions(msgspec.Struct, frozen=True):
+    """What MES executes."""
+
+    revision: str
 
 
 # --- Stock ---------------------------------------------------------------------------------------------------------

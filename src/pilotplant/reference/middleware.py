@@ -10,6 +10,7 @@ from pilotplant.reference.clock import Clock
 from pilotplant.reference.connections import Connections
 from pilotplant.reference.flows import flows
 from pilotplant.reference.leadership import Leadership
+from pilotplant.reference.looking import ChangeLookout, keep_watch
 from pilotplant.reference.parts import Parts
 from pilotplant.reference.scopes import Scope
 from pilotplant.reference.settings import Settings
@@ -35,6 +36,7 @@ class Middleware:
     ) -> None:
         self._clock = clock
         self._store = store
+        store.note_birth(clock.now())
         self._leadership = leadership
         self._leading: asyncio.Task[None] | None = None
         self._to = to = Connections(settings, clock, transport, chance, parts)
@@ -87,6 +89,11 @@ class Middleware:
         self._telling = parts.lane("notice", self._notices.tell, clock, workers=NOTICES_AT_ONCE)
         kinds = {flow.kind: flow for flow in self._flows}
         self._lanes = (self._changes, *(flow.attach(parts.lane, kinds) for flow in self._flows), self._telling)
+        self._watch: asyncio.Task[None] | None = None
+        self._lookout: ChangeLookout | None = None
+        if settings.plm.events == "delta":
+            every_s, back_s = settings.look_every_s, settings.look_back_s
+            self._lookout = parts.lookout(to.plm, store, self.accept, clock, every_s=every_s, back_s=back_s)
 
     def start(self) -> None:
         """Go on with what an earlier life left unfinished, and work; beside another instance: when that has ended."""
@@ -103,6 +110,8 @@ class Middleware:
         self._go_on()
         for lane in self._lanes:
             lane.start()
+        if self._lookout is not None:
+            self._watch = asyncio.create_task(keep_watch(self._lookout, self._clock))
 
     def _go_on(self) -> None:
         self._changing.resume()
@@ -117,6 +126,9 @@ class Middleware:
 
     async def stop(self) -> None:
         """Stop at once: what is interrupted is in the database."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         if self._leading is not None:
             self._leading.cancel()
             await asyncio.gather(self._leading, return_exceptions=True)

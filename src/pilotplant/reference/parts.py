@@ -12,6 +12,7 @@ from pilotplant.reference.identity import IdempotencyKeys
 from pilotplant.reference.inbox import Inbox
 from pilotplant.reference.lanes import Lane
 from pilotplant.reference.limiter import Limiter
+from pilotplant.reference.looking import ChangeLookout
 from pilotplant.reference.mapping import Mapping
 from pilotplant.reference.notices import Notices
 from pilotplant.reference.posting import StockPosting
@@ -49,5 +50,6 @@ class Parts:
     keys: type[IdempotencyKeys] = IdempotencyKeys
     posting: type[StockPosting] = StockPosting
     notices: type[Notices] = Notices
+    lookout: type[ChangeLookout] = ChangeLookout
     flows: tuple[type[Flow], ...] = ()
     """Each stands in the place of the flow of the same kind, as the folder `flows/` has it."""

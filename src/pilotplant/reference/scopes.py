@@ -34,6 +34,8 @@ class Scope:
     effective_at: str
     due: float
     traceparent: str
+    second_hand: int
+    """Whether it may have been carried out, on the word of a database that was lost."""
     state: str
     wip: str
     """What becomes of open orders."""
@@ -61,6 +63,7 @@ class Scopes:
         # `immediate` is due whatever the clocks of PLM and of this computer make of it.
         dated = event.effectivity.kind == "date"
         moment = datetime.fromisoformat(event.effectivity.at).timestamp()
+        due, second_hand = moment if dated else 0.0, self._store.second_hand
         opened: list[Key] = []
         with self._store.transaction() as db:
             if self.withdrawn(event.change):
@@ -68,8 +71,10 @@ class Scopes:
             for plant in sorted({plant for affected in event.affected for plant in affected.plants}):
                 about = (event.change, plant, event.priority)
                 new = db.execute(
-                    "insert or ignore into scopes values (?, ?, ?, ?, ?, ?, 'open', ?)",
-                    (*about, event.effectivity.at, moment if dated else 0.0, traceparent, event.wip),
+                    "insert or ignore into scopes"
+                    " (change, plant, priority, effective_at, due, traceparent, second_hand, wip)"
+                    " values (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*about, event.effectivity.at, due, traceparent, second_hand, event.wip),
                 )
                 if not new.rowcount:
                     continue

@@ -19,6 +19,8 @@ class SystemAccess:
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
     api_key: str = field(default="", repr=False)
+    events: str = ""
+    """How it tells of what happens: `delta` where one has to look for oneself; empty: it posts events."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Settings:
     """Fewer than `calls_at_once`: a burst of confirmations always leaves room for engineering changes."""
     retry_budget_s: float = 60.0
     poll_every_s: float = 3.0
+    look_every_s: float = 1.0
+    """How often a system is looked at that posts no events."""
+    look_back_s: float = 5.0
+    """How much of what was seen before is looked at again: changes may become visible late."""
     read_lag_s: float = 1.0
     """How long an ERP may hide a stock document that it has booked."""
     signature_age_max_s: float = 300.0
@@ -73,6 +79,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             client_id=environment.get(f"{PREFIX}{name}_CLIENT_ID", ""),
             client_secret=environment.get(f"{PREFIX}{name}_CLIENT_SECRET", ""),
             api_key=environment.get(f"{PREFIX}{name}_API_KEY", ""),
+            events=environment.get(f"{PREFIX}{name}_EVENTS", ""),
         )
 
     plants = tuple(plant.strip() for plant in required("PLANTS").split(",") if plant.strip())

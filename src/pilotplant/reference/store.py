@@ -15,10 +15,12 @@ create table if not exists inbox (
     source text, id text, type text not null, body blob not null, received_at real not null,
     state text not null,                          -- accepted | ignored | unknown | unreadable
     primary key (source, id)) without rowid;
+create table if not exists about (born real not null);  -- when this database was made
 create table if not exists cancelled (change text primary key) without rowid;
 create table if not exists scopes (
     change text, plant text, priority text not null, effective_at text not null, due real not null,
     traceparent text not null,
+    second_hand integer not null default 0,       -- of an event that is older than this database
     state text not null default 'open',           -- open | publishing | accepted | refused | cancelled
     wip text not null default 'keep',             -- what becomes of open orders
     primary key (change, plant)) without rowid;
@@ -46,6 +48,7 @@ create table if not exists work (
     turn integer not null default 0,              -- how often the key was given another meaning
     unique (kind, plant, key));
 create index if not exists work_open on work (kind, plant, line, number) where state = 'open';
+create table if not exists looks (list text primary key, since text not null) without rowid;
 create table if not exists notices (
     number integer primary key autoincrement, key text not null unique, system text not null, path text not null,
     body blob not null, traceparent text not null,
@@ -65,6 +68,17 @@ class Store:
         self.db.execute("pragma synchronous=normal")
         self.db.executescript(_SCHEMA)
         self._data_version = 0
+        self.born = 0.0
+        """When the database was made. What older events ask for may have been done, on the word of another one that
+        was lost; only the systems can tell."""
+        self.second_hand = False
+        """Whether the event that is being taken is older than that."""
+
+    def note_birth(self, now: float) -> None:
+        """Say what time it is: if the database is new, this is when it was made."""
+        with self.transaction() as db:
+            db.execute("insert into about select ? where not exists (select 1 from about)", (now,))
+            self.born = db.execute("select born from about").fetchone()["born"]
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -37,9 +37,12 @@ class Works:
         """Add a piece of work; false if its key is known."""
         with self._store.transaction() as db:
             added = db.execute(
-                "insert or ignore into work (kind, plant, key, subject, line, body, traceparent, due)"
-                " values (?, ?, ?, ?, ?, ?, ?, ?)",
-                (self._kind, plant, key, subject or key, line or key, body, traceparent, due),
+                "insert or ignore into work (kind, plant, key, subject, line, body, traceparent, due, attempted)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(self._kind, plant, key, subject or key, line or key, body, traceparent, due),
+                    self._store.second_hand,
+                ),
             )
         return added.rowcount == 1
 

@@ -121,7 +121,8 @@ def _figures(result: Result) -> Iterable[str]:
 def _unknown(result: Result) -> Iterable[str]:
     never = [f"The fault {fault.fault} never bit." for fault in result.faults if fault.bitten == 0]
     doubts = [f"{doubt.check}: {doubt.sentence} {doubt.would_help}".rstrip() for doubt in doubts_once(result.doubts)]
-    said = list(dict.fromkeys([*doubts, *result.untested, *never]))
+    built = [f"By construction, not judged: {held}" for held in result.by_construction]
+    said = list(dict.fromkeys([*doubts, *built, *result.untested, *never]))
     if said:
         yield "### Not known, not tested"
         yield ""

@@ -132,6 +132,7 @@ def _held(result: Result) -> Iterator[str]:
     told += [f"warn {' · '.join(warned)}"] if warned else []
     if told:
         yield "      ".join(told)
+    yield from (f"by construction, not judged: {printable(held, _LINE)}" for held in result.by_construction)
 
 
 def _around(result: Result) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from pilotplant.flows.expansion import Expander
 from pilotplant.ledger.records import Amount, Compare
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.operation import Replica
@@ -14,6 +15,12 @@ from pilotplant.systems.system import System
 VALUES_MAX = 20
 
 
+def worth_comparing(estate: Estate, expander: Expander) -> Iterable[str]:
+    """What was promised, what came about in the place of something promised, and what was changed."""
+    instead = filter(estate.stands, expander.alternatives)
+    return dict.fromkeys((*expander.effects, *instead, *estate.changed()))
+
+
 def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int:
     """Write a `Compare` record for each of these effects that has a replica; how many there were."""
     compared, anonymous = 0, _weigh_anonymous(estate, ledger)
@@ -21,9 +28,9 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
         name, *keys = effect.split("|")
         kind = name.partition(".")[0]
         replica = catalog.kinds()[kind].replicas.get(name)
-        system = estate.serving(kind, keys[0]) if keys else None
-        if replica is None or system is None:
-            continue
+        system = estate.holding(effect)
+        if replica is None or system is None or catalog.discloses(name):
+            continue  # what was disclosed is judged by what held when it was
         held = replica.held(system.state, tuple(keys))
         intended = replica.intended(estate, tuple(keys))
         wanted = replica.form(system.state, intended) if intended else None

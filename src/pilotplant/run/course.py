@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pilotplant.checks.result import Figure
 from pilotplant.drive.host import Host
 from pilotplant.ledger.records import Crash, Quiesce
 from pilotplant.model.errors import InternalError, PilotplantError
-from pilotplant.run.comparison import compare
+from pilotplant.run.comparison import compare, worth_comparing
 from pilotplant.run.preparation import Data, Prepared
 from pilotplant.run.quiescence import Rest, until_quiet
 from pilotplant.run.request import Progress, RunRequest
@@ -16,7 +17,7 @@ from pilotplant.run.stage import Stage
 from pilotplant.run.stimulation import Stimulation, occurrences
 
 _LOOK_EVERY_S = 0.02
-_AFTERMATH_S = 0.3
+AFTERMATH_S = 0.3
 """So long after the last stimulus faults are lifted: what it sets off happens under them as well."""
 
 Act = Callable[[Prepared, Stage], Awaitable["Acted"]]
@@ -38,6 +39,8 @@ class Trace:
     stimuli_digest: str = ""
     rest: Rest | None = None
     notes: list[str] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    """What only the model knows of itself."""
 
 
 class Course:
@@ -50,6 +53,15 @@ class Course:
         self._directory = directory
         self._data = data
         self._act = act or self._stimulate
+
+    @property
+    def awaits(self) -> int:
+        """In-process: how often the middleware waited."""
+        return self._stage.awaits
+
+    def perform(self) -> None:
+        """Run it on the clock of its stage."""
+        self._stage.perform(self.run())
 
     async def run(self) -> None:
         """Start everything, let it happen, come to rest, and end everything."""
@@ -64,8 +76,7 @@ class Course:
                     self.trace.stimuli_digest = acted.digest
                     self.trace.notes.extend(acted.notes)
                     await self._come_to_rest(prepared)
-                    effects = dict.fromkeys((*prepared.expander.effects, *prepared.estate.changed()))
-                    compare(prepared.estate, prepared.ledger, effects)
+                    compare(prepared.estate, prepared.ledger, worth_comparing(prepared.estate, prepared.expander))
                 finally:
                     await stage.stop_target()
                 self._raise_failure(host)
@@ -84,7 +95,7 @@ class Course:
             self._raise_failure(host)
             if stage.died():
                 break
-        await asyncio.sleep(_AFTERMATH_S)
+        await asyncio.sleep(AFTERMATH_S)
         return Acted(stimulation.digest, stimulation.skipped)
 
     async def _come_to_rest(self, prepared: Prepared) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from threading import current_thread, main_thread
 from typing import Any
 
 
@@ -38,6 +39,19 @@ def run_until_ended(work: Coroutine[Any, Any, None]) -> None:
             if terminated:
                 raise KeyboardInterrupt from None
             raise
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM interrupts what is done here as Ctrl-C does. Only the main thread may ask for signals."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _runner() -> asyncio.Runner:

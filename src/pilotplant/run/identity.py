@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from pilotplant import __version__
+from pilotplant.checks.result import Figure
 
 
 class RunInfo(msgspec.Struct, kw_only=True):
@@ -35,6 +36,8 @@ class RunInfo(msgspec.Struct, kw_only=True):
     stimuli_digest: str = ""
     duration_s: float = 0.0
     notes: list[str] = []
+    model_figures: list[Figure] = []
+    """What-if: what only the model knows of itself."""
     ended: str = ""
 
     def write(self, directory: Path) -> None:

@@ -29,15 +29,14 @@ from pilotplant.ledger.records import FaultArmed, FaultBitten, Outside
 from pilotplant.model.errors import UsageError
 from pilotplant.run.connecting import connect
 from pilotplant.run.files import Files
-from pilotplant.run.mortal import INSTANCE, Instance, Mortal, has_company, refuse_without_body
+from pilotplant.run.mortal import INSTANCE, Instance, Mortal, has_company, refuse_model_alone, refuse_without_body
 from pilotplant.run.preparation import Data, Prepared, prepare
 from pilotplant.run.request import Progress, RunRequest
+from pilotplant.run.stage import EPOCH
 from pilotplant.target.addresses import environment
 from pilotplant.target.model import TargetSpec
 from pilotplant.target.words import filled
 
-EPOCH = 1_772_431_200.0
-"""A Monday, 2 March 2026, 06:00 UTC: always the same, so that the same seed gives the same bytes."""
 _PORT = 8000
 """Of the first instance; each further one has the next."""
 _LIVES = 1_000_000
@@ -49,6 +48,7 @@ class InProcessStage:
 
     def __init__(self, request: RunRequest) -> None:
         target = request.target
+        refuse_model_alone(target)
         if target.inprocess is None and request.factory is None and target.start is not None:
             raise UsageError(
                 f"target {target.target} says nothing of how to build it within this process",

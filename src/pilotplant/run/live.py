@@ -15,7 +15,7 @@ from pilotplant.model.errors import TargetError, UsageError
 from pilotplant.run.connecting import connect
 from pilotplant.run.ending import run_until_ended
 from pilotplant.run.files import Files
-from pilotplant.run.mortal import INSTANCE, Instance, Mortal, has_company, refuse_without_body
+from pilotplant.run.mortal import INSTANCE, Instance, Mortal, has_company, refuse_model_alone, refuse_without_body
 from pilotplant.run.preparation import Data, Prepared, prepare_live
 from pilotplant.run.request import Progress, RunRequest
 from pilotplant.target.addresses import environment
@@ -30,6 +30,7 @@ class LiveStage:
         if request.setup.scenario.crash is not None:
             raise UsageError("the scenario crashes its target between two awaits", help="Run it with --mode inprocess.")
         target = request.target
+        refuse_model_alone(target)
         built = target.inprocess is not None and target.start is None
         if built and (not target.deliveries or any("{port}" in each.url for each in target.deliveries)):
             raise UsageError(

@@ -10,6 +10,7 @@ from pilotplant.ledger.records import Crash, Restart
 from pilotplant.model.errors import UsageError
 from pilotplant.model.script import Join, Kill, Step, Suspend
 from pilotplant.run.request import RunRequest
+from pilotplant.target.model import TargetSpec
 
 _RESTARTING = "the target is being restarted"
 INSTANCE = "PILOTPLANT_INSTANCE"
@@ -189,3 +190,9 @@ def refuse_without_body(request: RunRequest, *, startable: bool) -> None:
             f"the fault {struck[0]} is done to the target, and {request.target.target} is not started by the run",
             help="Name a target with `start` or `inprocess`.",
         )
+
+
+def refuse_model_alone(target: TargetSpec) -> None:
+    """A model has no body that could be reached."""
+    if target.model is not None and target.start is None and target.inprocess is None and not target.deliveries:
+        raise UsageError(f"target {target.target} is nothing but a model", help="Add --mode whatif.")

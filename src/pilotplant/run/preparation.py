@@ -46,6 +46,19 @@ def generate_data(setup: EstateSetup, seed: int) -> Data:
 
 
 @dataclass(frozen=True)
+class Foundation:
+    """What every way to run stands on."""
+
+    estate: Estate
+    world: World
+    ledger: LedgerWriter
+    faults: FaultPlan
+    expander: Expander
+    events_secret: str
+    credentials: Mapping[str, Credentials]
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A host and what belongs to it."""
 
@@ -71,6 +84,7 @@ class Prepared:
                 self.host.system_url(system),
                 self.host.token_url(system),
                 self.credentials[system.name],
+                self.host.boundaries[system.name].profile.channel,
             )
             for system in self.estate
         ]
@@ -93,6 +107,55 @@ class HostBuilder(Protocol):
         ...
 
 
+def lay(
+    setup: EstateSetup,
+    data: Data,
+    *,
+    mode: str,
+    run: str,
+    seed: int,
+    epoch: float,
+    speed: float,
+    directory: Path,
+    flows: Sequence[FlowSpec] = (),
+    faults: Sequence[Fault] = (),
+    connection: Connection = NOBODY,
+) -> Foundation:
+    """Build clock, ledger, systems, credentials and fault plan; nobody can reach them yet."""
+    world = World(seed=seed, epoch=epoch, speed=speed)
+    instances = setup.estate.instances()
+    profile_of = {name: said_of(name, kind, setup.profiles) for name, kind, _plants in instances}
+    credentials = {
+        name: connection.credentials(name, kind) or credentials_for(name, profile_of[name], world.draws)
+        for name, kind, _plants in instances
+    }
+    events_secret = world.draws.token("events-secret")
+    header = Header(
+        run=run,
+        seed=seed,
+        epoch=epoch,
+        speed=speed,
+        mode=mode,
+        systems=tuple(name for name, _kind, _plants in instances),
+        operations=ledger_table(),
+        flows=tuple(flow.flow for flow in flows),
+        late_s=tuple(profile.lists.late_s for profile in profile_of.values()),
+    )
+    drawn = (secret for given in credentials.values() for secret in given.secrets())
+    secrets = (events_secret, *drawn, *connection.secrets.values())
+    ledger = LedgerWriter(directory, header, secrets=secrets)
+    parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
+    lists = {kind: profile.lists for kind, profile in setup.profiles.items()}
+    estate = Estate(setup.estate, data.dataset, parameters, world, ledger, lists)
+    connection.instruct(estate)
+    expander, losses = Expander(flows, estate, ledger), Losses(estate, ledger)
+    connection.identities.promised = expander.effects
+    for system in estate:
+        system.listeners.append(expander.on_event)
+        system.listeners.append(losses.on_event)
+    return Foundation(estate, world, ledger, FaultPlan(faults, world.draws), expander, events_secret, credentials)
+
+
 def prepare(
     setup: EstateSetup,
     data: Data,
@@ -110,39 +173,25 @@ def prepare(
     connection: Connection = NOBODY,
 ) -> Prepared:
     """Build everything that a running estate needs; nothing listens yet."""
-    world = World(seed=seed, epoch=epoch, speed=speed)
-    instances = setup.estate.instances()
-    credentials = {
-        name: connection.credentials(name, kind)
-        or credentials_for(name, said_of(name, kind, setup.profiles), world.draws)
-        for name, kind, _ in instances
-    }
-    events_secret = world.draws.token("events-secret")
-    header = Header(
+    laid = lay(
+        setup,
+        data,
+        mode=mode,
         run=run,
         seed=seed,
         epoch=epoch,
         speed=speed,
-        mode=mode,
-        systems=tuple(name for name, _kind, _plants in instances),
-        operations=ledger_table(),
-        flows=tuple(flow.flow for flow in flows),
+        directory=directory,
+        flows=flows,
+        faults=faults,
+        connection=connection,
     )
-    drawn = (secret for given in credentials.values() for secret in given.secrets())
-    secrets = (events_secret, *drawn, *connection.secrets.values())
-    ledger = LedgerWriter(directory, header, secrets=secrets)
-    parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
-    estate = Estate(setup.estate, data.dataset, parameters, world, ledger)
-    connection.instruct(estate)
-    expander, losses = Expander(flows, estate, ledger), Losses(estate, ledger)
-    connection.identities.promised = expander.effects
-    for system in estate:
-        system.listeners.append(expander.on_event)
-        system.listeners.append(losses.on_event)
-    plan = FaultPlan(faults, world.draws)
-    host = build(estate, setup.profiles, credentials, plan, events_secret=events_secret, documents=documents)
+    secret, given = laid.events_secret, laid.credentials
+    host = build(laid.estate, setup.profiles, given, laid.faults, events_secret=secret, documents=documents)
     profiles = {kind: profile.profile for kind, profile in setup.profiles.items()}
-    return Prepared(host, estate, world, ledger, expander, events_secret, credentials, profiles, setup, connection)
+    return Prepared(
+        host, laid.estate, laid.world, laid.ledger, laid.expander, secret, given, profiles, setup, connection
+    )
 
 
 def prepare_live(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pilotplant.drive.host import Host
 from pilotplant.scenario.model import QuiescenceSpec
+from pilotplant.systems.system import NEVER
 from pilotplant.target.model import Declares
 
 _LOOK_EVERY_S = 0.02
@@ -29,7 +30,7 @@ async def until_quiet(host: Host, spec: QuiescenceSpec, declares: Declares, targ
         if died := target_died():
             return Rest(False, died)
         now = loop.time()
-        moving = moving_now(host)
+        moving = moving_now(host) or still_waiting(host, declares.answer_patience, spec.quiet)
         if moving or host.ledger.progress != seen:
             seen, since = host.ledger.progress, now
         gap_s = max((webhook.longest_gap_s for webhook in host.webhooks), default=0.0)
@@ -40,6 +41,13 @@ async def until_quiet(host: Host, spec: QuiescenceSpec, declares: Declares, targ
         if now >= deadline:
             return Rest(False, moving or f"progress was seen {now - since:.1f} s ago, {enough_s:.1f} s are needed")
         await asyncio.sleep(_LOOK_EVERY_S)
+
+
+def still_waiting(host: Host, patience_s: float, quiet_s: float) -> str:
+    """Whether the target may still wait for an answer that never comes, before it tells somebody."""
+    asked = max((system.silent_since for system in host.estate), default=NEVER)
+    left_s = asked + patience_s + quiet_s - host.world.env.now if patience_s else 0.0
+    return f"the target may wait {left_s:.1f} s more for an answer that does not come" if left_s > 0 else ""
 
 
 def moving_now(host: Host) -> str:

@@ -21,6 +21,7 @@ from pilotplant.run.preparation import Data, generate_data
 from pilotplant.run.request import Finished, Progress, RunRequest
 from pilotplant.run.stage import Stage
 from pilotplant.run.summary import limits_of_evidence, result_of
+from pilotplant.run.whatif import WhatIfCourse, with_modelled_flows
 from pilotplant.scenario.loading import load_scenario, load_target
 from pilotplant.scenario.model import Mode
 from pilotplant.target.model import TargetSpec
@@ -58,7 +59,9 @@ def run(request: RunRequest, act: Act | None = None) -> Finished:
 
 
 def _run(request: RunRequest, act: Act | None = None) -> Finished:
-    stage = _stage(request)
+    stage = None if request.mode == "whatif" else _stage(request)
+    if stage is None:
+        request = with_modelled_flows(request)
     scenario = request.setup.scenario
     started = datetime.now(UTC)
     directory = request.directory or new_directory(request.project.runs_dir(), scenario.scenario, started)
@@ -67,11 +70,11 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
     data = generate_data(request.setup.setup, request.seed)
     info = _info(request, directory, started, data)
     info.write(directory)
-    course = Course(request, stage, directory, data, act)
+    course = Course(request, stage, directory, data, act) if stage else WhatIfCourse(request, directory, data)
     trace = course.trace
     clock = time.monotonic()
     try:
-        stage.perform(course.run())
+        course.perform()
         info.ended = "at rest" if trace.rest and trace.rest.settled else "given up"
     except KeyboardInterrupt:
         info.ended = "interrupted"
@@ -83,7 +86,7 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
         info.stimuli_digest = trace.stimuli_digest
         info.write(directory)
     info.duration_s = round(time.monotonic() - clock, 3)
-    info.notes = trace.notes
+    info.notes, info.model_figures = trace.notes, trace.figures
     info.write(directory)
     request.on_progress(Progress("judging"))
     judgement = judge(
@@ -94,7 +97,7 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
         declares=request.target.declares,
         under_load="load" in info.configuration,
     )
-    return Finished(result_of(info, scenario.about, judgement), directory, judgement.crashed, stage.awaits)
+    return Finished(result_of(info, scenario.about, judgement), directory, judgement.crashed, course.awaits)
 
 
 def _stage(request: RunRequest) -> Stage:
@@ -131,7 +134,7 @@ def _info(request: RunRequest, directory: Path, started: datetime, data: Data) -
         versions=versions(),
         git=git_revision(request.project.root),
         configuration=dict(configuration),
-        limits_of_evidence=limits_of_evidence(setup, request.target),
+        limits_of_evidence=limits_of_evidence(setup, request.target, modelled=request.mode == "whatif"),
         data_digest=data.digest,
     )
 

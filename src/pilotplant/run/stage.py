@@ -7,6 +7,10 @@ from typing import Any, Protocol
 from pilotplant.run.preparation import Data, Prepared
 from pilotplant.run.request import RunRequest
 
+EPOCH = 1_772_431_200.0
+"""Where a clock is virtual, the run begins on a Monday, 2 March 2026, 06:00 UTC: always the same, so that the same seed
+gives the same bytes."""
+
 
 class Stage(Protocol):
     """One run's surroundings."""

@@ -1,18 +1,20 @@
 """Makes things happen: plans when each stimulus of a scenario occurs, and lets the systems of record act."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from pilotplant.kernel.draws import Draws
 from pilotplant.ledger.records import Stimulus as StimulusRecord
+from pilotplant.model.errors import UsageError
 from pilotplant.model.instants import WireSeconds
 from pilotplant.model.operation import Command
 from pilotplant.model.outcome import Refused
+from pilotplant.model.suggestions import did_you_mean
 from pilotplant.scenario.model import Happening, StimulusSpec
 from pilotplant.systems import catalog
 from pilotplant.systems.estate import Estate
@@ -109,6 +111,34 @@ class Stimulation:
                 why = f"{outcome.rejection.code} {outcome.rejection.detail}".strip()
                 self.skipped.append(f"{spec.do} could not happen: {system.name} refused {operation.name} ({why})")
                 return
+
+
+def occur_once(estate: Estate, stimulus: str, parameters: Mapping[str, Any], key: str) -> None:
+    """Let a system of record do something now: `occur_once(estate, "mes.order.complete", {}, "sample-1")`."""
+    if stimulus not in catalog.stimuli():
+        raise UsageError(f"there is no stimulus `{stimulus}`{did_you_mean(stimulus, catalog.stimuli())}")
+    if not estate.of_kind(stimulus.partition(".")[0]):
+        raise UsageError(f"the estate has no system that could do `{stimulus}`")
+    spec = StimulusSpec.model_validate({"do": stimulus, "at": 0, "with": dict(parameters), "key": key})
+    world = estate.world
+    stimulation = Stimulation([spec], estate, occurrences([spec], world.draws))
+    world.advance()
+    stimulation.start(world.env.now)
+    world.advance()
+    if stimulation.skipped:
+        raise UsageError(stimulation.skipped[0])
+
+
+def stimulus_of(name: str) -> str:
+    """The stimulus that a name means: its own, or that of an event which it brings about (`mes.order.completed`)."""
+    known = catalog.stimuli()
+    if name in known:
+        return name
+    brings = [each for each in known if name in catalog.events() and name.startswith(each)]
+    if brings:
+        return max(brings, key=len)
+    events = [event for event in catalog.events() if any(event.startswith(each) for each in known)]
+    raise UsageError(f"nothing can be done that is called `{name}`{did_you_mean(name, (*known, *events))}")
 
 
 def _told(command: Command) -> bytes:

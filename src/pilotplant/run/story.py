@@ -20,9 +20,7 @@ from pilotplant.run.quiescence import until_quiet
 from pilotplant.run.request import Finished, RunRequest
 from pilotplant.run.running import run
 from pilotplant.run.stage import Stage
-from pilotplant.run.stimulation import Stimulation, occurrences
-from pilotplant.scenario.model import StimulusSpec
-from pilotplant.systems import catalog
+from pilotplant.run.stimulation import occur_once
 from pilotplant.systems.system import System
 from pilotplant.target.addresses import environment
 
@@ -68,17 +66,8 @@ class Story:
 
     def do(self, stimulus: str, **parameters: Any) -> None:
         """Let a system of record do something: `do("mes.order.complete")`. It happens at once."""
-        if stimulus not in catalog.stimuli():
-            raise UsageError(f"there is no stimulus `{stimulus}`{did_you_mean(stimulus, catalog.stimuli())}")
         self._done += 1
-        spec = StimulusSpec.model_validate({"do": stimulus, "at": 0, "with": parameters, "key": f"story-{self._done}"})
-        world = self._now.world
-        stimulation = Stimulation([spec], self._now.estate, occurrences([spec], world.draws))
-        world.advance()
-        stimulation.start(world.env.now)
-        world.advance()
-        if stimulation.skipped:
-            raise UsageError(stimulation.skipped[0])
+        occur_once(self._now.estate, stimulus, parameters, f"story-{self._done}")
 
     async def rest(self) -> None:
         """Wait until nothing moves any more."""

@@ -28,7 +28,7 @@ def result_of(info: RunInfo, about: str, judgement: Judgement) -> Result:
         findings=judgement.findings,
         doubts=judgement.doubts,
         thresholds=judgement.thresholds,
-        figures=judgement.figures,
+        figures=(*judgement.figures, *info.model_figures),
         board=judgement.board,
         faults=judgement.faults,
         untested=(*judgement.untested, *info.limits_of_evidence),
@@ -36,6 +36,7 @@ def result_of(info: RunInfo, about: str, judgement: Judgement) -> Result:
         data_digest=info.data_digest,
         stimuli_digest=info.stimuli_digest,
         repro=info.repro,
+        by_construction=judgement.by_construction,
         load=judgement.load,
     )
 
@@ -57,12 +58,15 @@ def exit_of(judgement: Judgement) -> Exit:
 def summary_of(judgement: Judgement) -> str:
     """What happened, in one line."""
     counts = judgement.counts
-    happened = f"{counts.obligations} promises from {counts.stimuli} stimuli, {counts.exchanges} exchanges"
+    stimuli = "1 stimulus" if counts.stimuli == 1 else f"{counts.stimuli} stimuli"
+    happened = f"{counts.obligations} promises from {stimuli}, {counts.exchanges} exchanges"
     match judgement.verdict:
         case Verdict.PASS:
             rows = Counter(row.status for row in judgement.board)
             apart = [f"{rows[status]} {words}" for status, words in _APART.items() if rows[status]]
             besides = f" ({', '.join(apart)})" if apart else ""
+            if judgement.modelled:
+                return f"{happened}; a model keeps every threshold; order and once hold by construction"
             return f"{happened}; everything promised happened, once, in order{besides}"
         case Verdict.FAIL:
             failed = [f"{check.check} {check.findings}" for check in judgement.checks if check.findings]
@@ -77,11 +81,13 @@ def summary_of(judgement: Judgement) -> str:
 _APART = {"excused": "refused and taken to the desk", "withdrawn": "withdrawn", "superseded": "superseded"}
 
 
-def limits_of_evidence(setup: Setup, target: TargetSpec) -> list[str]:
+def limits_of_evidence(setup: Setup, target: TargetSpec, *, modelled: bool = False) -> list[str]:
     """What a run of this setup cannot prove, whatever happens in it."""
     limits = list(setup.untested)
     if setup.scenario.speed != 1:
         limits.append("at a speed other than 1 nothing is said about work that depends on the target's own date")
-    if not target.deliveries:
+    if modelled:
+        limits.append("a model stood in the place of the middleware: nothing is said of what a real one does wrong")
+    elif not target.deliveries:
         limits.append("no events are delivered to this target: it is judged by what it reads and sends")
     return limits

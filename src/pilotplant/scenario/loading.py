@@ -49,15 +49,20 @@ class Setup:
     scenario: ScenarioSpec
     setup: EstateSetup
     flows: list[FlowSpec]
+    left_out: tuple[str, ...] = ()
+    """Steps of flows that are not carried out in this run, and why."""
 
     @property
     def untested(self) -> list[str]:
-        """Steps of flows whose systems this estate does not have."""
+        """Steps of flows whose systems this estate does not have, or that nothing carries out."""
         kinds = self.setup.estate.systems
         return [
-            f"{flow.flow}: {step} (the estate has no such system)"
-            for flow in self.flows
-            for step in absent_systems(flow, kinds)
+            *self.left_out,
+            *(
+                f"{flow.flow}: {step} (the estate has no such system)"
+                for flow in self.flows
+                for step in absent_systems(flow, kinds)
+            ),
         ]
 
 
@@ -81,6 +86,18 @@ def load_scenarios(project: Project, names: Iterable[str]) -> list[Setup]:
     setups = _scenarios(project, names, (), problems)
     problems.raise_if_any()
     return setups
+
+
+def without_scenario(project: Project, estate: str, name: str) -> Setup:
+    """An estate in which nothing happens but what its systems do by themselves, with all flows of the project."""
+    problems = Problems()
+    setup = _estate(project, estate, problems)
+    flows = [_flow(project, each, problems) for each in project.names("flows")]
+    problems.raise_if_any()
+    assert setup is not None
+    known = [flow for flow in flows if flow is not None]
+    scenario = ScenarioSpec(scenario=name, estate=estate, flows=[flow.flow for flow in known])
+    return Setup(scenario, setup, known)
 
 
 def read_fault(text: str, setup: EstateSetup) -> Fault:
@@ -373,6 +390,7 @@ def check_parameters(document: Document, entries: Sequence[Happening], field: st
 
 
 def _target_flaws(target: TargetSpec) -> Iterator[Flaw]:
-    if not target.deliveries and target.start is None and target.inprocess is None:
-        yield Flaw((), "a target needs `deliver`, `start` or `inprocess`: nothing could reach it", code="PP-VALUE")
+    if not target.deliveries and target.start is None and target.inprocess is None and target.model is None:
+        message = "a target needs `deliver`, `start`, `inprocess` or `model`: nothing could reach it"
+        yield Flaw((), message, code="PP-VALUE")
     yield from flaws_of_target(target)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
+from pilotplant.drive.whatif.model import ModelSpec
 from pilotplant.faults.fault import Fault, Key, fault_kinds
 from pilotplant.model.durations import Duration, Rate
 from pilotplant.model.suggestions import did_you_mean
@@ -17,8 +18,9 @@ Stretch = Annotated[Duration, Field(le=LENGTH_MAX_S)]
 """A duration within a run: at most a week."""
 
 
-Mode = Literal["live", "inprocess"]
-"""How a scenario is run: on sockets and the real clock, or in one process on a virtual one."""
+Mode = Literal["live", "inprocess", "whatif"]
+"""How a scenario is run: on sockets and the real clock, in one process on a virtual one, or with a model in the place
+of the middleware."""
 
 
 class Happening(Protocol):
@@ -141,6 +143,8 @@ class ScenarioSpec(BaseModel):
     crash: CrashSpec | None = None
     thresholds: list[str] = []
     quiescence: QuiescenceSpec = QuiescenceSpec()
+    model: ModelSpec | None = None
+    """For what-if: parameters of the model, before those of the target."""
     found: FoundSpec | None = None
 
     @model_validator(mode="after")

@@ -67,6 +67,12 @@ def stimuli() -> dict[str, Stimulus]:
     return {name: stimulus for kind in kinds().values() for name, stimulus in kind.stimuli.items()}
 
 
+def discloses(name: str) -> bool:
+    """Whether an operation hands something to others that cannot be taken back."""
+    operation = operations().get(name)
+    return operation is not None and operation.discloses
+
+
 def ledger_table() -> tuple[Named, ...]:
     """The table of operations and events that a ledger's header carries."""
     table = [Named(UNROUTED, (), (), "none"), Named(TOKEN, (), (), "none")]

@@ -14,6 +14,7 @@ from pilotplant.kernel.world import World
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.suggestions import did_you_mean
 from pilotplant.systems.catalog import kinds
+from pilotplant.systems.rows import ListSpec
 from pilotplant.systems.rules import PlantRules, TakesRules
 from pilotplant.systems.system import System
 
@@ -141,31 +142,51 @@ class Estate:
         parameters: Mapping[str, Any],
         world: World,
         ledger: LedgerWriter,
+        lists: Mapping[str, ListSpec] | None = None,
     ) -> None:
         self.spec = spec
         self.dataset = dataset
         self.world = world
         self.systems: dict[str, System] = {}
+        self._of_kind: dict[str, list[System]] = {}
+        self._serving: dict[tuple[str, str], System] = {}
         for name, kind_name, plants in spec.instances():
             kind = kinds()[kind_name]
             set_to = said_of(name, kind_name, parameters)
             state = kind.build(dataset, plants, set_to)
             if isinstance(state, TakesRules):
                 state.take_rules({code: place.rules for code, place in spec.plants.items()})
-            system = System(kind, name, plants, state, set_to, world, ledger)
+            listed = said_of(name, kind_name, lists) if lists else None
+            system = System(kind, name, plants, state, set_to, world, ledger, listed)
             system.intends = partial(self._intends, system)
             self.systems[name] = system
+            self._of_kind.setdefault(kind_name, []).append(system)
+            for plant in plants:
+                self._serving.setdefault((kind_name, plant), system)
 
     def __iter__(self) -> Iterator[System]:
         return iter(self.systems.values())
 
     def of_kind(self, kind: str) -> list[System]:
         """All systems of a kind."""
-        return [system for system in self if system.kind.name == kind]
+        return self._of_kind.get(kind, [])
 
     def serving(self, kind: str, plant: str) -> System | None:
         """The system of a kind that serves a plant."""
-        return next((system for system in self.of_kind(kind) if plant in system.plants), None)
+        return self._serving.get((kind, plant))
+
+    def holding(self, effect: str) -> System | None:
+        """The system that an effect is in: that of its plant, or the only one of its kind."""
+        name, *keys = effect.split("|")
+        kind = name.partition(".")[0]
+        serving = self.serving(kind, keys[0]) if keys else None
+        only = self.of_kind(kind)
+        return serving or (only[0] if len(only) == 1 else None)
+
+    def stands(self, effect: str) -> bool:
+        """Whether a fact was committed in this run and not taken back."""
+        system = self.holding(effect)
+        return system is not None and system.stands(effect)
 
     def _intends(self, system: System, effect: str, command: Any) -> bool:
         """Whether what was sent is what the system of record wants to be sent, line by line where there are lines."""

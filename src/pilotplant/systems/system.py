@@ -21,10 +21,12 @@ from pilotplant.model.operation import (
     version_number,
 )
 from pilotplant.model.outcome import Committed, Found, Outcome
+from pilotplant.model.paging import Listed
 from pilotplant.model.problem import Rejection
 from pilotplant.model.short_hash import short_hash
 from pilotplant.systems.catalog import SystemKind
 from pilotplant.systems.identified import expanded
+from pilotplant.systems.rows import ListSpec, Rows
 
 
 class Published(NamedTuple):
@@ -35,7 +37,12 @@ class Published(NamedTuple):
     event: Event
     seq: int
     event_id: str
+    effect: str = ""
+    version: int = 0
 
+
+NEVER = float("-inf")
+"""Before every moment."""
 
 Listener = Callable[[Published], None]
 _encode_json = msgspec.json.Encoder().encode
@@ -53,6 +60,7 @@ class System:
         parameters: Any,
         world: World,
         ledger: LedgerWriter,
+        lists: ListSpec | None = None,
     ) -> None:
         self.kind = kind
         self.name = name
@@ -69,10 +77,14 @@ class System:
         """Whether the system does things of its own accord; while a run comes to rest it only finishes and answers."""
         self.jobs_open = 0
         """Work accepted but not finished, in wire time: quiescence waits for it."""
+        self.silent_since = NEVER
+        """When it was last asked something that it will never answer, in wire time."""
         self.operations: Mapping[str, Operation] = kind.operations
         """As this target may call them: with the custom fields that its document asks for."""
         self.identified: Callable[[Operation, Any], Any] | None = None
         """Finds the identities in a command by rules of the target, if it has any."""
+        self.on_effect: Callable[[str, str, int], None] | None = None
+        """Told of every effect that is committed (operation, identity, exchange), for whoever watches a target."""
         self.intends: Callable[[str, Any], bool] = lambda _effect, _command: True
         """Set by the estate: whether a correct middleware would have sent this command for this effect."""
         self._standing: dict[int, int] = {}
@@ -81,12 +93,15 @@ class System:
         self._newest: dict[str, tuple[int, int]] = {}
         self._effects: dict[str, _EffectReader] = {}
         self._events = 0
+        self._rows = Rows(name, kind.operations, lists or ListSpec(), world)
         self.behaviour = kind.behaviour(self)
 
     def apply(self, operation: Operation, command: Any, exchange: int = 0) -> Outcome:
         """Carry out a command and record what came of it. `exchange` 0: the system (or a stimulus) acts by itself."""
         now = self.world.now()
         outcome = operation.handler(self.state, command, now)
+        if isinstance(outcome, Listed):
+            outcome = self._rows.answer(operation, command, outcome)
         if isinstance(outcome, Committed):
             self._commit(operation, command, outcome, exchange, now.wire)
         elif isinstance(outcome, Found):
@@ -103,6 +118,7 @@ class System:
         self._events += 1
         event_id = f"{self.name}-{self._events:08d}"
         effect, version = self._reader(declared.name, declared.effect.keys, declared.effect.version, "").one(event)
+        self._rows.note(declared.effect.keys, effect)
         seq = self.ledger.write(
             Emit,
             self.world.env.now,
@@ -115,18 +131,18 @@ class System:
             self.ledger.body(_encode_json(event)),
         )
         for listener in self.listeners:
-            listener(Published(self, declared, event, seq, event_id))
+            listener(Published(self, declared, event, seq, event_id, effect, version))
         for witness in self.witnesses:
             witness(effect)
         return seq
 
-    def stands(self, effect: str) -> bool:
-        """Whether a fact was committed in this run and not taken back."""
-        return short_hash(effect) in self._standing
-
     def newest(self, effect: str) -> int:
         """The newest version of a state effect that was committed in this run; 0 if none was."""
         return self._newest.get(effect, (0, 0))[0]
+
+    def stands(self, effect: str) -> bool:
+        """Whether a fact was committed in this run and not taken back."""
+        return short_hash(effect) in self._standing
 
     def documents(self, operation: Operation, command: Any) -> tuple[str, ...]:
         """The identities of what a command would change."""
@@ -157,6 +173,8 @@ class System:
             cause = self.ledger.write(
                 Commit, t, self.number, exchange, number, effect, version, repeat_of, stale_over, facet, undone
             )
+            if self.on_effect is not None:
+                self.on_effect(operation.name, effect, exchange)
             if operation.counted:
                 if repeat_of:
                     self._repeats[fact] += 1
@@ -164,8 +182,11 @@ class System:
                     self._standing[fact] = cause
             elif facet != "staged" and version >= self._newest.get(effect, (0, 0))[0]:
                 self._newest[effect] = (version, cause)
+            self._rows.note(operation.effect.keys, effect)
             for witness in self.witnesses:
                 witness(effect)
+        for row in outcome.touches:
+            self._rows.touch(*row)
         for event in outcome.emit:
             self.publish(event, cause)
         for job in outcome.jobs:

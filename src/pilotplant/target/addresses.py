@@ -17,11 +17,13 @@ class Address(NamedTuple):
     url: str
     token_url: str
     credentials: Credentials
+    channel: str = "webhook"
+    """How its events travel."""
 
 
 def environment(addresses: Iterable[Address], events_secret: str, plants: Iterable[str]) -> Mapping[str, str]:
-    """`PILOTPLANT_ERP_URL` for a system that serves all plants, `PILOTPLANT_ERP_DE01_URL` for each plant in any
-    case."""
+    """`PILOTPLANT_ERP_URL` for a system that serves all plants, `PILOTPLANT_ERP_DE01_URL` for each plant in any case;
+    `…_EVENTS` where its events are not posted."""
     told = {"PILOTPLANT_EVENTS_SECRET": events_secret, "PILOTPLANT_PLANTS": ",".join(plants)}
     for address in addresses:
         if "@" not in address.name:
@@ -34,6 +36,8 @@ def environment(addresses: Iterable[Address], events_secret: str, plants: Iterab
 def _variables(name: str, address: Address) -> dict[str, str]:
     prefix = "PILOTPLANT_" + re.sub(r"[^A-Z0-9]+", "_", name.upper())
     variables = {f"{prefix}_URL": address.url}
+    if address.channel != "webhook":
+        variables[f"{prefix}_EVENTS"] = address.channel
     match address.credentials.kind:
         case "oauth2":
             variables[f"{prefix}_TOKEN_URL"] = address.token_url

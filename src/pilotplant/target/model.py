@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pilotplant.drive.whatif.model import ModelSpec
 from pilotplant.model.durations import Duration
 from pilotplant.target.credentials import FixedCredentials
 from pilotplant.target.delivery import DeliverSpec
@@ -76,6 +77,8 @@ class Declares(BaseModel):
     """How many requests it has open at one system at most; 0: it does not say."""
     retry_budget: Duration = 0.0
     """How long it tries again what fails before it gives up; 0: it does not say."""
+    answer_patience: Duration = 0.0
+    """How long it waits for the answer of a supplier before it tells a person; 0: it does not say."""
 
 
 class TargetSpec(BaseModel):
@@ -95,6 +98,8 @@ class TargetSpec(BaseModel):
     identity: dict[str, dict[str, Annotated[list[Rule], Field(min_length=1)]]] = {}
     """By operation and key of its effect, where identities stand, if not in the field made for them."""
     declares: Declares = Declares()
+    model: ModelSpec | None = None
+    """How it behaves, for what-if: the parameters of the model that stands in its place."""
 
     @property
     def deliveries(self) -> tuple[DeliverSpec, ...]:

@@ -63,6 +63,8 @@ class Instance:
     exception: int = 0
     outlasted: bool = False
     """Whether the exception came after an outage that was longer than the target declares to keep trying."""
+    unanswered: bool = False
+    """Whether the exception came after an answer had been awaited for as long as the target declares to wait."""
     withdrawn: int = 0
     seen: Commit | Emit | Reject | None = None
     """The last that was seen of it."""
@@ -75,7 +77,8 @@ class Instance:
     @property
     def excused(self) -> bool:
         """Whether what is open need not happen any more."""
-        refused = self.refusals or self.outlasted or any(seq < self.exception for seq in self.setbacks.values())
+        refused = self.refusals or self.outlasted or self.unanswered
+        refused = refused or any(seq < self.exception for seq in self.setbacks.values())
         return bool(self.withdrawn or (self.exception and refused))
 
 
@@ -93,3 +96,19 @@ def terms_of(case: Case) -> dict[tuple[int, str], Terms]:
         for number, flow in enumerate(case.flows)
         for name, step in flow.steps.items()
     }
+
+
+def subjects_of(case: Case, instance: Instance) -> tuple[str, ...]:
+    """What an instance is about: everything that names it but the plant, which names too much."""
+    named = zip(case.flows[instance.flow].scope, instance.name.split("@"), strict=False)
+    return tuple(dict.fromkeys((instance.subject, *(value for key, value in named if key != "plant"))))
+
+
+def keeps(record: Commit | Emit, promise: Promise) -> bool:
+    """Whether what came about is what was promised, or more."""
+    terms = promise.terms
+    if terms.executable and getattr(record, "facet", "") == "staged":
+        return False
+    if not record.version or not promise.version:
+        return True  # facts have no order; one may be accepted where a version is promised
+    return record.version == promise.version if terms.exact else record.version >= promise.version

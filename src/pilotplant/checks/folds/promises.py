@@ -10,7 +10,9 @@ from typing import Any
 
 from pilotplant.checks.case import Case
 from pilotplant.checks.folds.gates import barred
-from pilotplant.checks.folds.instance import Instance, Progress, Promise, terms_of
+from pilotplant.checks.folds.instance import Instance, Progress, Promise, keeps, subjects_of, terms_of
+from pilotplant.checks.folds.lists import ToldByLists
+from pilotplant.checks.folds.silence import unanswered
 from pilotplant.checks.folds.sums import Sums
 from pilotplant.checks.wording import plant_of
 from pilotplant.ledger.records import (
@@ -25,6 +27,7 @@ from pilotplant.ledger.records import (
     Obligation,
     Quiesce,
     Reject,
+    ResponseEnd,
     ResponseFirst,
 )
 
@@ -53,6 +56,8 @@ class Promises:
         """Subjects that were withdrawn, also after they were carried out."""
         self.undone: dict[str, Commit] = {}
         """Facts that were taken back and not booked again, by what took them back."""
+        self._alternatives: dict[str, tuple[str, ...]] = {}
+        """By promised effect, what is accepted in its place."""
         self.elsewhere: set[str] = set()
         """Effects that need not be there, since something that is accepted instead came about."""
         self.repeats: dict[str, list[Commit]] = defaultdict(list)
@@ -80,7 +85,8 @@ class Promises:
         self._outages: dict[int, tuple[float, float]] = {}
         """By system, since when faults have been touching it without a long pause, and until when."""
         self._disbelieved: set[tuple[int, int]] = set()
-        self.delivered: dict[int, Deliver] = {}
+        self.delivered: dict[int, Deliver | ResponseEnd] = {}
+        """By trigger, what first told the target of it: an event that was delivered, or a list that it looked at."""
         self.acknowledged: dict[int, Ack] = {}
         self.triggers: dict[int, Emit] = {}
         self._open: dict[str, list[Promise]] = {}
@@ -98,13 +104,14 @@ class Promises:
         self._cancels = {flow.cancelled_by: flow for flow in case.flows if flow.cancelled_by}
         self._triggers = {flow.trigger for flow in case.flows}
         self._told: dict[int, int] = {}
+        self._lists = ToldByLists(self.triggers, self.delivered)
         self._governed = [case.governed(named) for named in case.header.operations]
 
     def handlers(self) -> dict[Any, Any]:
         """What it looks at."""
         interesting = self._triggers | set(self._cancels) | set(self._refused_by)
         governed = self.case.governed
-        return {
+        return self._lists.handlers() | {
             Obligation: (None, self.on_obligation),
             Commit: (
                 lambda named: not named.event and (governed(named) or named.effect == "fact" or named.name == ITEM),
@@ -129,7 +136,8 @@ class Promises:
             instance = self.instances[key] = Instance(
                 record.flow, record.instance, record.subject, record.plant, record.due, record.trigger
             )
-            self._by_subject.setdefault(record.subject, {})[key] = instance
+            for subject in subjects_of(self.case, instance):
+                self._by_subject.setdefault(subject, {})[key] = instance
             self._instances_of[record.trigger] += 1
             self.begun += 1
         progress = instance.steps.get(record.step)
@@ -148,6 +156,8 @@ class Promises:
         instance.promises.append(promise)
         instance.left += 1
         self._await(record.effect, promise)
+        if record.accept:
+            self._alternatives[record.effect] = record.accept
         for effect in record.accept:
             self._promised[effect] = max(record.version, self._promised.get(effect, 0))
             self._await(effect, promise)
@@ -171,6 +181,7 @@ class Promises:
             return
         waiting = self._open.get(record.effect)
         if waiting is not None and self._keep(record, waiting):
+            self.undone.pop(record.effect, None)
             return
         if record.repeat_of:
             self.repeats[record.effect].append(record)
@@ -186,7 +197,7 @@ class Promises:
         for promise in waiting:
             if not promise.open:
                 continue  # an accepted alternative had kept it
-            if _keeps(record, promise):
+            if keeps(record, promise):
                 self._kept(promise, record)
                 kept = True
             else:
@@ -249,16 +260,18 @@ class Promises:
             listener(instance, t)
         key = f"{instance.flow}|{instance.name}"
         del self.instances[key]
-        about = self._by_subject[instance.subject]
-        del about[key]
-        if not about:
-            del self._by_subject[instance.subject]
+        for subject in subjects_of(self.case, instance):
+            about = self._by_subject[subject]
+            del about[key]
+            if not about:
+                del self._by_subject[subject]
         if self._surpassed:
             self._forget_surpassed(instance)
         instance.promises.clear()  # promises refer to their instance: without the circle both are freed at once
         self._instances_of[instance.trigger] -= 1
         if not self._instances_of[instance.trigger]:
             del self._instances_of[instance.trigger]
+            self._lists.forget(instance.trigger)
             for told in (self.triggers, self.delivered, self.acknowledged):
                 told.pop(instance.trigger, None)
         if len(self.finished) < BOARD_MAX:
@@ -290,6 +303,7 @@ class Promises:
         for instance in self._about(subject, plant):
             instance.exception = record.seq
             instance.outlasted |= self._outlasted(record.t)
+            instance.unanswered |= unanswered(self.case, instance, record.t)
 
     def on_bitten(self, record: FaultBitten) -> None:
         """A fault touched a system: an outage goes on, or another begins."""
@@ -320,6 +334,7 @@ class Promises:
         name = self.case.operation(record.operation)
         if name in self._triggers:
             self.triggers[record.seq] = record
+            self._lists.on_trigger(record)
         if name in self._cancels:
             self.withdrawn.add(record.effect.partition("|")[2])
             self._recalling[record.seq] = record.effect.partition("|")[2]
@@ -465,6 +480,7 @@ class Promises:
         """Effects whose state is judged elsewhere: still promised (refused, withdrawn,
         overtaken, missing), booked twice, taken back, or done in another way that is accepted."""
         promised = {promise.effect for instance in self.instances.values() for promise in instance.open}
+        promised.update(other for effect in list(promised) for other in self._alternatives.get(effect, ()))
         repeated = {effect for effect, commits in self.repeats.items() if commits}
         return promised | repeated | self.undone.keys() | self.elsewhere
 
@@ -481,12 +497,3 @@ class Promises:
     def plant(self, instance: Instance) -> str:
         """The plant of an instance."""
         return instance.plant or next((plant_of(promise.effect) for promise in instance.open), "")
-
-
-def _keeps(record: Commit | Emit, promise: Promise) -> bool:
-    terms = promise.terms
-    if terms.executable and getattr(record, "facet", "") == "staged":
-        return False
-    if not record.version or not promise.version:
-        return True  # facts have no order; one may be accepted where a version is promised
-    return record.version == promise.version if terms.exact else record.version >= promise.version

@@ -4,7 +4,7 @@ from collections import Counter
 
 from hdrh.histogram import HdrHistogram
 
-_MAX_MS = 24 * 3600 * 1000
+_MAX_MS = 31 * 24 * 3600 * 1000
 _RECENT_MAX = 4096
 
 

@@ -35,8 +35,11 @@ def run(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Replay this seed. [0]")] = None,
     mode: Annotated[
-        Literal["live", "inprocess"],
-        typer.Option("--mode", help="Over sockets, or Python middleware in this process on a virtual clock."),
+        Literal["live", "inprocess", "whatif"],
+        typer.Option(
+            "--mode",
+            help="Over sockets; Python middleware in this process on a virtual clock; or a model in its place.",
+        ),
     ] = "live",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="A.B=C", help="Override a field of the scenario.")
@@ -67,6 +70,7 @@ def run(
     from dataclasses import replace
 
     from pilotplant.reporting.catalog import reporters
+    from pilotplant.reporting.wording import count
     from pilotplant.scenario.loading import load_run
 
     found = open_project(project)
@@ -75,7 +79,8 @@ def run(
     setups, chosen = load_run(found, scenarios, set_ or [], settings.target)
     if dry_run:
         for setup in setups:
-            print(f"{setup.scenario.scenario}: valid, {len(setup.scenario.stimuli)} stimuli, target {chosen.target}")
+            stimuli = count(len(setup.scenario.stimuli), "stimulus", "stimuli")
+            print(f"{setup.scenario.scenario}: valid, {stimuli}, target {chosen.target}")
         return Exit.PASS
     codes: list[Exit] = []
     finished: list[Finished] = []

@@ -1,4 +1,4 @@
-"""Makes a revision executable without a word about open orders, which the change takes with it: they stay as they are."""
+"""Makes a revision executable without a word about open orders: they stay as they are, though the change takes them."""
 
 from dataclasses import replace
 

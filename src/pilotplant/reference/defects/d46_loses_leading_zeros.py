@@ -10,7 +10,7 @@ from pilotplant.reference.parts import Parts
 
 NUMBER = 46
 NAME = "truncation, charset, leading zeros"
-CHECK = "completeness"
+CHECK = "data"
 SCENARIO = "master-data-drift"
 
 

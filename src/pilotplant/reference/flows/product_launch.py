@@ -123,6 +123,7 @@ class ProductLaunch(Flow):
             change.effectivity.at,
             0.0,
             work.traceparent,
+            0,
             "open",
             change.wip,
             (item,),

@@ -7,7 +7,7 @@ import msgspec
 from pilotplant.model.instants import Instant
 from pilotplant.model.operation import Command, effect_id, fact, operation
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
-from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
 from pilotplant.model.problem import Rejection, problem
 from pilotplant.systems.desk.events import ExceptionResolved
 from pilotplant.systems.desk.state import Desk, DeskException
@@ -34,11 +34,8 @@ class RaiseException(Command, frozen=True, kw_only=True):
     text: str = ""
 
 
-class ListExceptions(Command, frozen=True, kw_only=True):
+class ListExceptions(PageQuery, frozen=True, kw_only=True):
     """Which page of the exceptions."""
-
-    limit: int = 100
-    cursor: str = ""
 
 
 class ResolveException(Command, frozen=True, kw_only=True):
@@ -79,10 +76,16 @@ def raise_exception(desk: Desk, cmd: RaiseException, now: Instant) -> Outcome:
     raised = DeskException(number, cmd.flow, cmd.plant, cmd.subject, cmd.owner, cmd.reason, cmd.text)
     desk.exceptions[number] = raised
     desk.open[key] = number
-    return Committed(_view(raised))
+    return Committed(_view(raised), touches=(("desk.exception.list", number),))
 
 
-@operation("desk.exception.list", rest="GET /exceptions", returns=Page[ExceptionView], rejects=(BadCursor,))
+@operation(
+    "desk.exception.list",
+    rest="GET /exceptions",
+    returns=Page[ExceptionView],
+    rejects=(BadCursor,),
+    rows=("exception",),
+)
 def list_exceptions(desk: Desk, query: ListExceptions, now: Instant) -> Outcome:
     """Read the exceptions, a page at a time."""
     return paged(

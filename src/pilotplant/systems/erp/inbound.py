@@ -174,7 +174,7 @@ def create_delivery(erp: Erp, cmd: CreateDelivery, now: Instant) -> Outcome:
 @operation(
     REPLACE,
     rest="PUT /inbound-deliveries",
-    keys=("plant", "asn", "version"),
+    keys=("plant", "asn"),
     effect=state("plant", "asn", version="version"),
     returns=DeliveryView,
     rejects=(*_ANNOUNCING, UnknownDelivery, DeliveryReceived),

@@ -3,7 +3,7 @@
 from pilotplant.model.instants import Instant
 from pilotplant.model.operation import Command, effect_id, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
-from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
 from pilotplant.model.revisions import ordinal
 from pilotplant.systems.erp.definitions import PlantItemKey
 from pilotplant.systems.erp.events import ItemChanged
@@ -45,12 +45,10 @@ class MaintainItem(Command, frozen=True, kw_only=True):
     description: str | None = None
 
 
-class ListPlantItems(Command, frozen=True, kw_only=True):
+class ListPlantItems(PageQuery, frozen=True, kw_only=True):
     """Which page of a plant's items."""
 
     plant: str
-    limit: int = 100
-    cursor: str = ""
 
 
 @operation(
@@ -127,6 +125,7 @@ def get_item(erp: Erp, query: PlantItemKey, now: Instant) -> Outcome:
     keys=("plant",),
     returns=Page[ErpItem],
     rejects=(UnknownPlant, BadCursor),
+    rows=("plant", "item"),
 )
 def list_items(erp: Erp, query: ListPlantItems, now: Instant) -> Outcome:
     """Read a plant's items, a page at a time."""

@@ -5,18 +5,16 @@ import msgspec
 from pilotplant.model.instants import Instant, iso
 from pilotplant.model.operation import Command, effect_id, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
-from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
 from pilotplant.systems.erp.events import ProductionOrderChanged
 from pilotplant.systems.erp.problems import DocumentLocked, QuantityNotPositive, UnknownOrder, UnknownPlant
 from pilotplant.systems.erp.state import Erp, OrderState
 
 
-class ListOrders(Command, frozen=True, kw_only=True):
+class ListOrders(PageQuery, frozen=True, kw_only=True):
     """Which page of a plant's open orders."""
 
     plant: str
-    limit: int = 100
-    cursor: str = ""
 
 
 class NameOrder(Command, frozen=True, kw_only=True):
@@ -69,6 +67,7 @@ def current_etag(erp: Erp, cmd: ChangeOrder) -> str:
     keys=("plant",),
     returns=Page[OrderView],
     rejects=(UnknownPlant, BadCursor),
+    rows=("plant", "order"),
 )
 def list_open(erp: Erp, query: ListOrders, now: Instant) -> Outcome:
     """Read a plant's open production orders, a page at a time."""

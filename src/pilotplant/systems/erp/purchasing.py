@@ -5,7 +5,7 @@ import msgspec
 from pilotplant.model.instants import Instant
 from pilotplant.model.operation import Command, effect_id, fact, operation
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
-from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
 from pilotplant.systems.erp.events import PurchaseOrderChanged
 from pilotplant.systems.erp.problems import (
     AlreadyReceived,
@@ -21,14 +21,12 @@ from pilotplant.systems.erp.state import Erp
 CHANGE, CANCEL = "erp.po.change", "erp.po.cancel"
 
 
-class ListPurchaseOrders(Command, frozen=True, kw_only=True):
+class ListPurchaseOrders(PageQuery, frozen=True, kw_only=True):
     """Which page of a plant's open purchase orders, for one item or supplier or for all."""
 
     plant: str
     item: str = ""
     supplier: str = ""
-    limit: int = 100
-    cursor: str = ""
 
 
 class NamePurchaseOrder(Command, frozen=True, kw_only=True):
@@ -93,6 +91,7 @@ def current_etag(erp: Erp, cmd: ChangePurchaseOrder | CancelPurchaseOrder) -> st
     keys=("plant", "item"),
     returns=Page[PurchaseOrderView],
     rejects=(UnknownPlant, BadCursor),
+    rows=("plant", "po"),
 )
 def list_open_orders(erp: Erp, query: ListPurchaseOrders, now: Instant) -> Outcome:
     """Read a plant's open purchase orders, a page at a time."""

@@ -11,7 +11,7 @@ from pilotplant.dataset.records import RoutingStep
 from pilotplant.model.instants import Instant, Moment, iso
 from pilotplant.model.operation import Command, effect_id, fact, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
-from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
 from pilotplant.model.problem import Rejection, problem
 from pilotplant.model.revisions import ordinal
 from pilotplant.systems.mes.events import Consumption, OrderCompleted
@@ -111,11 +111,8 @@ class NameShopOrder(Command, frozen=True, kw_only=True):
     order: str
 
 
-class ListShopOrders(Command, frozen=True, kw_only=True):
+class ListShopOrders(PageQuery, frozen=True, kw_only=True):
     """Which page of the orders."""
-
-    limit: int = 100
-    cursor: str = ""
 
 
 class CompleteOrder(Command, frozen=True, kw_only=True):
@@ -269,7 +266,13 @@ def order_status(mes: Mes, query: NameShopOrder, now: Instant) -> Outcome:
     return Found(_order_view(order), _reveals(order))
 
 
-@operation("mes.order.list", rest="GET /orders", returns=Page[ShopOrderView], rejects=(BadCursor,))
+@operation(
+    "mes.order.list",
+    rest="GET /orders",
+    returns=Page[ShopOrderView],
+    rejects=(BadCursor,),
+    rows=("plant", "order"),
+)
 def list_orders(mes: Mes, query: ListShopOrders, now: Instant) -> Outcome:
     """Read all orders, a page at a time."""
     return paged(

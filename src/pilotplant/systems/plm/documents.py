@@ -5,7 +5,7 @@ from typing import Literal
 from pilotplant.model.instants import Instant
 from pilotplant.model.operation import Command, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
-from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
 from pilotplant.model.problem import Rejection, problem
 from pilotplant.systems.plm.operations import UnknownItem
 from pilotplant.systems.plm.state import Document, Plm
@@ -38,12 +38,10 @@ class NameDocument(Command, frozen=True, kw_only=True):
     document: str
 
 
-class ListDocuments(Command, frozen=True, kw_only=True):
+class ListDocuments(PageQuery, frozen=True, kw_only=True):
     """Which page of the documents, of one item or of all."""
 
     item: str = ""
-    limit: int = 100
-    cursor: str = ""
 
 
 @operation(
@@ -80,7 +78,14 @@ def get_document(plm: Plm, query: NameDocument, now: Instant) -> Outcome:
     return Found(document, ()) if document else Refused(UnknownDrawing(detail=query.document))
 
 
-@operation("plm.document.list", rest="GET /documents", keys=("item",), returns=Page[Document], rejects=(BadCursor,))
+@operation(
+    "plm.document.list",
+    rest="GET /documents",
+    keys=("item",),
+    returns=Page[Document],
+    rejects=(BadCursor,),
+    rows=("document",),
+)
 def list_documents(plm: Plm, query: ListDocuments, now: Instant) -> Outcome:
     """Read the documents, a page at a time."""
     numbers = [number for number, each in plm.drawings.items() if not query.item or each.item == query.item]

@@ -8,7 +8,7 @@ from pilotplant.dataset.records import Bom, BomLine, Item, Routing, RoutingStep
 from pilotplant.model.instants import Instant, Moment, iso
 from pilotplant.model.operation import Command, effect_id, fact, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
-from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
 from pilotplant.model.problem import Rejection, problem
 from pilotplant.model.revisions import following, ordinal
 from pilotplant.systems.plm.events import (
@@ -66,12 +66,10 @@ class GetItem(Command, frozen=True, kw_only=True):
     item: str
 
 
-class ListItems(Command, frozen=True, kw_only=True):
+class ListItems(PageQuery, frozen=True, kw_only=True):
     """Which page of the items, at one plant or at all."""
 
     plant: str = ""
-    limit: int = 100
-    cursor: str = ""
 
 
 class Definition(Command, frozen=True, kw_only=True):
@@ -122,11 +120,8 @@ class NameChange(Command, frozen=True, kw_only=True):
     change: str
 
 
-class ListChanges(Command, frozen=True, kw_only=True):
+class ListChanges(PageQuery, frozen=True, kw_only=True):
     """Which page of the changes."""
-
-    limit: int = 100
-    cursor: str = ""
 
 
 class ReleaseChange(Command, frozen=True, kw_only=True):
@@ -193,7 +188,14 @@ def get_item(plm: Plm, query: GetItem, now: Instant) -> Outcome:
     return Found(item_view(plm, item), ())
 
 
-@operation("plm.item.list", rest="GET /items", keys=("plant",), returns=Page[ItemView], rejects=(BadCursor,))
+@operation(
+    "plm.item.list",
+    rest="GET /items",
+    keys=("plant",),
+    returns=Page[ItemView],
+    rejects=(BadCursor,),
+    rows=("item",),
+)
 def list_items(plm: Plm, query: ListItems, now: Instant) -> Outcome:
     """Read the items, a page at a time."""
     known = {**plm.dataset.items, **plm.created}
@@ -372,7 +374,9 @@ def release_change(plm: Plm, cmd: ReleaseChange, now: Instant) -> Outcome:
     )
     structures = _structures(plm, change) if plm.announces else ()
     dated = change.effective_at > now.business
-    return Committed(change_view(change), emit=(event, *structures), jobs=(change,) if dated else ())
+    return Committed(
+        change_view(change), emit=(event, *structures), jobs=(change,) if dated else (), touches=_items_of(change)
+    )
 
 
 @operation(
@@ -394,7 +398,7 @@ def cancel_change(plm: Plm, cmd: CancelChange, now: Instant) -> Outcome:
         plm.withdraw(change)
     change.status, change.cancelled_at = "cancelled", now.business
     event = ChangeCancelled(change=change.number, reason=cmd.reason)
-    return Committed(change_view(change), emit=(event,))
+    return Committed(change_view(change), emit=(event,), touches=_items_of(change))
 
 
 @operation(
@@ -410,7 +414,7 @@ def get_change(plm: Plm, query: NameChange, now: Instant) -> Outcome:
     return Found(change_view(change), _reveals(change)) if change else Refused(UnknownChange())
 
 
-@operation("plm.change.list", rest="GET /changes", returns=Page[ChangeView], rejects=(BadCursor,))
+@operation("plm.change.list", rest="GET /changes", returns=Page[ChangeView], rejects=(BadCursor,), rows=("change",))
 def list_changes(plm: Plm, query: ListChanges, now: Instant) -> Outcome:
     """Read all changes, a page at a time: for those who look for themselves instead of listening."""
     return paged(
@@ -439,6 +443,11 @@ def report_result(plm: Plm, cmd: ReportResult, now: Instant) -> Outcome:
     others = tuple(r for r in change.results if (r.system, r.plant) != (cmd.system, cmd.plant))
     change.results = (*others, Result(cmd.system, cmd.plant, cmd.status, cmd.text))
     return Committed(change_view(change), effects=(((cmd.change, cmd.plant, cmd.system), 1),))
+
+
+def _items_of(change: Change) -> tuple[tuple[str, ...], ...]:
+    """The rows of the items that a change concerns: their revision is another."""
+    return tuple(("plm.item.list", affected.item) for affected in change.affected)
 
 
 def _structures(plm: Plm, change: Change) -> tuple[StructureReleased, ...]:

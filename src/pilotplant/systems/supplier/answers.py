@@ -7,7 +7,7 @@ import msgspec
 from pilotplant.model.instants import Instant
 from pilotplant.model.operation import Command, effect_id, fact, operation
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
-from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
 from pilotplant.systems.supplier.events import PurchaseOrderAcknowledged, PurchaseOrderRejected
 from pilotplant.systems.supplier.problems import (
     NoticeAnswered,
@@ -21,12 +21,10 @@ from pilotplant.systems.supplier.state import Notice, OpenOrder, Portal
 CHANGE_NOTICE = "supplier.po.change_notice"
 
 
-class ListSupplierOrders(Command, frozen=True, kw_only=True):
+class ListSupplierOrders(PageQuery, frozen=True, kw_only=True):
     """Which page of the orders, of one supplier or of all."""
 
     supplier: str = ""
-    limit: int = 100
-    cursor: str = ""
 
 
 class ChangeNotice(Command, frozen=True, kw_only=True):
@@ -81,6 +79,7 @@ class SupplierOrderView(msgspec.Struct, frozen=True):
     keys=("supplier",),
     returns=Page[SupplierOrderView],
     rejects=(BadCursor,),
+    rows=("po",),
 )
 def list_orders(portal: Portal, query: ListSupplierOrders, now: Instant) -> Outcome:
     """Read the orders that suppliers have, with the notices about them and their answers, a page at a time."""

@@ -87,6 +87,7 @@ class Behaviour:
         key = f"{notice.po}|{notice.change}"
         u = system.world.draws.uniform(f"answer|{key}")
         if u < parameters.silent_share:
+            system.silent_since = system.world.env.now
             return
         u -= parameters.silent_share
         rejects, partly = parameters.rejected_share, parameters.rejected_share + parameters.partly_share

@@ -7,7 +7,7 @@ import msgspec
 from pilotplant.model.instants import Instant, Moment, iso
 from pilotplant.model.operation import Command, effect_id, operation, state
 from pilotplant.model.outcome import Committed, Outcome, Refused
-from pilotplant.model.paging import BadCursor, Page, paged
+from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
 from pilotplant.systems.supplier.events import AsnSent
 from pilotplant.systems.supplier.problems import NotShippable, UnknownAsn
 from pilotplant.systems.supplier.state import Asn, AsnLine, Portal
@@ -15,12 +15,10 @@ from pilotplant.systems.supplier.state import Asn, AsnLine, Portal
 ASN_SENT = "supplier.asn.sent"
 
 
-class ListAsns(Command, frozen=True, kw_only=True):
+class ListAsns(PageQuery, frozen=True, kw_only=True):
     """Which page of the announcements, of one supplier or of all."""
 
     supplier: str = ""
-    limit: int = 100
-    cursor: str = ""
 
 
 class ShipLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -52,6 +50,7 @@ class CorrectAsn(Command, frozen=True, kw_only=True):
     keys=("supplier",),
     returns=Page[Asn],
     rejects=(BadCursor,),
+    rows=("plant", "asn"),
 )
 def list_asns(portal: Portal, query: ListAsns, now: Instant) -> Outcome:
     """Read what suppliers have announced, each in its latest version, a page at a time."""
@@ -153,7 +152,8 @@ def _sent(asn: Asn) -> Outcome:
         arrives_at=asn.arrives_at,
         lines=asn.lines,
     )
-    return Committed(asn, emit=(event,), effects=(((asn.plant, asn.asn), asn.version),))
+    orders = tuple(("supplier.po.list", line.po) for line in asn.lines)
+    return Committed(asn, emit=(event,), effects=(((asn.plant, asn.asn), asn.version),), touches=orders)
 
 
 def _reveals(asn: Asn) -> tuple[str, int]:

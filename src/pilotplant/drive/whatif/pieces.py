@@ -1,0 +1,284 @@
+"""Pieces of work: the promises of one flow instance, as calls in the order that the flow asks for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+import msgspec
+
+from pilotplant.drive.whatif.port import Call
+from pilotplant.flows.grammar import FlowSpec, StepSpec
+from pilotplant.ledger.records import Obligation
+from pilotplant.model.operation import Command, Operation
+from pilotplant.systems import catalog
+from pilotplant.systems.estate import Estate
+from pilotplant.systems.system import System
+
+
+class State(Enum):
+    """How far a task is."""
+
+    OPEN = 0
+    SENT = 1
+    AWAITED = 2
+    """What was asked for was accepted, and comes about later."""
+    DONE = 3
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """One document to send: the effects that it has, and what must be known before."""
+
+    step: str
+    name: str
+    """The operation or event that the flow promises."""
+    effects: list[tuple[str, int]]
+    after: tuple[tuple[str, str, int], ...]
+    system: System
+    fact: bool
+    state: State = State.OPEN
+    mended: bool = False
+    """Whether what was missing for it has been sent once."""
+    call: Call | None = None
+    """Of what must not be done twice: the call that was made for it last."""
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
+    """What one instance of a flow asks for, e.g. one change at one plant."""
+
+    flow: FlowSpec
+    instance: str
+    subject: str
+    plant: str
+    trigger: int
+    due: float
+    tasks: list[Task] = field(default_factory=list)
+    keys: tuple[str, ...] = ()
+    in_flight: int = 0
+    working: bool = False
+    mapped: bool = False
+    """Whether it was begun: what it takes to understand it is over."""
+    queued: bool = False
+    stopped: str = ""
+    """Why nothing more of it is begun."""
+    over: bool = False
+    life: int = 0
+
+    @property
+    def flow_name(self) -> str:
+        """The flow that it belongs to."""
+        return self.flow.flow
+
+
+@dataclass(frozen=True)
+class Sending:
+    """How an effect is brought about: the system's operation, and the command that is intended just now."""
+
+    operation: Operation
+    command: Command
+
+
+class Dispatcher:
+    """Knows what to send for an effect, from the declarations alone."""
+
+    def __init__(self, estate: Estate) -> None:
+        self._estate = estate
+        self._by_command: dict[tuple[str, type], Operation] = {
+            (kind.name, operation.command): operation
+            for kind in catalog.kinds().values()
+            for operation in kind.operations.values()
+            if not operation.query
+        }
+        self._queries: dict[str, tuple[Operation, tuple[str, ...]] | None] = {}
+
+    def sending(self, task: Task) -> Sending | None:
+        """The command for a task; nothing where nothing is intended (any more, or yet)."""
+        replica = task.system.kind.replicas.get(task.name)
+        if replica is None:
+            return None
+        commands = [replica.intended(self._estate, tuple(effect.split("|")[1:])) for effect, _version in task.effects]
+        wanted = [command for command in commands if command is not None]
+        if not wanted:
+            return None
+        operation = self._operation(task, wanted[0])
+        if operation is None:
+            return None
+        return Sending(operation, _joined(operation, wanted))
+
+    def _operation(self, task: Task, command: Command) -> Operation | None:
+        own = task.system.kind.operations.get(task.name)
+        if own is not None and isinstance(command, own.command):
+            return own
+        return self._by_command.get((task.system.kind.name, type(command)))
+
+    def query(self, operation: Operation, command: Command) -> tuple[Operation, Command] | None:
+        """A query of the same system that the fields of a command answer: how one looks before one sends."""
+        if operation.name not in self._queries:
+            self._queries[operation.name] = _query_for(operation)
+        found = self._queries[operation.name]
+        if found is None:
+            return None
+        query, names = found
+        asked: Command = msgspec.convert({name: getattr(command, name) for name in names}, query.command)
+        return query, asked
+
+    def prerequisite(self, system: System, plant: str, item: str) -> Sending | None:
+        """What brings an item to a plant that does not know it, if the declarations say."""
+        replica = system.kind.replicas.get("erp.item.upsert")
+        if replica is None:
+            return None
+        command = replica.intended(self._estate, (plant, item))
+        operation = system.kind.operations.get(replica.effect)
+        return Sending(operation, command) if command is not None and operation is not None else None
+
+
+def _query_for(operation: Operation) -> tuple[Operation, tuple[str, ...]] | None:
+    given = set(operation.command.__struct_fields__)
+    fitting: list[tuple[int, str, Operation, tuple[str, ...]]] = []
+    for query in catalog.kinds()[operation.system].operations.values():
+        if query.query:
+            needed = tuple(f.name for f in msgspec.structs.fields(query.command) if f.required)
+            if needed and set(needed) <= given:
+                fitting.append((-len(needed), query.name, query, needed))
+    if not fitting:
+        return None
+    _rank, _name, query, needed = min(fitting, key=lambda entry: entry[:2])
+    return query, needed
+
+
+def _joined(operation: Operation, commands: list[Command]) -> Command:
+    """The lines of one document, together."""
+    each = operation.effect.each
+    if not each or len(commands) == 1:
+        return commands[0]
+    lines = tuple(line for command in commands for line in getattr(command, each))
+    joined: Command = msgspec.structs.replace(commands[0], **{each: lines})
+    return joined
+
+
+class Pieces:
+    """Gathers promises into pieces of work, trigger by trigger."""
+
+    def __init__(
+        self, flows: list[FlowSpec], estate: Estate, operations: Mapping[int, str], *, whole: bool, keep: bool
+    ) -> None:
+        self._flows = flows
+        self._estate = estate
+        self._operations = operations
+        self._whole = whole
+        self._keep = keep
+        """Whether pieces may be asked for again: where events may come again."""
+        self._gathered: dict[int, dict[str, Piece]] = {}
+        self._documents: dict[tuple[int, str, str, tuple[str, ...]], Task] = {}
+        self._last = 0
+
+    def on_obligation(self, promise: Obligation) -> None:
+        """A promise was made."""
+        if promise.trigger != self._last:
+            self._documents.clear()
+            self._last = promise.trigger
+        flow = self._flows[promise.flow]
+        step = flow.steps[promise.step]
+        if not promise.must or step.actor == "native":
+            return
+        name = self._operations[promise.operation]
+        parts = promise.effect.split("|")
+        system = self._estate.serving(name.partition(".")[0], promise.plant)
+        if system is None:
+            return
+        instances = self._gathered.setdefault(promise.trigger, {})
+        known_as = f"{promise.flow}|{promise.instance}"
+        piece = instances.get(known_as)
+        if piece is None:
+            piece = instances[known_as] = Piece(
+                flow, promise.instance, promise.subject, promise.plant, promise.trigger, promise.due
+            )
+        self._add(piece, promise, name, parts, system)
+
+    def _add(self, piece: Piece, promise: Obligation, name: str, parts: list[str], system: System) -> None:
+        effect = (promise.effect, promise.version)
+        operation = catalog.operations().get(name)
+        fact = operation is not None and operation.counted
+        if operation is not None and operation.counted and operation.effect.each and self._whole:
+            place = (promise.trigger, piece.instance, name, self._document(operation, parts))
+            known = self._documents.get(place)
+            if known is not None:
+                known.effects.append(effect)
+                return
+            task = self._documents[place] = Task(promise.step, name, [effect], promise.after, system, fact)
+        else:
+            task = Task(promise.step, name, [effect], promise.after, system, fact)
+        piece.tasks.append(task)
+        if not fact:
+            entity = promise.effect.partition("|")[2]
+            if entity not in piece.keys:
+                piece.keys = (*piece.keys, entity)
+
+    def _document(self, operation: Operation, parts: list[str]) -> tuple[str, ...]:
+        """What names the document that a line belongs to."""
+        names = operation.effect.keys
+        return tuple(parts[1 + names.index(key)] for key in operation.keys if key in names)
+
+    def of(self, trigger: int) -> list[Piece]:
+        """The pieces that an event asks for."""
+        if not self._keep:
+            return list(self._gathered.pop(trigger, {}).values())
+        found = self._gathered.get(trigger, {})
+        return [
+            Piece(
+                piece.flow,
+                piece.instance,
+                piece.subject,
+                piece.plant,
+                piece.trigger,
+                piece.due,
+                [Task(t.step, t.name, t.effects, t.after, t.system, t.fact) for t in piece.tasks],
+                piece.keys,
+            )
+            for piece in found.values()
+        ]
+
+
+def modelled(flows: list[FlowSpec]) -> tuple[list[FlowSpec], list[str]]:
+    """The flows with the steps that a model can carry out, and the others in words.
+
+    What to send follows from a `Replica`; a step whose operation has none is left out, since nothing says what it
+    would be sent.
+    """
+    kept: list[FlowSpec] = []
+    left_out: list[str] = []
+    for flow in flows:
+        steps = {name: step for name, step in flow.steps.items() if _can_be_sent(step)}
+        left_out += [
+            f"{flow.flow}: {name} (nothing declares what has to be sent, so a model cannot send it)"
+            for name in flow.steps
+            if name not in steps
+        ]
+        if len(steps) == len(flow.steps):
+            kept.append(flow)
+        elif steps:
+            kept.append(_with(flow, steps))
+    return kept, left_out
+
+
+def _can_be_sent(step: StepSpec) -> bool:
+    if step.event or step.actor == "native":
+        return True
+    kind = catalog.kinds().get(step.commit.partition(".")[0])
+    return kind is not None and step.commit in kind.replicas
+
+
+def _with(flow: FlowSpec, steps: dict[str, StepSpec]) -> FlowSpec:
+    """The flow with these steps alone, and nothing that refers to others."""
+    fewer = {
+        name: step.model_copy(update={"after": tuple(needed for needed in step.after if needed.step in steps)})
+        for name, step in steps.items()
+    }
+    on_reject = flow.on_reject
+    if on_reject is not None:
+        of = tuple(name for name in on_reject.of if name in steps)
+        forbid = tuple(name for name in on_reject.forbid if name in steps)
+        on_reject = on_reject.model_copy(update={"of": of, "forbid": forbid}) if of else None
+    within = {name: limits for name, limits in flow.within.items() if name in steps}
+    return flow.model_copy(update={"steps": fewer, "on_reject": on_reject, "within": within})

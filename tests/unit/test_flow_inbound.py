@@ -1,0 +1,130 @@
+"""The flow `inbound`: what is announced twice is one delivery, what is corrected counts as corrected."""
+
+from pathlib import Path
+
+import pytest
+
+from pilotplant.checks.judge import Judgement
+from pilotplant.model.verdict import Verdict
+from tests.unit.histories import convicting
+from tests.unit.purchase_histories import INBOUND, PurchaseHistory
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> PurchaseHistory:
+    return PurchaseHistory(tmp_path, INBOUND)
+
+
+def said(judgement: Judgement) -> str:
+    return "\n".join(finding.sentence for finding in judgement.findings)
+
+
+def clean(judgement: Judgement) -> bool:
+    assert not judgement.findings, said(judgement)
+    assert judgement.verdict is Verdict.PASS, judgement.doubts
+    return True
+
+
+def test_an_announcement_becomes_a_delivery(history: PurchaseHistory) -> None:
+    event = history.announces()
+    history.deliver(event)
+    history.note(event)
+    assert clean(history.judge())
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_is_announced_twice_is_one_delivery(history: PurchaseHistory, when: str) -> None:
+    event = history.announces()
+    history.deliver(event)
+    if when == "before":
+        history.note(event)
+    history.deliver(history.announces_again())
+    if when == "after":
+        history.note(event)
+    assert clean(history.judge())
+
+
+def test_what_is_booked_twice_is_convicted(history: PurchaseHistory) -> None:
+    event = history.announces()
+    history.deliver(event)
+    history.note(event)
+    again = history.announces_again()
+    history.deliver(again)
+    history.note(again)
+    judgement = history.judge()
+    assert convicting(judgement) == {"once": 1}
+    assert "inbound delivery ASN-1" in said(judgement)
+
+
+@pytest.mark.parametrize("way", ["replaced", "created as corrected", "cancelled and created anew"])
+def test_a_correction_gets_there_in_any_way(history: PurchaseHistory, way: str) -> None:
+    first = history.announces()
+    history.deliver(first)
+    if way == "created as corrected":
+        second = history.announces_again(4.0)
+        history.deliver(second)
+        history.note(second)
+    else:
+        history.note(first)
+        second = history.announces_again(4.0)
+        history.deliver(second)
+        if way == "replaced":
+            history.note(second, replace=True)
+        else:
+            history.send("erp.asn.cancel", delivery="180000001")
+            history.note(second)
+    assert clean(history.judge())
+
+
+def test_a_correction_that_is_passed_over_is_missed(history: PurchaseHistory) -> None:
+    first = history.announces()
+    history.deliver(first)
+    history.note(first)
+    history.deliver(history.announces_again(4.0))
+    judgement = history.judge()
+    assert convicting(judgement) == {"completeness": 1}
+    assert "correction of inbound delivery ASN-1" in said(judgement)
+
+
+def test_what_was_announced_first_and_noted_last_differs(history: PurchaseHistory) -> None:
+    first = history.announces()
+    second = history.announces_again(4.0)
+    history.deliver(second, first)
+    history.note(first)
+    assert convicting(history.judge()) == {"convergence": 1}
+
+
+def test_an_older_version_over_a_newer_is_stale(history: PurchaseHistory) -> None:
+    first = history.announces()
+    history.deliver(first)
+    second = history.announces_again(4.0)
+    history.deliver(second)
+    history.note(first)
+    history.note(second, replace=True)
+    history.note(first, replace=True)
+    assert convicting(history.judge()) == {"sequencing": 1, "convergence": 1}
+
+
+def test_another_quantity_than_announced_differs(history: PurchaseHistory) -> None:
+    event = history.announces()
+    history.deliver(event)
+    history.note(event, quantity=5.0)
+    assert convicting(history.judge()) == {"convergence": 1}
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_correction_that_comes_too_late_is_refused_and_told(history: PurchaseHistory, told: bool) -> None:
+    first = history.announces()
+    history.deliver(first)
+    history.note(first)
+    line = first.event.lines[0]  # type: ignore[attr-defined]
+    receipt = {"po": line.po, "quantity": line.quantity, "unit": line.unit, "lot": line.lot}
+    fields = {"plant": history.some_order.plant, "receipt": "RCV-1", "asn": "ASN-1", "posting_date": "2026-03-02"}
+    assert history.send("erp.inbound.post_receipt", **fields, lines=[receipt]).status == 201
+    second = history.announces_again(4.0)
+    history.deliver(second)
+    assert history.note(second, replace=True).status == 422
+    if told:
+        history.raise_exception("ASN-1", history.some_order.plant)
+    judgement = history.judge()
+    assert convicting(judgement) == ({} if told else {"completeness": 1}), said(judgement)
