@@ -323,6 +323,7 @@ AnyRecord = (
     | Amount
     | Sample
     | Driven
+    | Loss
 )
 
 KINDS: dict[str, type[Record]] = {

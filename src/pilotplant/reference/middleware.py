@@ -90,10 +90,12 @@ class Middleware:
         kinds = {flow.kind: flow for flow in self._flows}
         self._lanes = (self._changes, *(flow.attach(parts.lane, kinds) for flow in self._flows), self._telling)
         self._watch: asyncio.Task[None] | None = None
-        self._lookout: ChangeLookout | None = None
-        if settings.plm.events == "delta":
-            every_s, back_s = settings.look_every_s, settings.look_back_s
-            self._lookout = parts.lookout(to.plm, store, self.accept, clock, every_s=every_s, back_s=back_s)
+        self._lookout = self._look_out(settings, parts) if settings.plm.events == "delta" else None
+
+    def _look_out(self, settings: Settings, parts: Parts) -> ChangeLookout:
+        """Who looks for changes where nobody tells of them."""
+        every_s, back_s = settings.look_every_s, settings.look_back_s
+        return parts.lookout(self._to.plm, self._store, self.accept, self._clock, every_s=every_s, back_s=back_s)
 
     def start(self) -> None:
         """Go on with what an earlier life left unfinished, and work; beside another instance: when that has ended."""
