@@ -52,6 +52,7 @@ SPEC = EstateSpec.model_validate(
             "plm": {"profile": "test"},
             "erp": {"profile": "test"},
             "mes": {"profile": "test", "per": "plant"},
+            "wms": {"profile": "test", "per": "plant"},
             "supplier": {"profile": "test"},
             "desk": {"profile": "test"},
         },

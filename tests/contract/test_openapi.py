@@ -224,6 +224,7 @@ def _produce(built: Bench) -> None:
     number = call("desk", raise_exception, **raised).exception
     call("desk", resolve_exception, exception=number, resolution="dropped")
     _purchase(built, call)
+    _store(built, call)
     built.pass_time(60)
 
 
@@ -248,6 +249,22 @@ def _purchase(built: Bench, call: Callable[..., Any]) -> None:
         call("supplier", operations["supplier.po.change_notice"], **about, item=order.item)
         call("supplier", operations["supplier.po.acknowledge"], **about, answer=answer)
     call("erp", operations["erp.po.change"], po=first.po, quantity=first.quantity)
+
+
+def _store(built: Bench, call: Callable[..., Any]) -> None:
+    """Stock that is moved, counted, shipped and received."""
+    operations, site = catalog.operations(), "wms@DE01"
+    part = bought_item()
+    quant = next(built[site].state.quants(part.number))
+    here = {"item": part.number, "lot": quant.lot}
+    move = {"from_bin": quant.bin, "to_bin": "QA", "quantity": 1.0}
+    call(site, operations["wms.stock.move"], plant="DE01", **here, **move)
+    call(site, operations["wms.stock.count"], plant="DE01", **here, bin=quant.bin, counted=quant.quantity)
+    line = {**here, "bin": quant.bin, "quantity": 1.0}
+    call(site, operations["wms.shipment.confirm"], plant="DE01", shipment="SHP-1", lines=[line])
+    expected = {"item": part.number, "quantity": 1.0, "unit": at_plant(part).unit}
+    call(site, operations["wms.receipt.expect"], plant="DE01", asn="ASN-1", lines=[expected])
+    call(site, operations["wms.receipt.confirm"], asn="ASN-1")
 
 
 def _change_of(order: str) -> tuple[Any, Any]:

@@ -23,6 +23,12 @@ _TEMPLATES = {
     "erp.asn.create": "inbound delivery {1} at {0}",
     "erp.asn.replace": "correction of inbound delivery {1} at {0}",
     "erp.inbound.post_receipt": "goods receipt {1} at {0}",
+    "wms.disposition.set": "disposition of {1} before {revision} at {0}",
+    "wms.task.create": "task {1} at {0}",
+    "wms.receipt.expect": "expected receipt {1} at {0}",
+    "wms.stock.moved": "movement {1} at {0}",
+    "wms.count.adjusted": "count {1} at {0}",
+    "wms.receipt.confirmed": "receipt {1} at {0}",
     "supplier.po.change_notice": "notice of {1} on {0}",
     "supplier.po.acknowledged": "acknowledgement of {1} on {0}",
     "supplier.po.rejected": "rejection of {1} on {0}",
@@ -48,7 +54,7 @@ def effect_in_words(effect: str, version: int = 0) -> str:
 def plant_of(effect: str) -> str:
     """The plant that an effect is about; empty where its first key is no plant."""
     keys = effect.split("|")[1:]
-    return keys[0] if keys and effect.split(".", 1)[0] in ("erp", "mes") else ""
+    return keys[0] if keys and effect.split(".", 1)[0] in ("erp", "mes", "wms") else ""
 
 
 def holder_of(effect: str) -> str:

@@ -32,6 +32,11 @@ class Activations:
         if signal := self._signals.get((outcome.plant, outcome.item, outcome.revision)):
             signal.set()
 
+    def look_again(self) -> None:
+        """Another instance may have taken what is waited for."""
+        for signal in self._signals.values():
+            signal.set()
+
     async def wait(self, erp: SystemClient, wish: ActivateVersion, job: str, traceparent: str) -> None:
         """Wait until the revision is active; raises a `Refusal` if ERP rejects it."""
         key = (wish.plant, wish.item, wish.revision)

@@ -48,7 +48,7 @@ class Middleware:
         self._scopes = scopes = parts.scopes(store)
         order = parts.order(scopes, clock)
         poll_every_s, budget_s = settings.poll_every_s, settings.retry_budget_s
-        activations = parts.activations(store, clock, poll_every_s=poll_every_s, budget_s=budget_s)
+        activations = self._activations = parts.activations(store, clock, poll_every_s=poll_every_s, budget_s=budget_s)
         transfer = parts.transfer(to.plm, to.erp, retry, mapping, activations)
         self._changing = EngineeringChanges(
             store,
@@ -117,6 +117,7 @@ class Middleware:
 
     def _go_on(self) -> None:
         self._changing.resume()
+        self._activations.look_again()
         for flow in self._flows:
             flow.resume()
         self._tell()

@@ -105,7 +105,8 @@ def run_planning(erp: Erp, cmd: RunPlanning, now: Instant) -> Outcome:
         planned = plan_order(erp, cmd.plant, item, quantity, version.revision, start_at, "planned")
         orders.append(planned.order.order)
     erp.planning_runs[cmd.plant] = row = erp.planning_runs.get(cmd.plant, 0) + 1
-    return Committed(Planned(cmd.plant, orders), effects=(((cmd.plant,), row),))
+    listed = tuple(("erp.production_order.list_open", cmd.plant, order) for order in orders)
+    return Committed(Planned(cmd.plant, orders), effects=(((cmd.plant,), row),), touches=listed)
 
 
 @operation(
