@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pilotplant.systems.estate import Estate
 
 Keys = tuple[str, ...]
+AT_ONCE_S = 0.001
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -53,7 +54,8 @@ def _permitted(estate: "Estate", released: OrderState, made: ShopOrder | None) -
     if rule_of(estate, plant) != FOLLOWS:
         return
     plm = estate.systems["plm"].state
-    since = max((released.released_at, *_narrowed(estate, released, made)))
+    # What was released in the very moment of the order may have come after it.
+    since = max((released.released_at - AT_ONCE_S, *_narrowed(estate, released, made)))
     moments = {since}
     for change in plm.changes.values():
         moments.update(at for at in (change.released_at, change.cancelled_at) if at > since)
