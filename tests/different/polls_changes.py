@@ -41,6 +41,9 @@ class Change(msgspec.Struct, frozen=True):
     effectivity: str
     effective_at: str
     affected: tuple[Affected, ...]
+    kind: str
+    gate: str
+    wip: str
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -105,6 +108,9 @@ def _found(change: Change) -> bytes:
         "priority": change.priority,
         "effectivity": {"kind": change.effectivity, "at": change.effective_at},
         "affected": change.affected,
+        "kind": change.kind,
+        "gate": change.gate,
+        "wip": change.wip,
     }
     about = {"id": f"{change.change}/{change.status}", "source": "poller", "type": FOUND + change.status}
     return msgspec.json.encode({**about, "subject": change.change, "data": data})

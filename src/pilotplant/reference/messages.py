@@ -58,6 +58,9 @@ class FoundChange(msgspec.Struct, frozen=True):
     effectivity: str
     effective_at: str
     affected: tuple[Affected, ...]
+    kind: str = "engineering"
+    gate: str = ""
+    wip: str = "keep"
 
 
 class ChangePage(msgspec.Struct, frozen=True):
