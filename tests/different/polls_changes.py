@@ -21,6 +21,7 @@ from pilotplant.reference.inbox import Apply
 from pilotplant.reference.messages import Affected
 from pilotplant.reference.middleware import Middleware
 from pilotplant.reference.parts import Parts
+from pilotplant.reference.purchasing import Superseded
 from pilotplant.reference.settings import from_environment
 from pilotplant.reference.signature import HEADER
 from pilotplant.reference.store import Store
@@ -28,7 +29,7 @@ from pilotplant.target.model import Declares
 from tests.different.built import Transport, connections
 
 EVERY_S = 2.0
-DECLARES = Declares(backoff_cap=2.0, timeout=5.0, poll_interval=EVERY_S)
+DECLARES = Declares(backoff_cap=2.0, timeout=5.0, poll_interval=EVERY_S, answer_patience=3.0)
 FOUND = "change.found."
 
 
@@ -44,6 +45,7 @@ class Change(msgspec.Struct, frozen=True):
     kind: str
     gate: str
     wip: str
+    superseded: tuple[Superseded, ...]
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -111,6 +113,7 @@ def _found(change: Change) -> bytes:
         "kind": change.kind,
         "gate": change.gate,
         "wip": change.wip,
+        "superseded": change.superseded,
     }
     about = {"id": f"{change.change}/{change.status}", "source": "poller", "type": FOUND + change.status}
     return msgspec.json.encode({**about, "subject": change.change, "data": data})

@@ -57,7 +57,9 @@ def ran(
     project = Project(root or bundled(), bundled(), writable=False)
     (setup,), _null = load_run(project, [scenario], list(overrides), "null")
     name = create.__module__.rpartition(".")[2].replace("_", "-")
-    target = in_process(name).model_copy(update={"declares": declares or Declares(backoff_cap=2.0, timeout=5.0)})
+    target = in_process(name).model_copy(
+        update={"declares": declares or Declares(backoff_cap=2.0, timeout=5.0, answer_patience=3.0)}
+    )
     request = RunRequest(project, setup, target, seed, only_null_target, "inprocess", create, directory)
     return run(replace(request, overrides=overrides))
 

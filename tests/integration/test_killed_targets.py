@@ -119,6 +119,16 @@ def test_after_a_cold_restart_its_files_are_gone_and_everything_is_delivered_aga
     assert len(before) >= 3 and before < after
 
 
+def test_while_it_has_company_it_is_not_killed_too(project: Project) -> None:
+    """Two returns at once would leave one of them unattended when the run ends."""
+    fault = "{fault: second-instance, match: {operation: mes.order.completed}, nth: 1, for_s: 1.4}"
+    project.write("scenarios/dying.yaml", SCENARIO.format(fault=fault) + "crash: {at: [90]}\n")
+    project.write("targets/mortal.yaml", TARGET)
+    done = project.call("run", "dying", "--target", "mortal", "--mode", "inprocess", "--seed", "1", "-q")
+    assert done.code == 4, done.said
+    assert "crash at await 90" in done.out and "Traceback" not in done.said
+
+
 def test_whoever_takes_a_new_database_for_a_new_world_is_convicted(project: Project) -> None:
     project.write(
         "trusting.py",

@@ -4,7 +4,7 @@ middleware."""
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import yaml
@@ -36,15 +36,17 @@ from pilotplant.systems.system import Published
 from tests.unit.histories import REPOSITORY, History, shipped_flow
 
 ECO, ASN = "ECO-000001", "ASN-1"
-INBOUND, PURCHASE_CHANGE = "inbound", "purchase-change"
+INBOUND, GOODS_RECEIPT, PURCHASE_CHANGE = "inbound", "goods-receipt", "purchase-change"
 
 
 @cache
-def whole() -> EstateSpec:
-    """The estate with suppliers, with little data."""
+def whole(warehouses: bool = False) -> EstateSpec:
+    """The estate with suppliers, with little data; with a WMS at every site if the test is about goods there."""
     document = yaml.safe_load((REPOSITORY / "simulators/estates/whole.yaml").read_text(encoding="utf-8"))
     document["data"] = {"items": 80, "depth_min": 2, "depth_max": 3, "suppliers": 6, "production_orders": 2}
     document["data"] |= {"dispatched": 0, "purchase_orders": 8}
+    if not warehouses:
+        del document["systems"]["wms"]
     return EstateSpec.model_validate(document)
 
 
@@ -57,8 +59,8 @@ def goods() -> Dataset:
 class PurchaseHistory(History):
     """A run without a target in the whole estate."""
 
-    def __init__(self, directory: Path, *flows: str) -> None:
-        super().__init__(directory, *map(shipped_flow, flows), spec=whole(), data=goods())
+    def __init__(self, directory: Path, *flows: str, warehouses: bool = False) -> None:
+        super().__init__(directory, *map(shipped_flow, flows), spec=whole(warehouses), data=goods())
         self.replaced: Substitution
 
     # --- what engineering and suppliers do -----------------------------------------------------------------------
@@ -163,3 +165,31 @@ class PurchaseHistory(History):
             ],
         }
         return self.send("erp.asn.replace" if replace else "erp.asn.create", **fields)
+
+    def expect(self, event: Published) -> WireResponse:
+        """Let the warehouse expect what was announced."""
+        asn: Any = event.event
+        lines = [
+            {"item": line.item, "po": line.po, "quantity": line.quantity, "unit": line.unit, "lot": line.lot}
+            for line in asn.lines
+        ]
+        operation = catalog.operations()["wms.receipt.expect"]
+        fields = {"plant": asn.plant, "asn": asn.asn, "version": asn.version, "lines": lines}
+        return self.call(f"wms@{asn.plant}", operation, msgspec.convert(fields, operation.command))
+
+    def comes_in(self, plant: str, quantity: float) -> Published:
+        """So much comes in at the dock, whatever was announced."""
+        operation = catalog.operations()["wms.receipt.confirm"]
+        came = {"asn": ASN, "lines": [{"line": 0, "quantity": quantity}]}
+        self.act(f"wms@{plant}", operation, msgspec.convert(came, operation.command))
+        return self.last("wms.receipt.confirmed")
+
+    def book(self, event: Published, *, quantity: float = 0.0) -> WireResponse:  # type: ignore[override]
+        """Book in the ERP what came in, or another quantity."""
+        came: Any = event.event
+        lines = [
+            {"po": line.po, "quantity": quantity or line.quantity, "unit": line.unit, "lot": line.lot}
+            for line in came.lines
+        ]
+        fields = {"plant": came.plant, "receipt": came.receipt, "asn": came.asn, "posting_date": came.posting_date}
+        return self.send("erp.inbound.post_receipt", **fields, lines=lines)

@@ -7,7 +7,7 @@ import pytest
 from pilotplant.checks.judge import Judgement
 from pilotplant.model.verdict import Verdict
 from tests.unit.histories import convicting
-from tests.unit.purchase_histories import INBOUND, PurchaseHistory
+from tests.unit.purchase_histories import GOODS_RECEIPT, INBOUND, PurchaseHistory
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_what_was_announced_first_and_noted_last_differs(history: PurchaseHistor
     second = history.announces_again(4.0)
     history.deliver(second, first)
     history.note(first)
-    assert convicting(history.judge()) == {"convergence": 1}
+    assert convicting(history.judge()) == {"completeness": 1}
 
 
 def test_an_older_version_over_a_newer_is_stale(history: PurchaseHistory) -> None:
@@ -128,3 +128,50 @@ def test_a_correction_that_comes_too_late_is_refused_and_told(history: PurchaseH
         history.raise_exception("ASN-1", history.some_order.plant)
     judgement = history.judge()
     assert convicting(judgement) == ({} if told else {"completeness": 1}), said(judgement)
+
+
+# --- The warehouse ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> PurchaseHistory:
+    """With warehouses."""
+    return PurchaseHistory(tmp_path, INBOUND, GOODS_RECEIPT, warehouses=True)
+
+
+def test_what_came_in_is_booked_as_it_was_counted(site: PurchaseHistory) -> None:
+    event = site.announces()
+    site.deliver(event)
+    site.note(event)
+    assert site.expect(event).status == 200
+    came = site.comes_in(site.some_order.plant, 4.0)
+    site.deliver(came)
+    assert site.book(came).status == 201
+    assert clean(site.judge())
+
+
+@pytest.mark.parametrize(
+    ("booked", "check"), [("nothing", "completeness"), ("twice", "once"), ("what was announced", "convergence")]
+)
+def test_goods_that_are_booked_wrong(site: PurchaseHistory, booked: str, check: str) -> None:
+    event = site.announces()
+    site.deliver(event)
+    site.note(event)
+    site.expect(event)
+    came = site.comes_in(site.some_order.plant, 4.0)
+    site.deliver(came)
+    for _ in range({"nothing": 0, "twice": 2}.get(booked, 1)):
+        site.book(came, quantity=6.0 if booked == "what was announced" else 0.0)
+    judgement = site.judge()
+    assert convicting(judgement) == {check: 1}, said(judgement)
+    assert "goods receipt" in said(judgement)
+
+
+def test_the_warehouse_expects_nothing_before_the_erp_has_noted_it(site: PurchaseHistory) -> None:
+    event = site.announces()
+    site.deliver(event)
+    site.expect(event)
+    site.note(event)
+    judgement = site.judge()
+    assert convicting(judgement) == {"sequencing": 1}, said(judgement)
+    assert "expected receipt ASN-1" in said(judgement)

@@ -133,7 +133,7 @@ def test_an_announcement_that_is_noted_twice_makes_two_deliveries(erp: Bench) ->
     assert (first.repeat_of, second.repeat_of) == (0, first.seq)
     found = call(erp, find_deliveries, plant="DE01", asn="ASN-1")
     assert [one.delivery for one in found.result.items] == ["180000001", "180000002"]
-    assert found.reveals[0] == ("erp.asn.create|DE01|ASN-1", 0)
+    assert found.reveals[0] == ("erp.asn.create|DE01|ASN-1", 1)
     call(erp, cancel_delivery, delivery="180000002")
     assert erp.records(Commit)[-1].undoes == ("erp.asn.create|DE01|ASN-1",)
     assert refused(call(erp, cancel_delivery, delivery="180000002")) == "unknown-delivery"

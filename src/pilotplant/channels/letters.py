@@ -68,7 +68,7 @@ def _changed(body: bytes, change: Change) -> bytes:
 def _subject(body: bytes) -> str:
     try:
         return str(msgspec.json.decode(body)["subject"])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
         return ILLEGIBLE
 
 

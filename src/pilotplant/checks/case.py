@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pilotplant.checks.finding import Proof
 from pilotplant.flows.grammar import FlowSpec, StepSpec
 from pilotplant.ledger.header import Header, Named
-from pilotplant.ledger.records import Record
+from pilotplant.ledger.records import Commit, Record
 from pilotplant.systems import catalog
 from pilotplant.target.model import Declares
 
@@ -70,6 +70,10 @@ class Case:
         facts = {named.name for named in self.header.operations if named.effect == "fact" and not named.event}
         present = {name.partition("@")[0] for name in self.header.systems}
         return any(name in facts and name.partition(".")[0] in present for name in effects_of(step))
+
+    def versioned(self, record: Commit) -> bool:
+        """Whether it is a version of something, and no fact that is counted."""
+        return bool(record.version) and self.header.operations[record.operation].effect == "state"
 
     def rank(self, effect: str) -> int:
         """How critical the flows are that promise this effect: 0 for `high`; what no flow promises comes last."""

@@ -400,7 +400,7 @@ class Completeness(Check):
                 ),
                 plant=plant_of(record.effect),
                 step="unexplained",
-                severity=Severity.WARN if record.version else Severity.FAIL,
+                severity=Severity.WARN if self.case.versioned(record) else Severity.FAIL,
                 effect=f"{record.effect}|{record.version}",
             )
         )

@@ -133,7 +133,8 @@ def _judge(
     court = [check for check in court if check not in idle]
     faults: Counter[str] = Counter()
     dispatch = Dispatch(ledger.header)
-    folds = (intended, knowledge, promises, figures, figures.business, *((curves,) if curves else ()))
+    told = (figures, figures.sourcing, figures.business)
+    folds = (intended, knowledge, promises, *told, *((curves,) if curves else ()))
     for part in (*folds, *court):
         dispatch.add(part.handlers())
     wanted: list[str] = []

@@ -89,7 +89,10 @@ class Traceability(Check):
             self._refused.append(record)
 
     def _on_kept(self, promise: Promise, record: Commit | Emit) -> None:
-        exchange = record.exchange if isinstance(record, Commit) else 0
+        if isinstance(record, Emit):  # an answer: whoever acts on it carries its trace on
+            self._known[self._draws.token(f"trace|{record.event_id}")] = promise.instance.trigger
+            return
+        exchange = record.exchange
         if not exchange or exchange == self._judged:
             return
         self.examined += 1
@@ -111,7 +114,6 @@ class Traceability(Check):
             told = self.promises.delivered.get(trigger)
             if not isinstance(told, Deliver) or told.seq > exchange:
                 return  # nor has who does by the way what no event has told it yet
-            assert isinstance(record, Commit)
             self._lost[exchange] = (promise, record, sent)
 
     def _trace(self, trigger: int) -> str:

@@ -4,7 +4,7 @@ hand."""
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from pilotplant.flows.grammar import After, FlowSpec, StepSpec
+from pilotplant.flows.grammar import After, Alternative, FlowSpec, StepSpec
 from pilotplant.flows.relations.relation import Row, relations
 from pilotplant.ledger.records import Obligation
 from pilotplant.ledger.writer import LedgerWriter
@@ -153,12 +153,27 @@ class _Expansion:
     def _held_before(self, step: StepSpec, row: Row, effect: str, version: int) -> bool:
         """Whether the promise is kept already: in this run, or by the data that the run began with."""
         system = self._estate.serving(kind_of(step.effect), row.get("plant", ""))
+        if any(self._done_instead(other, row, version) for other in step.accept):
+            return True
         if not version:
             return system is not None and system.stands(effect)
         if system is None or system.newest(effect) < version:
             return self._generated(step, row, effect, version)
         held = self._held(step, row) if step.guard == "executable" else None
         return held is None or held >= version  # what was committed may only be staged; what is held can be executed
+
+    def _done_instead(self, other: Alternative, row: Row, version: int) -> bool:
+        """Whether what is accepted in its place stands, in this version at least."""
+        keys = tuple(row[key] for key in declared_effect(other.commit).keys)
+        if not self._estate.stands(effect_id(other.commit, keys)):
+            return False
+        kind = kind_of(other.commit)
+        system, replica = (
+            self._estate.serving(kind, row.get("plant", "")),
+            catalog.kinds()[kind].replicas.get(other.commit),
+        )
+        held = replica.version(system.state, keys) if replica is not None and system is not None else 0
+        return held >= version
 
     def _generated(self, step: StepSpec, row: Row, effect: str, version: int) -> bool:
         """Whether the data that the run began with hold it; then nothing in the ledger can reveal it."""

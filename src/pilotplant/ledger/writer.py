@@ -48,7 +48,12 @@ class LedgerWriter:
     def write(self, kind: type[Record], t: float, *fields: Any) -> int:
         """Append a record of this kind and return its `seq`."""
         self.seq = seq = self.seq + 1
-        self._encode_into(kind(seq, t, *fields), self._records, -1)
+        end = len(self._records)
+        try:
+            self._encode_into(kind(seq, t, *fields), self._records, -1)
+        except BaseException:
+            del self._records[end:]  # half a record would make the whole block unreadable
+            raise
         if kind is Commit or kind is Emit:
             self.progress = seq
         self._count += 1

@@ -12,6 +12,10 @@ LATENCIES = (
     "order_update",
     "master_data_sync",
     "plant_data_sync",
+    "asn_to_expected",
+    "receipt_to_stock",
+    "purchase_change",
+    "supplier_response",
 )
 COUNTS = ("facts.doubled", "facts.lost", "findings", "exceptions", "refusals", "exchanges", "events")
 SHARES = (
@@ -19,6 +23,7 @@ SHARES = (
     "bom_first_pass",
     "inventory_reconciliation",
     "items_on_prior_revision",
+    "asn_success",
     "order_accuracy",
     "item_accuracy",
     "shop_item_accuracy",

@@ -25,6 +25,7 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
     traceparent: str = ""
     idempotency_key: str = ""
+    if_match: str = ""
 
 
 class CallFailed(Exception):

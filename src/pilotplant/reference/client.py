@@ -66,6 +66,8 @@ class SystemClient:
             headers["content-type"] = "application/json"
         if call.idempotency_key:
             headers["idempotency-key"] = call.idempotency_key
+        if call.if_match:
+            headers["if-match"] = call.if_match
         try:
             # Over all of it: httpx counts each read for itself, and an answer may trickle for ever.
             async with asyncio.timeout(self._timeout_s):

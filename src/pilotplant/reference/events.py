@@ -91,7 +91,10 @@ class Events:
         return msgspec.json.decode(event.data, type=kind)
 
     def _released(self, event: CloudEvent) -> None:
-        self._changing.release(self.read(event, ChangeReleased), event.traceparent)
+        released = self.read(event, ChangeReleased)
+        if len({affected.item for affected in released.affected}) < len(released.affected):
+            raise ValueError("an item is affected twice")  # which of the two is meant, nobody here can say
+        self._changing.release(released, event.traceparent)
 
     def _cancelled(self, event: CloudEvent) -> None:
         self._changing.cancel(self.read(event, ChangeCancelled).change)

@@ -57,7 +57,7 @@ class Inbox:
         """Store an event and write down what it asks for. When this returns, it is durable; false: known before."""
         try:
             event = msgspec.json.decode(body, type=CloudEvent)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             unreadable = Unreadable("", sha256(body).hexdigest(), "", "", str(error))
             return self._set_aside(unreadable, body, received_at, set_aside)
         handler = apply.get(event.type)
@@ -68,7 +68,7 @@ class Inbox:
                 self._store.second_hand = _stated_at(event, received_at) < self._store.born
                 if new and handler:
                     handler(event)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             unreadable = Unreadable(event.source, event.id, event.type, event.subject, str(error))
             return self._set_aside(unreadable, body, received_at, set_aside)
         if new and state == "unknown":

@@ -54,7 +54,10 @@ class Mapping:
         return PublishRouting(scope.plant, item.item, item.revision, routing.steps, "executable", version, scope.wip)
 
     def stock_document(self, done: OrderCompleted) -> PostStock:
-        """One document per confirmation, dated as the plant's calendar said. Movements of nothing are left out."""
+        """One document per confirmation, dated as the plant's calendar said. Movements of nothing are left out; one of
+        less than nothing makes no sense, and so neither does the event."""
+        if negative := [used for used in (done.good, done.scrap, *(u.quantity for u in done.consumption)) if used < 0]:
+            raise ValueError(f"a quantity is negative: {negative[0]}")
         lines = [
             StockLine("receipt", done.item, done.good, done.unit, done.lot),
             *(StockLine("issue", used.item, used.quantity, used.unit, used.lot) for used in done.consumption),

@@ -51,6 +51,8 @@ class Settings:
     """How much of what was seen before is looked at again: changes may become visible late."""
     read_lag_s: float = 1.0
     """How long an ERP may hide a stock document that it has booked."""
+    answer_patience_s: float = 3.0
+    """How long a supplier may take to answer before somebody is told. In business it would be days."""
     signature_age_max_s: float = 300.0
     instance: str = ""
     """Which of several instances on one database this is; empty if there is no other."""

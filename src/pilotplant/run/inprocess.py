@@ -213,7 +213,7 @@ class InProcessStage:
     def _kill(self) -> None:
         """In the middle of a turn of the loop, between two steps of the middleware."""
         assert self._middleware is not None and self._mortal is not None and self._crash is not None
-        if self._middleware.alive and not self._prepared.host.away:
+        if self._middleware.alive and not self._mortal.busy:
             self._middleware.crash()
             ledger, at = self._prepared.ledger, self._loop.awaits_until
             ledger.write(FaultBitten, self._prepared.world.env.now, _crash_label(at), 0, 0)

@@ -74,9 +74,14 @@ class Mortal:
     def _body(self) -> Body:
         return self.instances[0].body
 
+    @property
+    def busy(self) -> bool:
+        """Whether it is away or has company: one thing at a time is done to it."""
+        return bool(self._host.away) or len(self.instances) > 1
+
     async def strike(self, step: Step) -> None:
         """Perform a step that a fault has put in."""
-        if self._host.away or len(self.instances) > 1:
+        if self.busy:
             return
         match step:
             case Kill(restart_after_s=restart_after_s, cold=cold):

@@ -8,6 +8,7 @@ from pilotplant.checks.folds.business import Business
 from pilotplant.checks.folds.instance import Instance
 from pilotplant.checks.folds.intended import Intended
 from pilotplant.checks.folds.promises import EXCEPTION, Promises
+from pilotplant.checks.folds.sourcing import Sourcing
 from pilotplant.checks.folds.spread import Spread, milliseconds
 from pilotplant.checks.result import Counts, Figure
 from pilotplant.ledger.records import (
@@ -31,6 +32,9 @@ _TITLES = {
     "order-dispatch": ("order_update", "Production order: released, or its start → with the MES"),
     "master-data": ("master_data_sync", "New part → known to a plant's ERP"),
     "plant-data": ("plant_data_sync", "Item changed in the ERP → known to the shop floor"),
+    "inbound": ("asn_to_expected", "Goods announced → all that has to expect them does"),
+    "goods-receipt": ("receipt_to_stock", "Goods received → booked"),
+    "purchase-change": ("purchase_change", "Part on order superseded → order as agreed"),
 }
 _COUNTED: dict[type[Record], str] = {
     Stimulus: "stimuli",
@@ -62,6 +66,7 @@ class Figures:
         self._compared: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         self._by_plant: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
         self._sent: Counter[str] = Counter()
+        self.sourcing = Sourcing()
         promises.on_finish.append(self._on_finish)
 
     def handlers(self) -> dict[Any, Any]:
@@ -115,7 +120,9 @@ class Figures:
         return Counts(records=sum(seen.values()), **named)
 
     def seconds(self, metric: str, stat: str, plant: str = "") -> float | None:
-        """A latency metric of a flow, or nothing where nothing was measured."""
+        """A latency metric, of a flow or of suppliers, or nothing where nothing was measured."""
+        if metric == "supplier_response":
+            return self.sourcing.response_seconds(stat) if not plant else None
         for flow, (name, _title) in _TITLES.items():
             if name == metric:
                 return _stat(self._histograms.get((flow, plant)), stat)
@@ -139,6 +146,7 @@ class Figures:
                 figures.append(Figure(f"{name}_{stat}", f"{title}, {stat}", spread.seconds(stat), "s", plant))
         figures.extend(self._accuracy("erp.bom.release", "bom_accuracy", "BOM synchronisation accuracy"))
         figures.extend(self._accuracy("erp.stock.post", "inventory_reconciliation", "Stock booked as reported"))
+        figures.extend(self.sourcing.all())
         sent = len(self._sent)
         if sent:
             once = sum(times == 1 for times in self._sent.values())

@@ -12,6 +12,7 @@ from pilotplant.checks.case import Case
 from pilotplant.checks.folds.gates import barred
 from pilotplant.checks.folds.instance import Instance, Progress, Promise, keeps, subjects_of, terms_of
 from pilotplant.checks.folds.lists import ToldByLists
+from pilotplant.checks.folds.outages import Outages
 from pilotplant.checks.folds.silence import unanswered
 from pilotplant.checks.folds.sums import Sums
 from pilotplant.checks.wording import plant_of
@@ -82,8 +83,7 @@ class Promises:
         self.recalled: dict[str, int] = {}
         """Subjects whose withdrawal the target has acknowledged, and when."""
         self._recalling: dict[int, str] = {}
-        self._outages: dict[int, tuple[float, float]] = {}
-        """By system, since when faults have been touching it without a long pause, and until when."""
+        self._outages = Outages(case.declares.retry_budget)
         self._disbelieved: set[tuple[int, int]] = set()
         self.delivered: dict[int, Deliver | ResponseEnd] = {}
         """By trigger, what first told the target of it: an event that was delivered, or a list that it looked at."""
@@ -125,7 +125,7 @@ class Promises:
             Quiesce: (None, self.on_quiesce),
             Amount: (None, self.sums.on_amount),
             Crash: (None, self.on_crash),
-            FaultBitten: (None, self.on_bitten),
+            FaultBitten: (None, self._outages.on_bitten),
         }
 
     def on_obligation(self, record: Obligation) -> None:
@@ -289,8 +289,13 @@ class Promises:
                 self._note_resolution(effect, record)
             elif self.repeats.get(effect):
                 self.repeats[effect].pop()
-            elif not (self.anonymous.pop(effect, None) or self._unasked.pop((effect, 0), None)):
+            elif not (self.anonymous.pop(effect, None) or self._unasked.pop(self._unasked_key(effect), None)):
                 self.undone[effect] = record
+
+    def _unasked_key(self, effect: str) -> tuple[str, int]:
+        """Most facts have no version; one that says which version of something it is has it in its key."""
+        plain = (effect, 0)
+        return plain if plain in self._unasked else next((key for key in self._unasked if key[0] == effect), plain)
 
     def _without_promise(self, record: Commit) -> None:
         if "|?" in record.effect:
@@ -302,21 +307,8 @@ class Promises:
         plant, subject = record.effect.split("|")[1:3]
         for instance in self._about(subject, plant):
             instance.exception = record.seq
-            instance.outlasted |= self._outlasted(record.t)
+            instance.outlasted |= self._outages.outlasted(record.t)
             instance.unanswered |= unanswered(self.case, instance, record.t)
-
-    def on_bitten(self, record: FaultBitten) -> None:
-        """A fault touched a system: an outage goes on, or another begins."""
-        since, until = self._outages.get(record.system, (record.t, record.t))
-        pause_s = self.case.declares.retry_budget / 4
-        self._outages[record.system] = (since if record.t - until <= pause_s else record.t, record.t)
-
-    def _outlasted(self, t: float) -> bool:
-        """Whether an outage that is hardly over has lasted longer than the target declares to keep trying."""
-        budget_s = self.case.declares.retry_budget
-        if not budget_s:
-            return False
-        return any(t - since >= 0.9 * budget_s and t - until <= budget_s / 2 for since, until in self._outages.values())
 
     def _note_resolution(self, exception: str, record: Commit) -> None:
         """A person resolved an exception: where a flow says so, its clock begins anew."""

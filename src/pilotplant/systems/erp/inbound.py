@@ -1,6 +1,7 @@
 """Goods that come in: deliveries that are announced, and receipts that are booked. Neither is idempotent by itself."""
 
 from datetime import date
+from typing import Annotated
 
 import msgspec
 
@@ -32,6 +33,8 @@ from pilotplant.systems.erp.stock import period_open
 CREATE, REPLACE, RECEIPT = "erp.asn.create", "erp.asn.replace", "erp.inbound.post_receipt"
 FIRST_DELIVERY, FIRST_RECEIPT = 180_000_000, 5_000_000_000
 """Documents are numbered from here."""
+VERSION_MAX = 999_999
+"""Nobody corrects an announcement more often."""
 
 
 class InboundLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -51,7 +54,7 @@ class CreateDelivery(Command, frozen=True, kw_only=True):
     supplier: str
     arrives_at: str
     lines: tuple[InboundLine, ...]
-    version: int = 1
+    version: Annotated[int, msgspec.Meta(ge=0, le=VERSION_MAX)] = 1
 
 
 class ReplaceDelivery(CreateDelivery, frozen=True, kw_only=True):
@@ -168,7 +171,8 @@ def create_delivery(erp: Erp, cmd: CreateDelivery, now: Instant) -> Outcome:
         created_at=now.wire,
     )
     purchases.announce(delivery)
-    return Committed(_delivery_view(delivery))
+    # A fact, and which version of the announcement it is: so it keeps the promise of a correction only if it holds it.
+    return Committed(_delivery_view(delivery), effects=(((cmd.plant, cmd.asn), cmd.version),))
 
 
 @operation(
@@ -202,7 +206,7 @@ def find_deliveries(erp: Erp, query: FindDeliveries, now: Instant) -> Outcome:
     shown = [delivery for delivery in found if delivery.created_at + erp.read_lag_s <= now.wire]
     reveals: dict[tuple[str, int], None] = {}
     for delivery in shown:
-        reveals[effect_id(CREATE, (delivery.plant, delivery.asn)), 0] = None
+        reveals[effect_id(CREATE, (delivery.plant, delivery.asn)), delivery.version] = None
         reveals[effect_id(REPLACE, (delivery.plant, delivery.asn)), delivery.version] = None
     return Found(DeliveryList([_delivery_view(delivery) for delivery in shown]), tuple(reveals))
 

@@ -1,11 +1,12 @@
 """What an ERP should be sent of purchasing, given what suppliers have said, against what it holds."""
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from pilotplant.model.operation import Command, Replica
-from pilotplant.systems.erp.inbound import CREATE, CreateDelivery, InboundLine
+from pilotplant.systems.erp.inbound import CREATE, RECEIPT, CreateDelivery, InboundLine, PostReceipt
 from pilotplant.systems.erp.purchasing import CANCEL, CHANGE, ChangePurchaseOrder
 from pilotplant.systems.erp.state import Erp
 
@@ -21,8 +22,8 @@ class Ordered(msgspec.Struct, frozen=True):
     quantity: float
 
 
-class Announced(msgspec.Struct, frozen=True):
-    """What is to come, by order and lot, in plant units."""
+class Goods(msgspec.Struct, frozen=True):
+    """What is to come or came, by order and lot, in plant units."""
 
     lines: tuple[tuple[str, str, float], ...]
 
@@ -85,16 +86,52 @@ def _held_delivery(erp: Erp, keys: Keys) -> CreateDelivery | None:
     )
 
 
-def _form_delivery(erp: Erp, command: CreateDelivery) -> Announced:
+def _intended_receipt(estate: "Estate", keys: Keys) -> PostReceipt | None:
+    """What the warehouse has counted; of what did not come there is nothing to book."""
+    plant, number = keys
+    wms = estate.serving("wms", plant)
+    every = wms.state.expected.values() if wms else ()
+    held = next((expected for expected in every if expected.receipt == number), None)
+    if wms is None or held is None:
+        return None
+    lines = tuple(
+        InboundLine(po=line.po, quantity=line.quantity, unit=line.unit, lot=line.lot)
+        for line in held.received
+        if line.quantity
+    )
+    return PostReceipt(plant=plant, receipt=number, posting_date=date.min, lines=lines, asn=held.asn)
+
+
+def _held_receipt(erp: Erp, keys: Keys) -> PostReceipt | None:
+    plant, number = keys
+    held = [receipt for receipt in erp.purchases.received(plant, number) if not receipt.reversed]
+    if not held:
+        return None
+    lines = tuple(
+        InboundLine(po=line.po, quantity=line.quantity, unit=line.unit, lot=line.lot)
+        for receipt in held
+        for line in receipt.lines
+    )
+    moment = date.fromisoformat(held[-1].posting_date)
+    return PostReceipt(plant=plant, receipt=number, posting_date=moment, lines=lines, asn=held[-1].asn)
+
+
+def _form_goods(erp: Erp, command: CreateDelivery | PostReceipt) -> Goods:
     totals: dict[tuple[str, str], float] = {}
     for line in command.lines:
         order = erp.purchases.orders.get(line.po)
         quantity = erp.in_plant_unit(command.plant, order.item, line.quantity, line.unit) if order else None
         key = (line.po, line.lot)
         totals[key] = totals.get(key, 0.0) + (line.quantity if quantity is None else quantity)
-    return Announced(tuple(sorted((po, lot, round(quantity, 4)) for (po, lot), quantity in totals.items())))
+    return Goods(tuple(sorted((po, lot, round(quantity, 4)) for (po, lot), quantity in totals.items())))
+
+
+def _version(erp: Erp, keys: Keys) -> int:
+    held = _held_delivery(erp, keys)
+    return held.version if held else 0
 
 
 QUANTITIES = Replica(CHANGE, _intended_quantity, _held_quantity, _form_quantity)
 CANCELLATIONS = Replica(CANCEL, _intended_quantity, _held_quantity, _form_quantity)
-DELIVERIES = Replica(CREATE, _intended_delivery, _held_delivery, _form_delivery)
+DELIVERIES = Replica(CREATE, _intended_delivery, _held_delivery, _form_goods, version=_version)
+RECEIPTS = Replica(RECEIPT, _intended_receipt, _held_receipt, _form_goods)

@@ -10,7 +10,7 @@ from pilotplant.model.instants import iso
 from pilotplant.model.operation import Replica
 from pilotplant.model.revisions import ordinal
 from pilotplant.systems.erp.definitions import ActivateVersion, ReleaseBom, UpsertRouting
-from pilotplant.systems.erp.purchasing_replicas import CANCELLATIONS, DELIVERIES, QUANTITIES
+from pilotplant.systems.erp.purchasing_replicas import CANCELLATIONS, DELIVERIES, QUANTITIES, RECEIPTS
 from pilotplant.systems.erp.state import Erp, StockDocument, StockLine
 from pilotplant.systems.erp.stock import PostLine, PostStock, period_open
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Keys = tuple[str, ...]
 
-__all__ = ["BOMS", "CANCELLATIONS", "DELIVERIES", "POSTINGS", "QUANTITIES", "ROUTINGS", "VERSIONS"]
+__all__ = ["BOMS", "CANCELLATIONS", "DELIVERIES", "POSTINGS", "QUANTITIES", "RECEIPTS", "ROUTINGS", "VERSIONS"]
 
 
 class Structure(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 import typer
 
-from pilotplant.cli.commands.contracts import verify
+from pilotplant.cli.commands.contracts import fuzz, verify
 
 app = typer.Typer(
     help="Verify pacts, fuzz simulators and middlewares, compare versions, record pacts from runs.",
@@ -10,3 +10,4 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("verify")(verify.verify)
+app.command("fuzz")(fuzz.fuzz)

@@ -1,0 +1,88 @@
+"""Simulators and the reference withstand what is generated; documents and middlewares that do not are convicted."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pilotplant.conformance.fuzzing.middleware import EVENTS, HOWS, MiddlewareFuzzed
+from pilotplant.conformance.fuzzing.middleware import fuzz as fuzz_middleware
+from pilotplant.conformance.fuzzing.outcome import Fuzzed
+from pilotplant.conformance.fuzzing.simulators import fuzz
+from pilotplant.model.verdict import Exit, Verdict
+from pilotplant.prove.running import with_defect
+from pilotplant.resources import find_project
+from pilotplant.scenario.loading import EstateSetup, load_estate
+from pilotplant.systems.system import System
+
+
+@cache
+def whole(repository: Path) -> EstateSetup:
+    return load_estate(find_project(str(repository), {}, repository), "whole")
+
+
+def fuzzed(repository: Path, requests: int, *systems: str, **more: Any) -> Fuzzed:
+    return fuzz(whole(repository), systems, requests, 5, lambda _progress: None, **more)
+
+
+def test_the_simulators_keep_their_documents_and_their_word(repository: Path) -> None:
+    found = fuzzed(repository, 300)
+    assert found.findings == () and found.requests == 300
+    assert {asked.system.partition("@")[0] for asked in found.asked if asked.requests}
+    assert {check.check: check.times > 0 for check in found.checks}["ledger"]
+
+
+def test_the_same_seed_asks_the_same(repository: Path) -> None:
+    first, again = (fuzzed(repository, 60, "desk") for _ in range(2))
+    assert (first.asked, first.checks) == (again.asked, again.checks)
+
+
+def test_a_document_that_is_not_kept_is_found_out(repository: Path) -> None:
+    def renamed(system: System, document: dict[str, Any]) -> dict[str, Any]:
+        del system
+        changed: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document))
+        changed["components"]["schemas"]["ExceptionView"]["required"].append("colour")
+        return changed
+
+    found = fuzzed(repository, 80, "desk", documents=renamed)
+    assert found.exit is Exit.VIOLATION
+    assert any(f.check == "document" and "colour" in f.sentence for f in found.findings)
+
+
+def test_a_check_that_had_nothing_to_judge_is_unknown(repository: Path) -> None:
+    assert fuzzed(repository, 1, "erp").exit is Exit.UNKNOWN
+
+
+def reference(repository: Path, defect: str = "") -> MiddlewareFuzzed:
+    project = find_project(str(repository), {}, repository)
+    return fuzz_middleware(
+        project,
+        "reference",
+        rounds=1,
+        seed=3,
+        mode="inprocess",
+        watch=lambda _progress: None,
+        prepare=lambda target: with_defect(target, defect),
+    )
+
+
+def test_the_reference_withstands_hostile_events(repository: Path) -> None:
+    found = reference(repository)
+    assert [event for event in found.events if event.verdict is not Verdict.PASS] == []
+    assert len(found.events) == len(HOWS) * len(EVENTS)
+    assert found.exit is Exit.PASS and {event.ended for event in found.events} == {"excepted", "refused"}
+
+
+def test_a_silent_drop_is_convicted(repository: Path) -> None:
+    found = reference(repository, "d21_drops_the_unknown")
+    dropped = {(event.event, event.how) for event in found.events if event.ended == "dropped"}
+    assert {("mes.order.completed", "null-field"), ("plm.change.released", "truncated")} <= dropped
+    assert found.exit is Exit.VIOLATION
+
+
+@pytest.mark.parametrize("defect", ["d19_poison_blocks_the_queue"])
+def test_whoever_is_blocked_is_convicted(repository: Path, defect: str) -> None:
+    found = reference(repository, defect)
+    assert found.run.verdict is Verdict.FAIL and found.exit is Exit.VIOLATION
