@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pilotplant.model.errors import REGISTRY, DocumentError, Problem
 from pilotplant.model.excerpt import excerpt
@@ -14,6 +14,7 @@ from pilotplant.resources import OWN_FILE, PYTHON_FILE
 
 PREFIX = "PILOTPLANT_"
 FORMATS = ("text", "json", "github")
+MODES = ("live", "inprocess")
 SEED_MAX = 2**63 - 1
 
 
@@ -32,6 +33,11 @@ class Settings:
     format: str = "text"
     gate_scenarios: tuple[str, ...] = ()
     gate_targets: tuple[str, ...] = ()
+    gate_mode: Literal["live", "inprocess"] = "live"
+    gate_pacts: str = ""
+    """Where the pacts are that the gate verifies; without it, those of the project, if it has any."""
+    gate_coverage: tuple[str, ...] = ()
+    """How much has to be exercised, such as `operations=60`."""
 
 
 def _text(value: object) -> str:
@@ -66,6 +72,12 @@ def _format(value: object) -> str:
     return str(value)
 
 
+def _mode(value: object) -> str:
+    if value not in MODES:
+        raise ValueError(f"must be one of {', '.join(f'`{each}`' for each in MODES)}")
+    return str(value)
+
+
 _READERS: dict[str, Callable[[object], object]] = {
     "seed": _whole(0, SEED_MAX),
     "target": _text,
@@ -76,6 +88,9 @@ _READERS: dict[str, Callable[[object], object]] = {
     "format": _format,
     "gate_scenarios": _names,
     "gate_targets": _names,
+    "gate_mode": _mode,
+    "gate_pacts": _text,
+    "gate_coverage": _names,
 }
 GATE = "gate"
 GATE_PREFIX = "gate_"

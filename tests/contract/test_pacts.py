@@ -31,7 +31,9 @@ def scenery(repository: Path) -> Scenery:
 
 
 def verified(repository: Path, pacts: list[Interaction], **aliases: str) -> Verification:
-    return asyncio.run(verify(pacts, scenery(repository), aliases, lambda _progress: None))
+    return asyncio.run(
+        verify(pacts, lambda _each: scenery(repository), "the simulators", aliases, lambda _progress: None)
+    )
 
 
 def test_the_committed_pacts_are_kept(repository: Path) -> None:

@@ -54,7 +54,7 @@ class BooksWhatWasAnnounced(GoodsReceipts):
         asn = self.others[InboundDeliveries.kind].find(came.plant, came.asn)
         assert asn is not None
         announced = msgspec.json.decode(asn.body, type=AsnSent)
-        lines = tuple(InboundLine(line.po, line.quantity, line.unit, line.lot) for line in announced.lines)
+        lines = tuple(InboundLine(line.po, line.item, line.quantity, line.unit, line.lot) for line in announced.lines)
         receipt = PostReceipt(came.plant, came.receipt, came.posting_date, came.asn, lines)
         self.note(came.plant, came.receipt, receipt, traceparent)
 

@@ -32,6 +32,7 @@ ORDER = (
     "explore",
     "prove",
     "conformance",
+    "gate",
     "load",
     "sweep",
     "reporting",

@@ -160,7 +160,13 @@ class PurchaseHistory(History):
             "arrives_at": asn.arrives_at,  # type: ignore[attr-defined]
             "version": asn.version,  # type: ignore[attr-defined]
             "lines": [
-                {"po": line.po, "quantity": quantity or line.quantity, "unit": line.unit, "lot": line.lot}
+                {
+                    "po": line.po,
+                    "item": line.item,
+                    "quantity": quantity or line.quantity,
+                    "unit": line.unit,
+                    "lot": line.lot,
+                }
                 for line in asn.lines  # type: ignore[attr-defined]
             ],
         }
@@ -188,7 +194,13 @@ class PurchaseHistory(History):
         """Book in the ERP what came in, or another quantity."""
         came: Any = event.event
         lines = [
-            {"po": line.po, "quantity": quantity or line.quantity, "unit": line.unit, "lot": line.lot}
+            {
+                "po": line.po,
+                "item": line.item,
+                "quantity": quantity or line.quantity,
+                "unit": line.unit,
+                "lot": line.lot,
+            }
             for line in came.lines
         ]
         fields = {"plant": came.plant, "receipt": came.receipt, "asn": came.asn, "posting_date": came.posting_date}

@@ -118,7 +118,7 @@ def test_a_correction_that_comes_too_late_is_refused_and_told(history: PurchaseH
     history.deliver(first)
     history.note(first)
     line = first.event.lines[0]  # type: ignore[attr-defined]
-    receipt = {"po": line.po, "quantity": line.quantity, "unit": line.unit, "lot": line.lot}
+    receipt = {"po": line.po, "item": line.item, "quantity": line.quantity, "unit": line.unit, "lot": line.lot}
     fields = {"plant": history.some_order.plant, "receipt": "RCV-1", "asn": "ASN-1", "posting_date": "2026-03-02"}
     assert history.send("erp.inbound.post_receipt", **fields, lines=[receipt]).status == 201
     second = history.announces_again(4.0)

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from pilotplant.checks.judge import Judgement
+from pilotplant.flows.checking import flaws_of
+from pilotplant.flows.grammar import FlowSpec
 from pilotplant.model.verdict import Verdict
 from pilotplant.target.model import Declares
-from tests.unit.histories import convicting, kinds
+from tests.unit.histories import convicting, kinds, shipped_flow
 from tests.unit.purchase_histories import ECO, PURCHASE_CHANGE, PurchaseHistory, goods
 
 PATIENT = Declares(answer_patience=5.0)
@@ -211,3 +213,20 @@ def test_a_notice_about_something_else_differs(history: PurchaseHistory) -> None
     history.send("supplier.po.change_notice", po=order.po, change=ECO, item=order.item, superseded_by="ITM-?")
     history.share()
     assert "convergence" in convicting(history.judge())
+
+
+# --- What the grammar refuses -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("acknowledget", "there is no step `acknowledget`"),
+        ("notice", "`notice` is no event that waits for another step"),
+    ],
+)
+def test_only_an_event_that_is_asked_for_can_fail_to_come(step: str, said: str) -> None:
+    spec = shipped_flow(PURCHASE_CHANGE)
+    changed = FlowSpec.model_validate({**spec.model_dump(exclude_unset=True), "on_silence": {"of": [step]}})
+    (flaw,) = flaws_of(changed)
+    assert (flaw.path, flaw.message) == (("on_silence", "of", 0), said)

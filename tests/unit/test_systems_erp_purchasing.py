@@ -43,7 +43,7 @@ def order(erp: Bench, *, received: bool = False) -> PurchaseOrderState:
 
 
 def line(of: PurchaseOrderState, quantity: float = 4.0, **changed: Any) -> dict[str, Any]:
-    return {"po": of.po, "quantity": quantity, "unit": of.unit, "lot": "B1", **changed}
+    return {"po": of.po, "item": of.item, "quantity": quantity, "unit": of.unit, "lot": "B1", **changed}
 
 
 def announce(erp: Bench, of: PurchaseOrderState, operation: Any = create_delivery, **changed: Any) -> Any:
@@ -169,6 +169,7 @@ def test_what_is_announced_has_to_be_expected(erp: Bench, changed: dict[str, Any
     ("changed", "code"),
     [
         ({"po": "PUR-?"}, "unknown-purchase-order"),
+        ({"item": "ITM-NOWHERE"}, "wrong-item"),
         ({"quantity": 0.0}, "quantity-not-positive"),
         ({"quantity": float("nan")}, "quantity-not-positive"),
         ({"unit": "furlong"}, "unit-not-convertible"),

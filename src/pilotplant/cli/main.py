@@ -13,6 +13,7 @@ from pilotplant.cli.commands import (
     doctor,
     explain,
     explore,
+    gate,
     init,
     ledger,
     listing,
@@ -56,6 +57,7 @@ app.command("run")(run.run)
 app.command("explore")(explore.explore)
 app.command("replay")(replay.replay)
 app.command("shrink")(shrink.shrink)
+app.command("gate")(gate.gate)
 app.command("prove")(prove.prove)
 app.command("load")(load.load)
 app.command("up")(up.up)

@@ -18,10 +18,12 @@ from starlette.types import ASGIApp
 
 from pilotplant.channels.cloudevents import CONTENT_TYPE, outgoing
 from pilotplant.contracts.openapi import documents
+from pilotplant.contracts.pacts import Interaction
 from pilotplant.model.errors import InternalError, UsageError
 from pilotplant.model.suggestions import did_you_mean, listed
+from pilotplant.resources import Project
 from pilotplant.run.preparation import Data, Prepared, generate_data, prepare_live
-from pilotplant.scenario.loading import EstateSetup
+from pilotplant.scenario.loading import EstateSetup, load_estate
 from pilotplant.systems.provider_states import PATIENCE_S, Given, StateError, states_of
 from pilotplant.systems.system import Published, System
 
@@ -64,6 +66,25 @@ class Scenery:
                 yield stage
                 if prepared.host.failure is not None:
                     raise InternalError(f"a simulator failed: {prepared.host.failure!r}")
+
+
+class Sceneries:
+    """The scenery of each interaction: what was recorded meets the data, and the day, of its run."""
+
+    def __init__(self, project: Project, estate: str, now: float) -> None:
+        self._project = project
+        self._estate = estate
+        self._now = now
+        self._known: dict[tuple[str, int, float], Scenery] = {}
+
+    def __call__(self, interaction: Interaction) -> Scenery:
+        """The scenery of an interaction."""
+        origin = interaction.origin if interaction.derived else {}
+        estate, seed = str(origin.get("estate") or self._estate), int(origin.get("seed", 0))
+        key = (estate, seed, float(origin.get("epoch", self._now)))
+        if key not in self._known:
+            self._known[key] = Scenery(load_estate(self._project, estate), seed, key[2])
+        return self._known[key]
 
 
 class Stage:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from pilotplant.conformance.coverage import event_of
 from pilotplant.conformance.pact_judge import PactJudge
 from pilotplant.conformance.pact_process import Found, Job
 from pilotplant.conformance.stage import MESSAGE_PATH, STATE_PATH, Scenery, Stage
@@ -10,22 +11,25 @@ from pilotplant.contracts.pacts import Interaction
 from pilotplant.model.suggestions import did_you_mean, listed
 from pilotplant.model.verdict import Verdict
 from pilotplant.run.request import Progress
-from pilotplant.systems import catalog
 from pilotplant.systems.provider_states import StateError
 
 Watch = Callable[[Progress], None]
 
 
 async def verify(
-    pacts: Sequence[Interaction], scenery: Scenery, aliases: Mapping[str, str], watch: Watch
+    pacts: Sequence[Interaction],
+    scenery: Callable[[Interaction], Scenery],
+    against: str,
+    aliases: Mapping[str, str],
+    watch: Watch,
 ) -> Verification:
     """Verify them, one after the other."""
     checked: list[Checked] = []
     async with PactJudge() as judge:
         for number, interaction in enumerate(pacts):
             watch(Progress("verifying", number, len(pacts)))
-            checked.append(await _verified(interaction, scenery, aliases, judge))
-    return Verification(f"the simulators of {scenery.setup.estate.estate}", tuple(checked))
+            checked.append(await _verified(interaction, scenery(interaction), aliases, judge))
+    return Verification(against, tuple(checked))
 
 
 async def _verified(
@@ -70,18 +74,6 @@ async def _job(interaction: Interaction, stage: Stage) -> Job:
         message_port=port if message else 0,
         message_path=MESSAGE_PATH if message else "",
     )
-
-
-def event_of(interaction: Interaction) -> str:
-    """The type of event that a message is about: by its contents, its metadata, or else its description."""
-    content = interaction.content
-    contents = content.get("contents") or {}
-    inner = contents.get("content", contents) if isinstance(contents, dict) else {}
-    metadata = content.get("metadata") or content.get("metaData") or {}
-    told = [inner.get("type") if isinstance(inner, dict) else None]
-    told += [metadata.get(key) for key in ("type", "ce-type", "ce_type")]
-    named = next((str(each) for each in told if isinstance(each, str)), "")
-    return named or next((word for word in interaction.description.split() if word in catalog.events()), "")
 
 
 def plant_of(interaction: Interaction) -> str:

@@ -41,6 +41,12 @@ class Interaction:
     """Whether it was recorded from a run, and so promises nothing that was not so already."""
 
     @property
+    def origin(self) -> Mapping[str, Any]:
+        """Of one that was recorded: from which run, of which estate, with which seed and at which moment."""
+        told: Mapping[str, Any] = (self.pact.get("metadata") or {}).get(DERIVED) or {}
+        return told
+
+    @property
     def content(self) -> dict[str, Any]:
         """The interaction as the document has it."""
         found: dict[str, Any] = (self.pact.get("interactions") or self.pact["messages"])[0]

@@ -68,6 +68,7 @@ class ReceivedLine(msgspec.Struct, frozen=True):
     """What came of a line."""
 
     po: str
+    item: str
     lot: str
     quantity: float
     unit: str
@@ -90,6 +91,7 @@ class InboundLine(msgspec.Struct, frozen=True):
     """Goods of one order, for ERP."""
 
     po: str
+    item: str
     quantity: float
     unit: str
     lot: str

@@ -127,6 +127,15 @@ def load_run(
     return setups, chosen
 
 
+def read_flow(path: Path) -> FlowSpec:
+    """A flow from a file of its own; what it names need not be there."""
+    problems = Problems()
+    loaded = _read(path, FlowSpec, problems)
+    problems.raise_if_any()
+    assert loaded is not None
+    return loaded[1]
+
+
 def validate_all(project: Project) -> list[str]:
     """Check every document of the project; returns what was checked."""
     problems = Problems()

@@ -113,6 +113,9 @@ class ProviderState:
     parameters: tuple[str, ...]
     set_up: SetUp
     about: str
+    lets: tuple[str, ...] = ()
+    """What it makes possible, of which it is taken for granted in pacts that are recorded: an operation
+    (`erp.item.get`), a refusal of one (`erp.item.get!item-not-at-plant`), an event."""
 
     async def bring_about(self, given: Given, parameters: Mapping[str, object]) -> Mapping[str, object]:
         """Bring it about, also where that takes time; returns the values that hold in it."""
@@ -135,13 +138,16 @@ class ProviderState:
 _DECLARED = "__pilotplant_provider_state__"
 
 
-def provider_state(name: str) -> Callable[[S], S]:
-    """Declare the function below as what brings this state about: `(given, *, parameter: type = default)`."""
+def provider_state(name: str, *, lets: tuple[str, ...] = ()) -> Callable[[S], S]:
+    """Declare the function below as what brings this state about: `(given, *, parameter: type = default)`.
+
+    In a recorded pact a parameter `item` is the field of this name, `items` all of them.
+    """
 
     def declare(function: S) -> S:
         parameters = tuple(p for p in inspect.signature(function).parameters if p != _GIVEN)
         about = " ".join((function.__doc__ or "").split())
-        setattr(function, _DECLARED, ProviderState(name, parameters, function, about))
+        setattr(function, _DECLARED, ProviderState(name, parameters, function, about, lets))
         return function
 
     return declare

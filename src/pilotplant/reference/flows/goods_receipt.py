@@ -19,7 +19,7 @@ class GoodsReceipts(Flow):
 
     def take(self, came: ReceiptConfirmed, traceparent: str) -> None:
         """Note what came."""
-        lines = tuple(InboundLine(ln.po, ln.quantity, ln.unit, ln.lot) for ln in came.lines if ln.quantity)
+        lines = tuple(InboundLine(ln.po, ln.item, ln.quantity, ln.unit, ln.lot) for ln in came.lines if ln.quantity)
         receipt = PostReceipt(came.plant, came.receipt, came.posting_date, came.asn, lines)
         self.note(came.plant, came.receipt, receipt, traceparent)
 

@@ -46,7 +46,7 @@ class InboundDeliveries(Flow):
     async def carry_out(self, work: Work) -> None:
         """Note it in ERP, or correct what is noted there; then the warehouse may expect it."""
         asn = _said(work)
-        lines = tuple(InboundLine(line.po, line.quantity, line.unit, line.lot) for line in asn.lines)
+        lines = tuple(InboundLine(line.po, line.item, line.quantity, line.unit, line.lot) for line in asn.lines)
         delivery = Delivery(asn.plant, asn.asn, asn.version, asn.supplier, asn.arrives_at, lines)
         body = msgspec.json.encode(delivery)
         # What was announced before may have got there, perhaps without an answer: look first, and use another key.

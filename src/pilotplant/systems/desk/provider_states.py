@@ -4,7 +4,7 @@ from pilotplant.systems.desk.operations import raise_exception, resolve_exceptio
 from pilotplant.systems.provider_states import Given, Values, provider_state
 
 
-@provider_state("an open exception")
+@provider_state("an open exception", lets=("desk.exception.list", "desk.exception.resolve"))
 def open_exception(
     given: Given, *, subject: str = "ECO-CONTRACT", plant: str = "", flow: str = "engineering-change"
 ) -> Values:
@@ -15,7 +15,7 @@ def open_exception(
     return {"plant": plant, "exception": raised.result.exception if raised else ""}
 
 
-@provider_state("a resolved exception")
+@provider_state("a resolved exception", lets=("desk.exception.resolved",))
 def resolved_exception(
     given: Given, *, subject: str = "ECO-CONTRACT", plant: str = "", flow: str = "engineering-change"
 ) -> Values:

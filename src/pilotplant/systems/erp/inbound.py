@@ -24,6 +24,7 @@ from pilotplant.systems.erp.problems import (
     UnknownDocument,
     UnknownPlant,
     UnknownPurchaseOrder,
+    WrongItem,
     WrongSupplier,
 )
 from pilotplant.systems.erp.purchases import DeliveryLine, GoodsReceipt, InboundDelivery
@@ -38,9 +39,10 @@ VERSION_MAX = 999_999
 
 
 class InboundLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """Goods of one purchase order. The item is the order's."""
+    """Goods of one purchase order, which has to be for this item."""
 
     po: str
+    item: str
     quantity: float
     unit: str
     lot: str = ""
@@ -140,6 +142,7 @@ _ANNOUNCING = (
     UnknownPurchaseOrder,
     PurchaseOrderCancelled,
     WrongSupplier,
+    WrongItem,
     QuantityNotPositive,
     UnitNotConvertible,
     OverDelivery,
@@ -243,6 +246,7 @@ def cancel_delivery(erp: Erp, cmd: CancelDelivery, now: Instant) -> Outcome:
         PeriodClosed,
         UnknownPurchaseOrder,
         PurchaseOrderCancelled,
+        WrongItem,
         QuantityNotPositive,
         UnitNotConvertible,
         OverDelivery,
@@ -338,6 +342,8 @@ def _checked(erp: Erp, plant: str, lines: tuple[InboundLine, ...]) -> tuple[Deli
             return UnknownPurchaseOrder(detail=f"{line.po} at {plant}")
         if order.status == "cancelled":
             return PurchaseOrderCancelled(detail=line.po)
+        if line.item != order.item:
+            return WrongItem(detail=f"{line.po} is for {order.item}")
         if not 0 < line.quantity < 1e12:
             return QuantityNotPositive(detail=f"{line.po}: {line.quantity}")
         quantity = erp.in_plant_unit(plant, order.item, line.quantity, line.unit)

@@ -197,6 +197,11 @@ class OverDelivery(Rejection, frozen=True, kw_only=True, gc=False):
     """The plant does not take more than it ordered and the profile tolerates."""
 
 
+@problem("wrong-item", 422, "The purchase order is for another item")
+class WrongItem(Rejection, frozen=True, kw_only=True, gc=False):
+    """Only what was ordered is announced or received on an order."""
+
+
 @problem("wrong-supplier", 422, "The purchase order is another supplier's")
 class WrongSupplier(Rejection, frozen=True, kw_only=True, gc=False):
     """Goods of an order come from the supplier that was given it."""

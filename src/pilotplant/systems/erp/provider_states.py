@@ -1,5 +1,7 @@
 """What contracts may take for granted of an ERP."""
 
+from itertools import zip_longest
+
 from pilotplant.dataset.records import ProductionOrder
 from pilotplant.model.instants import iso
 from pilotplant.systems.erp.definitions import activate_version, release_bom, upsert_routing
@@ -14,7 +16,16 @@ _LONG_AGO = "2020-01-01T00:00:00Z"
 _HOUR_S = 3600.0
 
 
-@provider_state("an item at a plant")
+@provider_state(
+    "an item at a plant",
+    lets=(
+        "erp.item.get",
+        "erp.item.upsert",
+        "erp.routing.upsert",
+        "erp.routing.upsert!inactive-work-centre",
+        "erp.item.changed",
+    ),
+)
 def item_at_plant(given: Given, *, plant: str = "", item: str = ITEM, unit: str = "EA", revision: str = "A") -> Values:
     """The plant knows the item, in a unit and a revision."""
     plant = given.plants_or(plant)
@@ -25,7 +36,31 @@ def item_at_plant(given: Given, *, plant: str = "", item: str = ITEM, unit: str 
     return {"plant": plant, "unit": unit}
 
 
-@provider_state("no such item at the plant")
+@provider_state("items at a plant", lets=("erp.stock.post",))
+def items_at_plant(
+    given: Given, *, plant: str = "", items: tuple[str, ...] = (ITEM,), units: tuple[str, ...] = ()
+) -> None:
+    """The plant knows these items, each in its unit."""
+    for item, unit in zip_longest(items, units[: len(items)], fillvalue="EA"):
+        if given.state.item(given.plants_or(plant), item) is None:
+            item_at_plant(given, plant=plant, item=item, unit=unit)
+
+
+@provider_state("what a structure is made of", lets=("erp.bom.release",))
+def components_at_plant(
+    given: Given,
+    *,
+    plant: str = "",
+    item: str = ITEM,
+    components: tuple[str, ...] = (COMPONENT,),
+    units: tuple[str, ...] = (),
+) -> None:
+    """The plant knows the item and its components."""
+    item_at_plant(given, plant=plant, item=item)
+    items_at_plant(given, plant=plant, items=components, units=units)
+
+
+@provider_state("no such item at the plant", lets=("erp.item.get!item-not-at-plant",))
 def no_item_at_plant(given: Given, *, plant: str = "", item: str = ITEM) -> None:
     """The plant does not know the item."""
     plant = given.plants_or(plant)
@@ -33,7 +68,7 @@ def no_item_at_plant(given: Given, *, plant: str = "", item: str = ITEM) -> None
         raise StateError(f"{item} is one of the items that {plant} has from the start: name another")
 
 
-@provider_state("a structure at a plant")
+@provider_state("a structure at a plant", lets=("erp.version.activate",))
 def structure_at_plant(
     given: Given, *, plant: str = "", item: str = ITEM, revision: str = "B", component: str = COMPONENT
 ) -> Values:
@@ -59,7 +94,7 @@ def unknown_component(given: Given, *, plant: str = "", item: str = ITEM, compon
     no_item_at_plant(given, plant=plant, item=component)
 
 
-@provider_state("a production version that is active")
+@provider_state("a production version that is active", lets=("erp.version.activated", "erp.version.get"))
 async def active_version(
     given: Given, *, plant: str = "", item: str = ITEM, revision: str = "B", change: str = ""
 ) -> Values:
@@ -72,7 +107,7 @@ async def active_version(
     return {**(told or {}), "job": job}
 
 
-@provider_state("an activation that will be rejected")
+@provider_state("an activation that will be rejected", lets=("erp.version.rejected",))
 async def doomed_activation(
     given: Given, *, plant: str = "", item: str = ITEM, revision: str = "B", change: str = ""
 ) -> Values:
@@ -86,20 +121,22 @@ async def doomed_activation(
     return {"plant": plant, "job": job}
 
 
-@provider_state("a job")
-def accepted_job(given: Given, *, job: str = "JOB-CONTRACT", plant: str = "", item: str = ITEM) -> Values:
-    """An activation was accepted under this number, and has not ended."""
-    structure_at_plant(given, plant=plant, item=item)
+@provider_state("a job", lets=("erp.job.get",))
+def accepted_job(
+    given: Given, *, job: str = "JOB-CONTRACT", plant: str = "", item: str = ITEM, revision: str = "B"
+) -> Values:
+    """An activation was accepted under this number."""
+    structure_at_plant(given, plant=plant, item=item, revision=revision)
     plant = given.plants_or(plant)
-    given.apply(activate_version, plant=plant, item=item, revision="B")
-    accepted = given.state.jobs.pop(given.state.pending[plant, item, "B"])
+    given.apply(activate_version, plant=plant, item=item, revision=revision)
+    accepted = given.state.jobs.pop(given.state.pending[plant, item, revision])
     accepted.job = job
     given.state.jobs[job] = accepted
-    given.state.pending[plant, item, "B"] = job
+    given.state.pending[plant, item, revision] = job
     return {"plant": plant}
 
 
-@provider_state("a stock document")
+@provider_state("a stock document", lets=("erp.stock.documents", "erp.stock.posted"))
 def stock_document(
     given: Given, *, plant: str = "", source_document: str = SOURCE, item: str = ITEM, quantity: float = 4.0
 ) -> Values:
@@ -120,7 +157,7 @@ def open_period(given: Given, *, plant: str = "") -> Values:
     return {"plant": given.plants_or(plant), "today": iso(given.estate.world.now().business)[:10]}
 
 
-@provider_state("an open production order")
+@provider_state("an open production order", lets=("erp.production_order.get", "erp.production_order.change"))
 def open_order(
     given: Given, *, plant: str = "", order: str = ORDER, item: str = ITEM, quantity: float = 10.0, revision: str = "A"
 ) -> Values:
@@ -134,7 +171,7 @@ def open_order(
     return {"plant": plant, "etag": etag(held)}
 
 
-@provider_state("a production order that was changed")
+@provider_state("a production order that was changed", lets=("erp.production_order.changed",))
 def changed_order(given: Given, *, plant: str = "", order: str = ORDER, quantity: float = 8.0) -> Values:
     """An order was given another quantity."""
     told = open_order(given, plant=plant, order=order)

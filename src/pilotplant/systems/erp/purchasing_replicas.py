@@ -59,7 +59,9 @@ def _intended_delivery(estate: "Estate", keys: Keys) -> CreateDelivery | None:
     asn = portal[0].state.asns.get(number) if portal else None
     if asn is None:
         return None
-    lines = tuple(InboundLine(po=ln.po, quantity=ln.quantity, unit=ln.unit, lot=ln.lot) for ln in asn.lines)
+    lines = tuple(
+        InboundLine(po=ln.po, item=ln.item, quantity=ln.quantity, unit=ln.unit, lot=ln.lot) for ln in asn.lines
+    )
     return CreateDelivery(
         plant=asn.plant,
         asn=number,
@@ -75,7 +77,9 @@ def _held_delivery(erp: Erp, keys: Keys) -> CreateDelivery | None:
     if not standing:
         return None
     held = standing[-1]
-    lines = tuple(InboundLine(po=ln.po, quantity=ln.quantity, unit=ln.unit, lot=ln.lot) for ln in held.lines)
+    lines = tuple(
+        InboundLine(po=ln.po, item=ln.item, quantity=ln.quantity, unit=ln.unit, lot=ln.lot) for ln in held.lines
+    )
     return CreateDelivery(
         plant=held.plant,
         asn=held.asn,
@@ -95,7 +99,7 @@ def _intended_receipt(estate: "Estate", keys: Keys) -> PostReceipt | None:
     if wms is None or held is None:
         return None
     lines = tuple(
-        InboundLine(po=line.po, quantity=line.quantity, unit=line.unit, lot=line.lot)
+        InboundLine(po=line.po, item=line.item, quantity=line.quantity, unit=line.unit, lot=line.lot)
         for line in held.received
         if line.quantity
     )
@@ -108,7 +112,7 @@ def _held_receipt(erp: Erp, keys: Keys) -> PostReceipt | None:
     if not held:
         return None
     lines = tuple(
-        InboundLine(po=line.po, quantity=line.quantity, unit=line.unit, lot=line.lot)
+        InboundLine(po=line.po, item=line.item, quantity=line.quantity, unit=line.unit, lot=line.lot)
         for receipt in held
         for line in receipt.lines
     )

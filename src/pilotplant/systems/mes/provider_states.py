@@ -7,7 +7,7 @@ from pilotplant.systems.provider_states import Given, StateError, Values, provid
 ITEM, ORDER = "ITM-CONTRACT", "ORD-CONTRACT"
 
 
-@provider_state("an item of the plant")
+@provider_state("an item of the plant", lets=("mes.routing.publish", "mes.routing.publish!unknown-at-shop-floor"))
 def item_of_plant(given: Given, *, plant: str = "", item: str = ITEM) -> Values:
     """The shop floor knows the item, which is made there."""
     plant = given.plants_or(plant)
@@ -15,7 +15,7 @@ def item_of_plant(given: Given, *, plant: str = "", item: str = ITEM) -> Values:
     return {"plant": plant, "work_centre": given.steps(plant)[0].work_centre}
 
 
-@provider_state("work instructions")
+@provider_state("work instructions", lets=("mes.routing.get",))
 def work_instructions(given: Given, *, plant: str = "", item: str = ITEM, revision: str = "B") -> Values:
     """The instructions of the revision are the ones to execute."""
     told = item_of_plant(given, plant=plant, item=item)
@@ -25,7 +25,7 @@ def work_instructions(given: Given, *, plant: str = "", item: str = ITEM, revisi
     return told
 
 
-@provider_state("a dispatched order")
+@provider_state("a dispatched order", lets=("mes.order.status", "mes.order.hold", "mes.order.complete"))
 def dispatched_order(
     given: Given, *, plant: str = "", order: str = ORDER, item: str = ITEM, quantity: float = 10.0
 ) -> Values:
@@ -36,7 +36,7 @@ def dispatched_order(
     return told
 
 
-@provider_state("a held order")
+@provider_state("a held order", lets=("mes.order.resume",))
 def held_order(given: Given, *, plant: str = "", order: str = ORDER, item: str = ITEM) -> Values:
     """The order was stopped."""
     told = dispatched_order(given, plant=plant, order=order, item=item)
@@ -44,7 +44,7 @@ def held_order(given: Given, *, plant: str = "", order: str = ORDER, item: str =
     return told
 
 
-@provider_state("a completed order")
+@provider_state("a completed order", lets=("mes.order.completed",))
 def completed_order(
     given: Given,
     *,
@@ -60,7 +60,7 @@ def completed_order(
     return {**(told or {}), "confirmation": given.state.orders[order].confirmation}
 
 
-@provider_state("no such order")
+@provider_state("no such order", lets=("mes.order.status!unknown-shop-order",))
 def no_order(given: Given, *, plant: str = "", order: str = "ORD-NOWHERE") -> None:
     """Nothing of this number was dispatched."""
     given.plants_or(plant)

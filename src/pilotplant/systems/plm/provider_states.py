@@ -11,9 +11,10 @@ from pilotplant.systems.plm.operations import (
 from pilotplant.systems.provider_states import COMPONENT, Given, StateError, Values, provider_state
 
 ITEM, CHANGE = "ITM-CONTRACT", "ECO-CONTRACT"
+REVISIONS_MAX = 30
 
 
-@provider_state("an item")
+@provider_state("an item", lets=("plm.item.get", "plm.bom.get!unknown-revision", "plm.routing.get!unknown-revision"))
 def known_item(given: Given, *, item: str = ITEM, plant: str = "") -> Values:
     """The item is defined, and made at a plant."""
     plant = given.plants_or(plant)
@@ -21,24 +22,31 @@ def known_item(given: Given, *, item: str = ITEM, plant: str = "") -> Values:
     return {"plant": plant, "revision": given.state.revision(item), "unit": kept.unit}
 
 
-@provider_state("no such item")
+@provider_state("no such item", lets=("plm.item.get!unknown-item",))
 def no_item(given: Given, *, item: str = "ITM-NOWHERE") -> None:
     """Nothing has this number."""
     if given.state.item(item) is not None:
         raise StateError(f"there is an item {item} from the start: name another")
 
 
-@provider_state("a drafted revision")
-def drafted_revision(given: Given, *, item: str = ITEM, component: str = COMPONENT, plant: str = "") -> Values:
-    """The item has a structure and a routing in the revision that follows the one in use."""
+@provider_state("a drafted revision", lets=("plm.bom.get", "plm.routing.get"))
+def drafted_revision(
+    given: Given, *, item: str = ITEM, component: str = COMPONENT, plant: str = "", revision: str = ""
+) -> Values:
+    """The item has a structure and a routing in the revision, or in the one that follows the one in use."""
     told = known_item(given, item=item, plant=plant)
     plant = given.plants_or(plant)
     lines = [
         {"component": line.component, "quantity": line.quantity, "unit": line.unit} for line in given.lines(component)
     ]
     steps = [{name: getattr(step, name) for name in step.__struct_fields__} for step in given.steps(plant)]
-    given.apply(revise_item, item=item, lines=lines, steps=steps)
-    return {**(told or {}), "revision": given.state.latest(item)}
+    if revision and given.state.bom(item, revision) is not None:
+        return {**(told or {}), "revision": revision}
+    for _ in range(REVISIONS_MAX):
+        given.apply(revise_item, item=item, lines=lines, steps=steps)
+        if revision in ("", given.state.latest(item)):
+            return {**(told or {}), "revision": given.state.latest(item)}
+    raise StateError(f"{item} does not come to revision {revision}")
 
 
 @provider_state("a change")
@@ -50,7 +58,7 @@ def drafted_change(given: Given, *, change: str = CHANGE, item: str = ITEM, plan
     return told
 
 
-@provider_state("an approved change")
+@provider_state("an approved change", lets=("plm.change.approved",))
 def approved_change(given: Given, *, change: str = CHANGE, item: str = ITEM, plant: str = "") -> Values:
     """The change is approved, and not released yet."""
     told = drafted_change(given, change=change, item=item, plant=plant)
@@ -58,7 +66,7 @@ def approved_change(given: Given, *, change: str = CHANGE, item: str = ITEM, pla
     return told
 
 
-@provider_state("a released change")
+@provider_state("a released change", lets=("plm.change.get", "plm.change.report_result", "plm.change.released"))
 def released_change(given: Given, *, change: str = CHANGE, item: str = ITEM, plant: str = "") -> Values:
     """The change was released to manufacturing and takes effect at once."""
     told = approved_change(given, change=change, item=item, plant=plant)
@@ -66,7 +74,7 @@ def released_change(given: Given, *, change: str = CHANGE, item: str = ITEM, pla
     return told
 
 
-@provider_state("a cancelled change")
+@provider_state("a cancelled change", lets=("plm.change.cancelled",))
 def cancelled_change(given: Given, *, change: str = CHANGE, item: str = ITEM, plant: str = "") -> Values:
     """The change was released, and withdrawn again."""
     told = released_change(given, change=change, item=item, plant=plant)
@@ -74,7 +82,7 @@ def cancelled_change(given: Given, *, change: str = CHANGE, item: str = ITEM, pl
     return told
 
 
-@provider_state("no such change")
+@provider_state("no such change", lets=("plm.change.get!unknown-change", "plm.change.report_result!unknown-change"))
 def no_change(given: Given, *, change: str = "ECO-NOWHERE") -> None:
     """Nothing has this number."""
     if change in given.state.changes:

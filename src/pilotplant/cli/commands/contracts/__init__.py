@@ -2,7 +2,7 @@
 
 import typer
 
-from pilotplant.cli.commands.contracts import fuzz, verify
+from pilotplant.cli.commands.contracts import coverage, diff, fuzz, record, verify
 
 app = typer.Typer(
     help="Verify pacts, fuzz simulators and middlewares, compare versions, record pacts from runs.",
@@ -11,3 +11,6 @@ app = typer.Typer(
 )
 app.command("verify")(verify.verify)
 app.command("fuzz")(fuzz.fuzz)
+app.command("diff")(diff.diff)
+app.command("record")(record.record)
+app.command("coverage")(coverage.coverage)

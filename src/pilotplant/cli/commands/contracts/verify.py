@@ -1,5 +1,6 @@
 """`pilotplant contracts verify`: the simulators, or a real system, against the pacts of its consumers."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ from pilotplant.cli.frame import FormatOption, ProjectOption, guarded, open_proj
 
 if TYPE_CHECKING:
     from pilotplant.configuration import Settings
+    from pilotplant.conformance.fidelity import RealSystem
     from pilotplant.conformance.verification import Verification
     from pilotplant.contracts.pacts import Interaction
     from pilotplant.resources import Project
@@ -33,13 +35,29 @@ def verify(
         list[str] | None,
         typer.Option("--as", metavar="NAME=SYSTEM", help="The system that a pact calls by another name; repeatable."),
     ] = None,
+    url: Annotated[
+        str | None, typer.Option("--url", metavar="URL", help="Compare a real system with its simulator instead.")
+    ] = None,
+    states: Annotated[
+        Path | None, typer.Option("--states", metavar="FILE", help="With --url: which records of the system to use.")
+    ] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option("--header", metavar="'NAME: VALUE'", help="With --url; ${VAR} is read from the environment."),
+    ] = None,
+    allow_writes: Annotated[
+        bool, typer.Option("--allow-writes", help="With --url: also send what changes something there.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
     project: ProjectOption = None,
     format_: FormatOption = None,
 ) -> int:
     """Verify the simulators against pacts: every interaction, in an estate of its own and in the states that it names.
 
-    Credentials for a broker are read from PACT_BROKER_TOKEN, or PACT_BROKER_USERNAME and PACT_BROKER_PASSWORD.
+    With --url the same pacts tell where a real system and its simulator differ: in status, headers, fields, types and
+    errors. Nothing is written there unless --allow-writes says so. Credentials for a broker are read from
+    PACT_BROKER_TOKEN, or PACT_BROKER_USERNAME and PACT_BROKER_PASSWORD.
+
     Exit codes: 0 all kept, 1 one was not, 2 invalid input, 4 nothing was verified, 5 broker unreachable, 70 internal
     error, 130 interrupted.
     """
@@ -47,7 +65,8 @@ def verify(
     settings = settings_of(found, format=format_)
     aliases = _aliases(as_ or [])
     wanted = _wanted(found, pacts, provider or [], consumer or [], aliases)
-    verification = _verify(found, wanted, estate, aliases, quiet=quiet or settings.format == "json")
+    real = _real_system(url, states, header or [], allow_writes=allow_writes)
+    verification = _verify(found, wanted, estate, aliases, real, quiet=quiet or settings.format == "json")
     _show(verification, settings)
     return verification.exit
 
@@ -96,24 +115,82 @@ def _aliases(given: list[str]) -> dict[str, str]:
 
 
 def _verify(
-    project: "Project", wanted: "list[Interaction]", estate: str, aliases: dict[str, str], *, quiet: bool
+    project: "Project",
+    wanted: "list[Interaction]",
+    estate: str,
+    aliases: dict[str, str],
+    real: "RealSystem | None",
+    *,
+    quiet: bool,
 ) -> "Verification":
     import asyncio
     import time
 
     from pilotplant.cli.progress import Watcher
+    from pilotplant.conformance.fidelity import compare
     from pilotplant.conformance.pact_judge import require_pact
-    from pilotplant.conformance.stage import Scenery
+    from pilotplant.conformance.stage import Sceneries
     from pilotplant.conformance.verification import Verification
     from pilotplant.conformance.verifying import verify as put_to_the_test
     from pilotplant.scenario.loading import load_estate
 
     require_pact()
-    setup = load_estate(project, estate)
+    against = f"the simulators of {load_estate(project, estate).estate.estate}"
+    if real is not None:
+        _one_provider(wanted)
+        against = real.url
     if not wanted:
-        return Verification(f"the simulators of {setup.estate.estate}", ())
+        return Verification(against, ())
+    sceneries = Sceneries(project, estate, time.time())
     with Watcher(f"{len(wanted)} interactions", quiet=quiet) as watcher:
-        return asyncio.run(put_to_the_test(wanted, Scenery(setup, 0, time.time()), aliases, watcher))
+        if real is not None:
+            return asyncio.run(compare(wanted, real, sceneries, aliases, watcher))
+        return asyncio.run(put_to_the_test(wanted, sceneries, against, aliases, watcher))
+
+
+def _real_system(
+    url: str | None, states: Path | None, headers: list[str], *, allow_writes: bool
+) -> "RealSystem | None":
+    from pilotplant.conformance.binding import read_bindings
+    from pilotplant.conformance.fidelity import RealSystem
+    from pilotplant.model.errors import UsageError
+
+    if url is None:
+        if states or headers or allow_writes:
+            raise UsageError("--states, --header and --allow-writes are about a real system", help="Name it by --url.")
+        return None
+    if not url.startswith(("http://", "https://")):
+        raise UsageError(f"--url is an address such as https://erp.example, got `{url}`")
+    given: dict[str, str] = {}
+    for each in headers:
+        name, colon, value = each.partition(":")
+        if not colon or not name.strip():
+            raise UsageError("--header is `NAME: VALUE`", help="For example: --header 'Authorization: Bearer ${TOKEN}'")
+        given[name.strip()] = _from_environment(value.strip())
+    return RealSystem(url.rstrip("/"), given, read_bindings(states) if states else {}, allow_writes)
+
+
+def _from_environment(value: str) -> str:
+    """Secrets do not belong on a command line, where others see them."""
+    import re
+
+    from pilotplant.model.errors import UsageError
+
+    def read(found: "re.Match[str]") -> str:
+        if found[1] not in os.environ:
+            raise UsageError(f"--header needs the environment variable {found[1]}, which is not set")
+        return os.environ[found[1]]
+
+    return re.sub(r"\$\{(\w+)\}", read, value)
+
+
+def _one_provider(wanted: "list[Interaction]") -> None:
+    from pilotplant.model.errors import UsageError
+    from pilotplant.model.suggestions import listed
+
+    providers = {interaction.provider for interaction in wanted}
+    if len(providers) > 1:
+        raise UsageError("--url is the address of one system", help=f"Add --provider: one of {listed(providers)}.")
 
 
 def _show(verification: "Verification", settings: "Settings") -> None:

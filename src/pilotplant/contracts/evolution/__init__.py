@@ -1,0 +1,1 @@
+"""How contracts change: what is different between two versions, and whom it breaks."""
