@@ -142,6 +142,21 @@ def test_when_of_a_flow(told: Told) -> None:
     assert accused(told(change_forgotten, engineering)) == {"completeness"}
 
 
+def test_how_stock_is_used_up_is_data_of_the_profile(tmp_path: Path) -> None:
+    """The same middleware, which says nothing: right where the ERP does not want to hear it, and else not."""
+
+    def forgotten(directory: Path, use_up: str) -> set[str]:
+        directory.mkdir()
+        history = History(directory, shipped_flow(CHANGE))
+        history.estate.systems["erp"].state.use_up = use_up
+        history.deliver(history.release("ECO-1", MADE, disposition="use-up"))
+        history.carry_out((DE, MADE, NEXT))
+        return accused(history.judge())
+
+    assert forgotten(tmp_path / "none", "none") == set()
+    assert forgotten(tmp_path / "told", "discontinuation") == {"completeness"}
+
+
 # --- over plants --------------------------------------------------------------------------------------------------
 
 

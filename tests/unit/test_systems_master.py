@@ -23,6 +23,7 @@ from pilotplant.systems.erp.sourcing import (
     upsert_source,
 )
 from pilotplant.systems.erp.stock import get_balance, post_stock
+from pilotplant.systems.erp.use_up import discontinue, get_discontinuation
 from pilotplant.systems.mes.events import MachineEvent, NonconformanceRaised, OrderCompleted
 from pilotplant.systems.mes.items import get_shop_item, upsert_shop_item
 from pilotplant.systems.mes.operations import dispatch_order, order_status, publish_routing
@@ -389,6 +390,17 @@ def test_sources_and_cross_references_follow_engineerings_issues(estate: Bench) 
     (entry,) = erp(estate, list_cross_references, plant="DE01", item=PRODUCT.number).result
     assert entry.supplier_part == "A/0"
     assert estate.records(Commit)[-1].stale_over  # the ledger says what it overwrote
+
+
+def test_stock_is_used_up_first_where_the_erp_was_told(estate: Bench) -> None:
+    said = {"plant": "DE01", "item": PRODUCT.number, "reference": "ECO-1"}
+    assert refused(erp(estate, discontinue, **{**said, "item": "?"}, revision="B")) == "item-not-at-plant"
+    assert refused(erp(estate, get_discontinuation, **said)) == "not-held"
+    assert isinstance(erp(estate, discontinue, **said, revision="B"), Committed)
+    assert isinstance(erp(estate, discontinue, **said, revision="B"), Found)
+    assert erp(estate, get_discontinuation, **said).reveals == (
+        (f"erp.item.discontinue|DE01|{PRODUCT.number}|ECO-1", 0),
+    )
 
 
 def test_a_new_item_is_produced_only_when_it_is_released(estate: Bench) -> None:

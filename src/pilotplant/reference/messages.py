@@ -35,6 +35,7 @@ class Affected(msgspec.Struct, frozen=True):
     item: str
     to_revision: str
     plants: tuple[str, ...]
+    disposition: str = ""
 
 
 class ChangeReleased(msgspec.Struct, frozen=True):
@@ -241,6 +242,7 @@ class Plant(msgspec.Struct, frozen=True):
     """What ERP says of a plant."""
 
     units: tuple[PlantUnit, ...]
+    use_up: str = "none"
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -268,6 +270,15 @@ class ReleaseHold(msgspec.Struct, frozen=True):
     plant: str
     item: str
     reference: str
+
+
+class Discontinue(msgspec.Struct, frozen=True):
+    """That stock before a revision is used up first."""
+
+    plant: str
+    item: str
+    reference: str
+    revision: str
 
 
 class Hold(msgspec.Struct, frozen=True):

@@ -112,9 +112,9 @@ class Scopes:
         return [self._scope(row) for row in rows]
 
     def state(self, key: Key) -> str:
-        """The state of a scope, as it is at this moment."""
+        """The state of a scope, as it is at this moment; of one that was withdrawn before it was opened: cancelled."""
         row = self._store.db.execute("select state from scopes where change = ? and plant = ?", key).fetchone()
-        return str(row["state"])
+        return str(row["state"]) if row else "cancelled"
 
     def newer(self, scope: Scope, item: ScopeItem, now: float) -> str:
         """How far the furthest newer revision of the item is at the plant; empty where there is none to rely on.

@@ -99,7 +99,7 @@ class Transfer:
             return
         wanted = self._mapping.erp_item(plant, item, revision, held)
         if held is None:
-            wanted = self._mapping.in_plant_unit(wanted, item, await self._plant(plant, trace))
+            wanted = self._mapping.in_plant_unit(wanted, item, await self.plant(plant, trace))
         await self._write(self._erp[plant], "PUT", "/items", wanted, msgspec.Raw, trace, go_on)
         self._known.add((plant, number))
 
@@ -117,7 +117,7 @@ class Transfer:
         item = await self._read(self._plm, f"/items/{quote(number, safe='')}", PlmItem, trace)
         await self._item(plant, number, item.revision, trace, lambda: None)
 
-    async def _plant(self, plant: str, trace: str) -> Plant:
+    async def plant(self, plant: str, trace: str) -> Plant:
         """What a plant declares; an ERP that does not say has nothing of its own."""
         if plant not in self._plants:
             try:

@@ -38,6 +38,8 @@ class Parameters(BaseModel):
     """What it makes of a second structure that is to hold from the same moment."""
     gap: Literal["refuse", "allow"] = "refuse"
     """What it makes of a structure that begins after the one before has ended."""
+    use_up: Literal["none", "discontinuation"] = "none"
+    """How stock of a superseded revision is used up: by nothing of the ERP's, or it has to be told to use it first."""
     hold_new_items: bool = True
     """Whether an item that is new at a plant is held until it is released for production."""
     mrp_every_s: Annotated[float, Field(ge=0)] = 0.0
