@@ -198,7 +198,7 @@ REFUSALS: list[tuple[str, Any, dict[str, Any], str]] = [
     (
         "mes@DE01",
         upsert_shop_item,
-        {"plant": "DE01", "item": "N", "row": 1, "description": "", "unit": "EA", "lot_size": -1.0},
+        {"plant": "DE01", "item": PART.number, "row": 1, "description": "", "unit": "EA", "lot_size": -1.0},
         "out-of-range",
     ),
 ]
@@ -522,6 +522,8 @@ def test_a_closed_period_takes_no_postings(estate: Bench) -> None:
 
 def test_the_shop_floor_learns_of_items(estate: Bench) -> None:
     given = {"plant": "DE01", "item": "N-1", "description": "x", "unit": "EA"}
+    assert refused(mes(estate, upsert_shop_item, **given, row=3)) == "unknown-at-shop-floor"
+    plm(estate, create_item, **{**NEW, "item": "N-1"})
     assert refused(mes(estate, publish_routing, plant="DE01", item="N-1", revision="A", steps=STEPS))
     mes(estate, upsert_shop_item, **given, row=3)
     assert isinstance(mes(estate, publish_routing, plant="DE01", item="N-1", revision="A", steps=STEPS), Committed)
