@@ -15,7 +15,7 @@ from typing import Literal, get_args
 from pilotplant.model.errors import REGISTRY, UsageError
 from pilotplant.model.suggestions import did_you_mean, listed
 
-Kind = Literal["scenarios", "targets", "flows", "estates", "profiles", "loadtests"]
+Kind = Literal["scenarios", "targets", "flows", "estates", "profiles", "loadtests", "studies"]
 
 OWN_FILE = "pilotplant.toml"
 PYTHON_FILE = "pyproject.toml"
@@ -30,6 +30,7 @@ _FOLDERS: dict[Kind, str] = {
     "estates": f"simulators/{_ESTATES}",
     "profiles": "simulators",
     "loadtests": "loadtests",
+    "studies": "scenarios/studies",
 }
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -137,4 +138,4 @@ def _documents(root: Path, kind: Kind) -> dict[str, Path]:
 
 
 def _one(kind: Kind) -> str:
-    return "load profile" if kind == "loadtests" else kind.removesuffix("s")
+    return {"loadtests": "load profile", "studies": "study"}.get(kind) or kind.removesuffix("s")

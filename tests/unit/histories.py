@@ -98,6 +98,15 @@ def estate_spec() -> EstateSpec:
     return EstateSpec.model_validate(document)
 
 
+def with_warehouses(spec: EstateSpec, plants: tuple[str, ...]) -> EstateSpec:
+    """The same estate, with a WMS at these plants."""
+    if not plants:
+        return spec
+    document = spec.model_dump(mode="json")
+    document["systems"]["wms"] = [{"profile": "standard", "per": "plant", "plants": plants}]
+    return EstateSpec.model_validate(document)
+
+
 @cache
 def dataset() -> Dataset:
     """The generated data; systems never change them, so all histories share them."""

@@ -124,6 +124,8 @@ class Estate:
     replies: dict[str, httpx.Response] = field(default_factory=dict)
     active: dict[tuple[str, str], str] = field(default_factory=dict)
     executable: list[tuple[str, str, str]] = field(default_factory=list)
+    dispositions: list[tuple[float, tuple[str, str, str, str]]] = field(default_factory=list)
+    """When which rule was set: plant, item, revision, disposition."""
     exceptions: list[Json] = field(default_factory=list)
     results: list[tuple[str, str, str]] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
@@ -146,8 +148,8 @@ class Estate:
         parts = request.url.path.split("/")
         system = parts[1]
         prefix = f"/{system}"
-        if system == "mes":
-            prefix = f"/mes/{parts[2]}"
+        if system in ("mes", "wms"):
+            prefix = f"/{system}/{parts[2]}"
         path = request.url.path[len(prefix) :]
         text = request.content
         body = json.loads(text) if text[:1] in (b"{", b"[") else None
@@ -215,6 +217,38 @@ class Estate:
             "consumption": [{"item": "B-1", "lot": "L-7", "quantity": 22.5, "unit": "kg"}],
         }
         return await self.tell("mes.order.completed", {**data, **more}, source=f"/mes/{plant}")
+
+    async def move(self, movement: str, plant: str = "DE01", **more: Json) -> int:
+        """A warehouse sets stock aside, or does whatever else is said."""
+        data = {
+            "plant": plant,
+            "movement": movement,
+            "kind": "transfer",
+            "item": "B-1",
+            "lot": "L-7",
+            "quantity": 3,
+            "unit": "BX",
+            "from_bin": "A-01-1",
+            "to_bin": "QA",
+            "from_status": "unrestricted",
+            "to_status": "quality",
+            "posting_date": "2026-01-02",
+        }
+        return await self.tell("wms.stock.moved", {**data, **more}, source=f"/wms/{plant}")
+
+    async def count(self, count: str, difference: float, plant: str = "DE01", *, number: str = "") -> int:
+        """A warehouse has counted."""
+        data = {
+            "plant": plant,
+            "count": count,
+            "item": "B-1",
+            "lot": "L-7",
+            "difference": difference,
+            "unit": "BX",
+            "status": "unrestricted",
+            "posting_date": "2026-01-02",
+        }
+        return await self.tell("wms.count.adjusted", data, source=f"/wms/{plant}", number=number)
 
     def _first(self, bends: list[Bend], seen: Seen) -> httpx.Response | None:
         for bend in bends:
@@ -328,6 +362,13 @@ class Estate:
         if seen.path != "/work-instructions":
             return None
         self.executable.append((seen.body["plant"], seen.body["item"], seen.body["revision"]))
+        return httpx.Response(200, json=seen.body)
+
+    def _wms(self, seen: Seen, request: httpx.Request) -> httpx.Response | None:
+        if seen.path != "/dispositions":
+            return None
+        rule = (seen.body["plant"], seen.body["item"], seen.body["revision"], seen.body["disposition"])
+        self.dispositions.append((asyncio.get_running_loop().time(), rule))
         return httpx.Response(200, json=seen.body)
 
     def _desk(self, seen: Seen, request: httpx.Request) -> httpx.Response | None:

@@ -9,9 +9,12 @@ from pilotplant.faults.answer_garbled import Garble
 from pilotplant.faults.clock_skewed import Skewed
 from pilotplant.faults.fault import Fault, Occasion, fault_kinds
 from pilotplant.faults.forged_signature import Imitation
+from pilotplant.faults.hostile import Spoilt as Hostile
+from pilotplant.faults.new_release import Extended
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.faults.poison import Spoilt
 from pilotplant.faults.redirected import Redirect
+from pilotplant.faults.rephrased import Phrased
 from pilotplant.faults.unknown_field import Added
 from pilotplant.faults.unknown_type import OtherType
 from pilotplant.faults.unknown_value import Valued
@@ -122,6 +125,9 @@ BENT: list[tuple[Fault, Script, Script]] = [
         (Refuse("token-revoked", Unauthorized(detail="the token was revoked"), revoke=True), Commit(), Respond()),
         DELIVERY,
     ),
+    (fault("hostile", how="deep"), NORMAL, (Respond(), Copy("hostile", Hostile("deep"), attempts=4))),
+    (fault("rephrased", how="spaced"), NORMAL, (Alter("rephrased", Phrased("spaced")), Respond())),
+    (fault("new-release", what="field"), (Commit(), Extended("new-release"), Respond()), DELIVERY),
     (fault("duplicate", copies=2), NORMAL, (Respond(), Copy("duplicate", times=2, abreast=True))),
     (fault("duplicate", gap_s=1), NORMAL, (Respond(), Copy("duplicate", gap_s=1.0))),
     (fault("replayed", after_s=3), NORMAL, (Respond(), Copy("replayed", gap_s=3.0))),

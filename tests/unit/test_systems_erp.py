@@ -452,6 +452,55 @@ def test_every_declared_refusal_has_a_test() -> None:
     }  # fmt: skip
     elsewhere = {
         "already-reversed", "document-locked", "effectivity-gap", "effectivity-overlap", "effectivity-unsupported",
-        "inactive-work-centre", "owned-here", "unknown-component", "unknown-work-centre",
+        "inactive-work-centre", "owned-here", "transfer-to-nowhere", "unknown-component", "unknown-work-centre",
     }  # fmt: skip
     assert declared == {code for _operation, _fields, code in REFUSALS} | elsewhere
+
+
+# --- Transfers and differences of counts ------------------------------------------------------------------------------
+
+
+def lot_of(erp: Bench, lot: str = "L1") -> Any:
+    """The balance of a lot, with what of it is set aside."""
+    return next(each for each in call(erp, get_balance, plant="DE01", item=PART).result.lots if each.lot == lot)
+
+
+def test_a_transfer_changes_what_may_be_done_with_stock_and_not_how_much_there_is(erp: Bench) -> None:
+    post(erp)
+    there = {"movement": "transfer", "quantity": 3.0, "to_status": "quality"}
+    number = post(erp, "MOV-1", lines=[line(**there)]).result.document
+    assert (lot_of(erp).quantity, lot_of(erp).quality, lot_of(erp).blocked) == (4.0, 3.0, 0.0)
+    post(erp, "MOV-2", lines=[line(movement="transfer", quantity=1.0, status="quality", to_status="blocked")])
+    assert (lot_of(erp).quality, lot_of(erp).blocked) == (2.0, 1.0)
+    call(erp, reverse_document, document=number)
+    assert (lot_of(erp).quantity, lot_of(erp).quality) == (4.0, -1.0)
+
+
+def test_what_a_count_found_moves_the_balance_and_what_is_set_aside(erp: Bench) -> None:
+    post(erp)
+    post(erp, "CNT-1", lines=[line(movement="surplus", quantity=2.0)])
+    post(erp, "CNT-2", lines=[line(movement="shortage", quantity=1.0)])
+    assert (lot_of(erp).quantity, lot_of(erp).quality) == (5.0, 0.0)
+    post(erp, "CNT-3", lines=[line(movement="surplus", quantity=1.0, status="quality")])
+    assert (lot_of(erp).quantity, lot_of(erp).quality) == (6.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"movement": "transfer"},
+        {"movement": "transfer", "to_status": "unrestricted"},
+        {"movement": "surplus", "to_status": "quality"},
+        {"movement": "receipt", "to_status": "blocked"},
+    ],
+)
+def test_a_transfer_goes_from_one_status_to_another_and_nothing_else_does(erp: Bench, wrong: dict[str, Any]) -> None:
+    outcome = post(erp, lines=[line(**wrong)])
+    assert isinstance(outcome, Refused)
+    assert outcome.rejection.code == "transfer-to-nowhere"
+
+
+def test_a_document_shows_what_may_be_done_with_the_stock(erp: Bench) -> None:
+    post(erp, "MOV-1", lines=[line(movement="transfer", status="blocked", to_status="unrestricted")])
+    (shown,) = call(erp, find_documents, plant="DE01", source_document="MOV-1").result.items
+    assert (shown.lines[0].status, shown.lines[0].to_status) == ("blocked", "unrestricted")

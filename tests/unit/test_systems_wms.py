@@ -1,6 +1,7 @@
 """The WMS: where stock lies, what moves and counts tell, tasks that take time, receipts that come short, rules."""
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from pilotplant.dataset.bins import RACK_ZONES, draw_bins, placed
 from pilotplant.dataset.records import StockQuant
 from pilotplant.ledger.records import Commit
 from pilotplant.model.outcome import Committed, Found, Refused
+from pilotplant.systems import catalog
 from pilotplant.systems.wms.events import CountAdjusted, ReceiptConfirmed, ShipmentConfirmed, StockMoved
 from pilotplant.systems.wms.operations import (
     cancel_task,
@@ -467,3 +469,54 @@ def test_the_same_rule_may_be_set_again_and_a_newer_one_replaces_it(wms: Bench) 
 )
 def test_a_rule_that_cannot_be_is_refused(wms: Bench, changed: dict[str, Any], code: str) -> None:
     assert refused(dispose(wms, "quarantine", **changed)) == code
+
+
+# --- What a scenario can make happen ----------------------------------------------------------------------------------
+
+
+def happen(wms: Bench, name: str, times: int = 40, **given: Any) -> list[Any]:
+    """A stimulus, often: what came of it."""
+    stimulus = catalog.stimuli()[name]
+    system, chance = wms["wms@DE01"], Random(5)
+    parameters = stimulus.parameters(**given)
+    outcomes = []
+    for _ in range(times):
+        for operation, command in stimulus.plan(system.behaviour, parameters, chance):
+            outcomes.append(system.apply(operation, command))
+    return outcomes
+
+
+@pytest.mark.parametrize(("transfer", "kinds"), [(0.0, {"internal"}), (1.0, {"transfer"})])
+def test_moves_are_as_often_transfers_as_a_scenario_says(wms: Bench, transfer: float, kinds: set[str]) -> None:
+    outcomes = happen(wms, "wms.stock.move", transfer=transfer)
+    assert outcomes
+    assert all(isinstance(outcome, Committed) for outcome in outcomes), "nobody carries what is not there"
+    assert {moved.kind for moved in told(wms, StockMoved)} == kinds
+
+
+def test_stock_that_was_set_aside_is_set_free_again_now_and_then(wms: Bench) -> None:
+    happen(wms, "wms.stock.move", times=2000, transfer=1.0)
+    assert {(moved.from_status, moved.to_status) for moved in told(wms, StockMoved)} == {
+        ("unrestricted", "quality"),
+        ("unrestricted", "blocked"),
+        ("quality", "unrestricted"),
+    }
+
+
+def test_counts_find_as_often_a_difference_as_a_scenario_says(wms: Bench) -> None:
+    assert happen(wms, "wms.stock.count", difference=0.0)
+    assert not told(wms, CountAdjusted)
+    happen(wms, "wms.stock.count", times=60, difference=1.0)
+    differences = [count.difference for count in told(wms, CountAdjusted)]
+    assert len(differences) > 40
+    assert any(difference > 0 for difference in differences)
+    assert any(difference < 0 for difference in differences)
+
+
+def test_goods_come_and_trucks_leave_when_a_scenario_says(wms: Bench) -> None:
+    assert not happen(wms, "wms.receipt.confirm", times=1), "nothing is expected"
+    expect(wms, arrives_at="2023-11-20T12:00:00Z")
+    happen(wms, "wms.receipt.confirm", times=2)
+    assert len(told(wms, ReceiptConfirmed)) == 1
+    happen(wms, "wms.shipment.ship", times=3)
+    assert [shipped.shipment for shipped in told(wms, ShipmentConfirmed)] == [f"SHP-{n:07d}" for n in (1, 2, 3)]

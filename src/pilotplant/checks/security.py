@@ -33,7 +33,7 @@ class Security(Check):
         """By event, the first delivery of it that nobody may believe."""
         self._imitated: dict[frozenset[str], Deliver] = {}
         """By its keys, the first delivery that told of something that never happened and that nobody may believe."""
-        self._triggers = {flow.trigger for flow in case.flows}
+        self._triggers = {trigger for flow in case.flows for trigger in flow.triggers}
         self._stated: Recent[int, str] = Recent()
         """Recent triggers: what they state."""
         self._hints: dict[int, str] = {}

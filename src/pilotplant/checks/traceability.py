@@ -42,7 +42,7 @@ class Traceability(Check):
         """The last exchange that was found to carry its trace."""
         self._lost: dict[int, tuple[Promise, Commit, str]] = {}
         """By exchange, what came without the trace of its cause."""
-        self._triggers = {flow.trigger for flow in case.flows}
+        self._triggers = {trigger for flow in case.flows for trigger in flow.triggers}
         self._seen: Recent[str, int] = Recent()
         """What the target has found by looking for itself, and when first: an answer carries no trace."""
         self._raised: list[Commit] = []

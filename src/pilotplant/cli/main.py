@@ -24,6 +24,7 @@ from pilotplant.cli.commands import (
     run,
     schema,
     shrink,
+    sweep,
     up,
     validate,
 )
@@ -59,6 +60,7 @@ app.command("replay")(replay.replay)
 app.command("shrink")(shrink.shrink)
 app.command("gate")(gate.gate)
 app.command("prove")(prove.prove)
+app.command("sweep")(sweep.sweep)
 app.command("load")(load.load)
 app.command("up")(up.up)
 app.command("attach")(attach.attach)

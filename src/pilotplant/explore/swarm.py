@@ -47,7 +47,7 @@ def scene_of(setup: Setup) -> Scene:
     operations: list[str] = []
     events: list[str] = []
     for flow in setup.flows:
-        events += [flow.trigger, flow.cancelled_by]
+        events += [*flow.triggers, flow.cancelled_by]
         for step in flow.steps.values():
             operations += [step.commit, *(alternative.commit for alternative in step.accept)]
             events += [step.event, step.refused_by]

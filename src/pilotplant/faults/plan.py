@@ -69,7 +69,11 @@ class FaultPlan:
             bent = fault.bend(script, drawn)
             if self._strikes(number, fault, attempt, possible=bent != script):
                 label = self._labels[number]
-                script = tuple(self._own(step, label) if step.fault == fault.KIND else step for step in bent)
+                earlier = set(map(id, script))  # steps of another fault of this kind are that one's
+                script = tuple(
+                    self._own(step, label) if step.fault == fault.KIND and id(step) not in earlier else step
+                    for step in bent
+                )
         return script
 
     def _own(self, step: Step, label: str) -> Step:

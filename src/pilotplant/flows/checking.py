@@ -24,7 +24,9 @@ class Flaw(NamedTuple):
 
 def flaws_of(flow: FlowSpec) -> Iterator[Flaw]:
     """Everything that is wrong with a flow."""
-    yield from _known(("trigger",), flow.trigger, catalog.events(), "event")
+    for position, trigger in enumerate(flow.triggers):
+        place: Path = ("trigger",) if isinstance(flow.trigger, str) else ("trigger", position)
+        yield from _known(place, trigger, catalog.events(), "event")
     if flow.cancelled_by:
         yield from _known(("cancelled_by",), flow.cancelled_by, catalog.events(), "event")
     yield from _known(("for_each",), flow.for_each, relations(), "relation")
@@ -54,9 +56,10 @@ def flaws_of(flow: FlowSpec) -> Iterator[Flaw]:
 def _relation(place: Path, flow: FlowSpec, name: str) -> Iterator[Flaw]:
     """A relation is asked about the event that fired; it must know that kind of event."""
     relation = relations().get(name)
-    if relation is not None and flow.trigger in catalog.events() and flow.trigger not in relation.triggers:
-        asked = ", ".join(f"`{trigger}`" for trigger in sorted(relation.triggers))
-        yield Flaw(place, f"`{name}` can be asked about {asked}, not about `{flow.trigger}`", code="PP-VALUE")
+    for trigger in flow.triggers:
+        if relation is not None and trigger in catalog.events() and trigger not in relation.triggers:
+            asked = ", ".join(f"`{known}`" for known in sorted(relation.triggers))
+            yield Flaw(place, f"`{name}` can be asked about {asked}, not about `{trigger}`", code="PP-VALUE")
 
 
 def absent_systems(flow: FlowSpec, present: Iterable[str]) -> list[str]:

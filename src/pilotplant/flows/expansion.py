@@ -1,7 +1,7 @@
 """From a trigger to obligations: this instance, this step, these keys. Done when the trigger fires, with the truth at
 hand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, NamedTuple
 
 from pilotplant.flows.grammar import After, Alternative, FlowSpec, StepSpec
@@ -53,9 +53,9 @@ class Expander:
     def on_event(self, published: Published) -> None:
         """Expand every flow that this event triggers."""
         for number, flow in enumerate(self._flows):
-            if flow.trigger == published.type.name:
+            if published.type.name in flow.triggers:
                 expansion = _Expansion(flow, number, published, self._estate, self._ledger, self.listeners)
-                expansion.write()
+                expansion.write(self.effects)
                 self.effects.update(dict.fromkeys(promise.effect for promise in expansion.promises))
                 self.alternatives.update(dict.fromkeys(expansion.alternatives))
                 for witness in self.witnesses:
@@ -86,26 +86,37 @@ class _Expansion:
         rows = relations()[flow.for_each].rows(self._trigger, {}, estate)
         self._rows = tuple(row for row in rows if _applies(flow, row))
 
-    def write(self) -> None:
+    def write(self, before: Container[str]) -> None:
+        """Write all obligations. `before`: what was promised already."""
         for name, step in self._flow.steps.items():
             if not self._estate.of_kind(kind_of(step.effect)):
                 continue
             for row in self._rows_of(step):
-                self._write_one(name, step, row)
+                if _applies(step, row):
+                    self._write_one(name, step, row)
+                elif self._relieves(step, row, before):
+                    self._write_one(name, step, row, must=False)
+
+    def _relieves(self, step: StepSpec, row: Row, before: Container[str]) -> bool:
+        """Whether a later version that asks for nothing here takes the place of an earlier one that did."""
+        effect, version = _identity(step.effect, row)
+        return version > 0 and self._flow.coalesce == "latest" and effect in before
 
     def _rows_of(self, step: StepSpec) -> tuple[Row, ...]:
         rows: Sequence[Row] = self._rows
         if step.for_each:
             rows = [related for row in self._rows for related in self._related(step.for_each, row)]
-        return tuple(row for row in rows if _applies(step, row))
+        kind = kind_of(step.effect)
+        return tuple(row for row in rows if "plant" not in row or self._estate.serving(kind, row["plant"]))
 
     def _related(self, relation: str, row: Row) -> list[Row]:
         return [{**row, **more} for more in relations()[relation].rows(self._trigger, row, self._estate)]
 
-    def _write_one(self, name: str, step: StepSpec, row: Row) -> None:
+    def _write_one(self, name: str, step: StepSpec, row: Row, *, must: bool = True) -> None:
         effect, version = _identity(step.effect, row)
         scope = tuple(row[key] for key in self._flow.scope)
-        instance, must, due = "@".join(scope), not self._held_before(step, row, effect, version), self._due(row)
+        instance, due = "@".join(scope), self._due(row)
+        must = must and not self._held_before(step, row, effect, version)
         self.promises.append(Promised(instance, effect, must, due))
         after = tuple(known for needed in step.after for known in self._known_before(needed, row, scope))
         accept = tuple(_identity(other.commit, row)[0] for other in step.accept)

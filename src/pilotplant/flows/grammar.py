@@ -90,7 +90,8 @@ class FlowSpec(BaseModel):
 
     flow: Name
     about: str = ""
-    trigger: str
+    trigger: str | Annotated[tuple[str, ...], Field(min_length=1)]
+    """The event that fires it; several where each asks for the same."""
     when: dict[str, tuple[str, ...]] = {}
     """Only for rows of `for_each` in which these facts have one of these values; of others it says nothing."""
     cancelled_by: str = ""
@@ -105,3 +106,8 @@ class FlowSpec(BaseModel):
     within: dict[Name, dict[Literal["p50", "p95", "max"], Duration]] = {}
     recover_within: Duration | None = None
     criticality: Literal["low", "normal", "high"] = "normal"
+
+    @property
+    def triggers(self) -> tuple[str, ...]:
+        """The events that fire it."""
+        return (self.trigger,) if isinstance(self.trigger, str) else self.trigger

@@ -176,6 +176,11 @@ class NotFound(Rejection, frozen=True, kw_only=True, gc=False):
     """The system does not know what the request is about."""
 
 
+@problem("version-removed", 410, "This version of the interface was removed")
+class VersionRemoved(Rejection, frozen=True, kw_only=True, gc=False):
+    """The vendor has announced it, and now it is gone; another version does the same."""
+
+
 @problem("request-timeout", 408, "The request took too long", definite=False)
 class RequestTimeout(Rejection, frozen=True, kw_only=True, gc=False):
     """Something on the way gave up waiting."""

@@ -1,4 +1,4 @@
-"""The reference middleware: a correct, plain integration between PLM, ERP, MES and the exception desk.
+"""The reference middleware: a correct, plain integration between PLM, ERP, MES, WMS, suppliers and the exception desk.
 
 It imports nothing of the rest of pilotplant and knows the systems only over the wire, like any other middleware. Read
 `app.py` first: it shows the whole from above. Two rules carry everything else:

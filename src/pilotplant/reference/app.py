@@ -6,7 +6,7 @@ POST /events ── signature ── inbox ──> database
                  each of flows/ ─ lane ──┤ confirmations 12 at a time
                  notices ─────── lane ───┘ to the desk and to PLM
                     │
-                    └── retry ── client (token, limiter, time-out) ──> PLM, ERP, MES, desk
+                    └── retry ── client (token, limiter, time-out) ──> PLM, ERP, MES, WMS, suppliers, desk
 """
 
 import random

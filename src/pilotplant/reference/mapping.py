@@ -1,8 +1,11 @@
 """How one system's words become another's: units, numbers, dates, texts. Nothing is rounded, cut or reformatted."""
 
+from typing import Literal
+
 from msgspec.structs import replace
 
 from pilotplant.reference.messages import (
+    CountAdjusted,
     ErpItem,
     ItemChanged,
     OrderCompleted,
@@ -16,6 +19,7 @@ from pilotplant.reference.messages import (
     ReleaseBom,
     ShopItem,
     StockLine,
+    StockMoved,
     UpsertRouting,
 )
 from pilotplant.reference.scopes import Scope, ScopeItem
@@ -65,3 +69,20 @@ class Mapping:
         ]
         moved = tuple(line for line in lines if line.quantity > 0)
         return PostStock(done.plant, done.posting_date, moved, done.confirmation)
+
+    def transfer(self, moved: StockMoved) -> PostStock | None:
+        """What ERP has to know of a movement: only that something else may be done with the stock from now on."""
+        if moved.from_status == moved.to_status:
+            return None
+        line = StockLine(
+            "transfer", moved.item, moved.quantity, moved.unit, moved.lot, moved.from_status, moved.to_status
+        )
+        return PostStock(moved.plant, moved.posting_date, (line,), moved.movement)
+
+    def count_difference(self, counted: CountAdjusted) -> PostStock | None:
+        """What a count found more or less than was known."""
+        if not counted.difference:
+            return None
+        movement: Literal["surplus", "shortage"] = "surplus" if counted.difference > 0 else "shortage"
+        line = StockLine(movement, counted.item, abs(counted.difference), counted.unit, counted.lot, counted.status)
+        return PostStock(counted.plant, counted.posting_date, (line,), counted.count)

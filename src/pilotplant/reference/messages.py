@@ -143,6 +143,33 @@ class OrderReleased(msgspec.Struct, frozen=True):
     rule: str
 
 
+class StockMoved(msgspec.Struct, frozen=True):
+    """`wms.stock.moved`."""
+
+    plant: str
+    movement: str
+    item: str
+    lot: str
+    quantity: float
+    unit: str
+    from_status: str
+    to_status: str
+    posting_date: str
+
+
+class CountAdjusted(msgspec.Struct, frozen=True):
+    """`wms.count.adjusted`."""
+
+    plant: str
+    count: str
+    item: str
+    lot: str
+    difference: float
+    unit: str
+    status: str
+    posting_date: str
+
+
 class ExceptionResolved(msgspec.Struct, frozen=True):
     """`desk.exception.resolved`."""
 
@@ -386,14 +413,16 @@ class ExecutableInstructions(msgspec.Struct, frozen=True):
 # --- Stock ---------------------------------------------------------------------------------------------------------
 
 
-class StockLine(msgspec.Struct, frozen=True):
-    """A movement."""
+class StockLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A movement. Whatever is not simply free to use says so."""
 
-    movement: Literal["receipt", "issue", "scrap"]
+    movement: Literal["receipt", "issue", "scrap", "transfer", "surplus", "shortage"]
     item: str
     quantity: float
     unit: str
     lot: str
+    status: str = "unrestricted"
+    to_status: str = ""
 
 
 class PostStock(msgspec.Struct, frozen=True):
@@ -416,6 +445,19 @@ class StockDocuments(msgspec.Struct, frozen=True):
     """What a look-up found."""
 
     items: tuple[StockDocument, ...]
+
+
+# --- Warehouses ----------------------------------------------------------------------------------------------------
+
+
+class SetDisposition(msgspec.Struct, frozen=True):
+    """What becomes of the stock of older revisions, for a WMS."""
+
+    plant: str
+    item: str
+    revision: str
+    disposition: str
+    change: str
 
 
 # --- Telling people ------------------------------------------------------------------------------------------------

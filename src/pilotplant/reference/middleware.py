@@ -72,6 +72,7 @@ class Middleware:
             parts.posting(retry, parts.keys(), clock, read_lag_s=settings.read_lag_s),
             mapping,
             self._notices,
+            scopes.withdrawn,
             self._tell,
             transfer=transfer,
             scopes=scopes,

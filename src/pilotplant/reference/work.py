@@ -71,6 +71,8 @@ class Tools:
     posting: StockPosting
     mapping: Translation
     notices: Notices
+    cancelled: Callable[[str], bool]
+    """Whether a change was withdrawn, perhaps before its release was heard of."""
     told: Callable[[], None]
     """To be called when notices were added."""
     transfer: Transfer
@@ -156,6 +158,10 @@ class Flow:
     def withdraw(self, plant: str, key: str) -> bool:
         """Do not begin it any more, and do not try it again; false if it is done or not known."""
         return self._works.withdraw(plant, key)
+
+    def withdraw_all(self, subject: str) -> None:
+        """The same for all that is about a subject, at all plants."""
+        self._works.withdraw_all(subject)
 
     def find(self, plant: str, key: str) -> Work | None:
         """A piece of work in whatever state."""

@@ -66,6 +66,14 @@ class Works:
             )
         return changed.rowcount == 1
 
+    def withdraw_all(self, subject: str) -> None:
+        """Close what is open or refused of a subject, at all plants."""
+        with self._store.transaction() as db:
+            db.execute(
+                "update work set state = 'withdrawn' where kind = ? and subject = ? and state in ('open', 'refused')",
+                (self._kind, subject),
+            )
+
     def find(self, plant: str, key: str) -> Work | None:
         """A piece of work in whatever state."""
         return self._one("kind = ? and plant = ? and key = ?", (self._kind, plant, key))

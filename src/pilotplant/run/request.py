@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from pilotplant.checks.result import Result
 from pilotplant.resources import Project
-from pilotplant.run.preparation import Prepared
+from pilotplant.run.preparation import Data, Prepared
 from pilotplant.scenario.loading import Setup
 from pilotplant.scenario.model import Mode
 from pilotplant.target.model import TargetSpec
@@ -56,6 +56,8 @@ class RunRequest:
     """The command that makes such a run."""
     more: Mapping[str, Any] = field(default_factory=dict)
     """Further resolved documents, for run.json."""
+    data: Data | None = None
+    """The data of the estate and seed, if they were generated before."""
     on_progress: Callable[[Progress], None] = _silent
 
 

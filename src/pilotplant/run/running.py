@@ -59,6 +59,12 @@ def run(request: RunRequest, act: Act | None = None) -> Finished:
 
 
 def _run(request: RunRequest, act: Act | None = None) -> Finished:
+    modes = request.setup.scenario.modes
+    if modes and request.mode not in modes:
+        raise UsageError(
+            f"{request.setup.scenario.scenario} is meant for {' and '.join(modes)}, not for {request.mode}",
+            help=f"Add --mode {modes[0]}, or --set modes=[] if you mean it.",
+        )
     stage = None if request.mode == "whatif" else _stage(request)
     if stage is None:
         request = with_modelled_flows(request)
@@ -67,7 +73,7 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
     directory = request.directory or new_directory(request.project.runs_dir(), scenario.scenario, started)
     directory.mkdir(parents=True, exist_ok=True)
     request.on_progress(Progress("generating data"))
-    data = generate_data(request.setup.setup, request.seed)
+    data = request.data or generate_data(request.setup.setup, request.seed)
     info = _info(request, directory, started, data)
     info.write(directory)
     course = Course(request, stage, directory, data, act) if stage else WhatIfCourse(request, directory, data)

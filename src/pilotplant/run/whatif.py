@@ -139,7 +139,8 @@ class WhatIfCourse:
                 if host.ledger.progress != seen:
                     seen, since_s = host.ledger.progress, float(env.now)
                 due = env.peek()
-                if due == inf or due - since_s > patience_s or due > end_s:
+                since_s = max(since_s, min(host.told_to_wait_until_s, float(env.now)))
+                if due == inf or due - max(since_s, host.told_to_wait_until_s) > patience_s or due > end_s:
                     return Rest(False, moving)
                 env.step()
                 _raise_failure(host)

@@ -3,6 +3,7 @@ once."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -17,10 +18,19 @@ from pilotplant.flows.grammar import FlowSpec
 from pilotplant.model.documents import Document, Problems
 from pilotplant.model.errors import DocumentError, UsageError
 from pilotplant.model.field_places import Loc
+from pilotplant.model.suggestions import did_you_mean
 from pilotplant.model.threshold import read as read_threshold
 from pilotplant.resources import Kind, Project
-from pilotplant.scenario.model import Happening, ScenarioSpec
-from pilotplant.scenario.overrides import overridden
+from pilotplant.scenario.model import Happening, Mode, ScenarioSpec
+from pilotplant.scenario.overrides import (
+    ESTATE,
+    NOTHING,
+    PROFILES,
+    Overrides,
+    overridden,
+    sorted_by_document,
+    with_plants,
+)
 from pilotplant.scenario.possible import impossible, named, unfit
 from pilotplant.systems import catalog
 from pilotplant.systems.estate import EstateSpec
@@ -64,6 +74,20 @@ class Setup:
                 for step in absent_systems(flow, kinds)
             ),
         ]
+
+
+def meant_for(project: Project, mode: Mode) -> list[str]:
+    """The scenarios of the project that may be run in a mode. Those that cannot be read are among them: whoever reads
+    them says why."""
+    names: list[str] = []
+    for name, path in project.names("scenarios").items():
+        try:
+            modes = Document.read(path).data.get("modes")
+        except (DocumentError, AttributeError):
+            modes = None
+        if not modes or mode in modes:
+            names.append(name)
+    return names
 
 
 def load_estate(project: Project, name: str) -> EstateSetup:
@@ -167,31 +191,48 @@ def _scenario(project: Project, path: Path, overrides: tuple[str, ...], problems
     except DocumentError as error:
         problems.extend(error.problems)
         return None
-    if not overrides:
-        return _checked_scenario(project, document, problems)
-    # What an override breaks has no place in the file: the override itself is the place.
-    place = " ".join(f"--set {override}" for override in overrides)
+    given = sorted_by_document(overrides)
+    changed = _overridden(document, given.scenario, "", problems)
+    if changed is None:
+        return None
     found = Problems()
-    setup: Setup | None = None
-    try:
-        changed = Document.parse(yaml.safe_dump(overridden(document.data, overrides), sort_keys=False), place)
-    except DocumentError as error:
-        found.extend(error.problems)
-    else:
-        setup = _checked_scenario(project, changed, found)
-    for problem in found.sorted():
-        problems.add(replace(problem, line=0, column=0, excerpt="") if problem.path == place else problem)
+    setup = _checked_scenario(project, changed, found, given)
+    _take_over(found, changed, problems)
     return setup
 
 
-def _checked_scenario(project: Project, document: Document, problems: Problems) -> Setup | None:
+def _overridden(document: Document, overrides: tuple[str, ...], prefix: str, problems: Problems) -> Document | None:
+    """The document with `a.b=c` applied. What an override breaks has no place in the file: it is the place itself."""
+    if not overrides:
+        return document
+    place = " ".join(f"--set {prefix}{override}" for override in overrides)
+    content = overridden(document.data, overrides)
+    if prefix == ESTATE:
+        content = with_plants(content, document.data)
+    try:
+        return Document.parse(yaml.safe_dump(content, sort_keys=False), place)
+    except DocumentError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _take_over(found: Problems, document: Document, problems: Problems) -> None:
+    """Hand on what was found, without a line where an override stands for the document."""
+    for problem in found.sorted():
+        from_override = document.path.startswith("--set ") and problem.path == document.path
+        problems.add(replace(problem, line=0, column=0, excerpt="") if from_override else problem)
+
+
+def _checked_scenario(
+    project: Project, document: Document, problems: Problems, overrides: Overrides = NOTHING
+) -> Setup | None:
     """A scenario with all it names. Names are looked up even where something else is wrong: all comes at once."""
     scenario: ScenarioSpec | None = None
     try:
         scenario = document.validate(ScenarioSpec)
     except DocumentError as error:
         problems.extend(error.problems)
-    setup, flows = check_parts(project, document, problems)
+    setup, flows = check_parts(project, document, problems, overrides)
     if scenario is None or setup is None:
         return None
     check_parameters(document, scenario.stimuli, "stimuli", problems)
@@ -199,11 +240,13 @@ def _checked_scenario(project: Project, document: Document, problems: Problems) 
     return Setup(scenario, setup, flows)
 
 
-def check_parts(project: Project, document: Document, problems: Problems) -> tuple[EstateSetup | None, list[FlowSpec]]:
+def check_parts(
+    project: Project, document: Document, problems: Problems, overrides: Overrides = NOTHING
+) -> tuple[EstateSetup | None, list[FlowSpec]]:
     """What a scenario or a load profile names: its estate, its flows, and everything that it says of them."""
     setup: EstateSetup | None = None
     for place, name in _texts(document.data, "estate"):
-        setup = _named(project, document, place, "estates", name, problems, _estate)
+        setup = _named(project, document, place, "estates", name, problems, partial(_estate, overrides=overrides))
     flows = [
         _named(project, document, place, "flows", name, problems, _flow)
         for place, name in _texts(document.data, "flows", EACH)
@@ -252,12 +295,23 @@ def _target(project: Project, name: str, problems: Problems) -> TargetSpec | Non
     return loaded[1]
 
 
-def _read(path: Path, model: type[M], problems: Problems) -> tuple[Document, M] | None:
+def _read(
+    path: Path, model: type[M], problems: Problems, overrides: tuple[str, ...] = (), prefix: str = ""
+) -> tuple[Document, M] | None:
     try:
         document = Document.read(path)
-        return document, document.validate(model)
     except DocumentError as error:
         problems.extend(error.problems)
+        return None
+    changed = _overridden(document, overrides, prefix, problems)
+    if changed is None:
+        return None
+    try:
+        return changed, changed.validate(model)
+    except DocumentError as error:
+        found = Problems()
+        found.extend(error.problems)
+        _take_over(found, changed, problems)
         return None
 
 
@@ -279,19 +333,25 @@ def _named(
     return None
 
 
-def _estate(project: Project, name: str, problems: Problems) -> EstateSetup | None:
-    loaded = _read(project.find("estates", name), EstateSpec, problems)
+def _estate(project: Project, name: str, problems: Problems, overrides: Overrides = NOTHING) -> EstateSetup | None:
+    loaded = _read(project.find("estates", name), EstateSpec, problems, overrides.estate, ESTATE)
     if loaded is None:
         return None
     document, estate = loaded
     _report(document, _estate_flaws(estate), problems)
+    for kind in overrides.profiles:
+        if kind not in estate.systems:
+            raise UsageError(f"--set {PROFILES}{kind}: the estate has no `{kind}`{did_you_mean(kind, estate.systems)}")
     profiles: dict[str, ProfileSpec] = {}
     for kind, entries in estate.systems.items():
         if kind not in catalog.kinds():
             continue
         read: dict[str, ProfileSpec] = {}
         for position, spec in enumerate(entries):
-            profile = read.get(spec.profile) or _profile(project, document, kind, position, spec.profile, problems)
+            changes = overrides.profiles.get(kind, ())
+            profile = read.get(spec.profile) or _profile(
+                project, document, kind, position, spec.profile, problems, changes
+            )
             if profile is not None:
                 read[spec.profile] = profile
         if read:
@@ -304,13 +364,20 @@ def _estate(project: Project, name: str, problems: Problems) -> EstateSetup | No
 
 
 def _profile(
-    project: Project, document: Document, kind: str, position: int, name: str, problems: Problems
+    project: Project,
+    document: Document,
+    kind: str,
+    position: int,
+    name: str,
+    problems: Problems,
+    overrides: tuple[str, ...] = (),
 ) -> ProfileSpec | None:
     """The profile that an entry of an estate names."""
     known = [entry for entry in project.names("profiles") if entry.startswith(f"{kind}/")]
     wanted = f"{kind}/{name}"
     if wanted in known:
-        loaded = _read(project.find("profiles", wanted), ProfileSpec, problems)
+        prefix = f"{PROFILES}{kind}."
+        loaded = _read(project.find("profiles", wanted), ProfileSpec, problems, overrides, prefix)
         return loaded[1] if loaded is not None else None
     listed = isinstance(document.data["systems"][kind], list)
     place = ("systems", kind, position, "profile") if listed else ("systems", kind, "profile")

@@ -143,6 +143,8 @@ class ScenarioSpec(BaseModel):
     crash: CrashSpec | None = None
     thresholds: list[str] = []
     quiescence: QuiescenceSpec = QuiescenceSpec()
+    modes: list[Mode] = []
+    """How it may be run; empty: in every mode. What takes a day on the real clock is for `whatif`."""
     model: ModelSpec | None = None
     """For what-if: parameters of the model, before those of the target."""
     found: FoundSpec | None = None

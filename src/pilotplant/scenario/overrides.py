@@ -1,12 +1,75 @@
 """`--set a.b=c`: fields of a scenario that the command line overrides, before anything is validated."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from pilotplant.model.errors import UsageError
+
+ESTATE = "estate."
+PROFILES = "profiles."
+_PLANTS_MAX = 200
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What is overridden, sorted by the document that it belongs to."""
+
+    scenario: tuple[str, ...] = ()
+    estate: tuple[str, ...] = ()
+    profiles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By kind of system."""
+
+
+NOTHING = Overrides()
+
+
+def sorted_by_document(overrides: Iterable[str]) -> Overrides:
+    """`estate.…` goes to the estate, `profiles.<kind>.…` to the profiles of that kind, all else to the scenario."""
+    scenario: list[str] = []
+    estate: list[str] = []
+    profiles: dict[str, tuple[str, ...]] = {}
+    for override in overrides:
+        if override.startswith(ESTATE):
+            estate.append(override.removeprefix(ESTATE))
+        elif override.startswith(PROFILES):
+            kind, _, rest = override.removeprefix(PROFILES).partition(".")
+            profiles[kind] = (*profiles.get(kind, ()), rest)
+        else:
+            scenario.append(override)
+    return Overrides(tuple(scenario), tuple(estate), profiles)
+
+
+def with_plants(content: Any, before: Any) -> Any:
+    """An estate whose `plants` was overridden by a number: so many of its plants, and beyond them copies in turn."""
+    wanted = content.get("plants") if isinstance(content, dict) else None
+    if not isinstance(wanted, int) or isinstance(wanted, bool) or not isinstance(before.get("plants"), dict):
+        return content
+    if not 1 <= wanted <= _PLANTS_MAX:
+        raise UsageError(f"estate.plants={wanted} must be from 1 to {_PLANTS_MAX}")
+    originals: list[str] = list(before["plants"])
+    plants: dict[str, Any] = {}
+    copies: dict[str, list[str]] = {code: [] for code in originals}
+    for number in range(wanted):
+        turn, code = divmod(number, len(originals))
+        name = originals[code] if not turn else f"{originals[code]}_{turn + 1}"
+        plants[name] = before["plants"][originals[code]]
+        copies[originals[code]].append(name)
+    systems = {kind: _serving(entries, copies) for kind, entries in content.get("systems", {}).items()}
+    return {**content, "plants": plants, "systems": {kind: kept for kind, kept in systems.items() if kept != []}}
+
+
+def _serving(entries: Any, copies: Mapping[str, list[str]]) -> Any:
+    """The systems of a kind; where they name plants, the plants that there are."""
+    if isinstance(entries, dict) and entries.get("plants"):
+        kept = [name for code in entries["plants"] for name in copies.get(code, [])]
+        return {**entries, "plants": kept} if kept else []
+    if isinstance(entries, list):
+        return [kept for entry in entries if (kept := _serving(entry, copies)) != []]
+    return entries
 
 
 def overridden(content: Any, overrides: Iterable[str]) -> Any:

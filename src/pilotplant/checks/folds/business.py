@@ -94,4 +94,4 @@ class Business:
             yield Figure(f"unfinished_{impact}", title, float(waiting[impact]), "")
 
     def _of_change(self, instance: Instance) -> bool:
-        return self._case.flows[instance.flow].trigger == "plm.change.released"
+        return "plm.change.released" in self._case.flows[instance.flow].triggers

@@ -56,7 +56,7 @@ class Curves:
 
     def handlers(self) -> dict[Any, Any]:
         """What it looks at."""
-        triggers = {flow.trigger for flow in self._case.flows}
+        triggers = {trigger for flow in self._case.flows for trigger in flow.triggers}
         return {
             Stimulus: (None, self.on_stimulus),
             Emit: (lambda named: named.name in triggers, self.on_emit),

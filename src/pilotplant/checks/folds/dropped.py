@@ -19,7 +19,7 @@ class Dropped:
 
     def __init__(self, case: Case, promises: Promises) -> None:
         self._promises = promises
-        self._triggers = {flow.trigger for flow in case.flows}
+        self._triggers = {trigger for flow in case.flows for trigger in flow.triggers}
         self._stated: Recent[int, bool] = Recent()
         self._sent: dict[tuple[int, int], Deliver] = {}
         self._taken: dict[tuple[int, str], tuple[Deliver, Ack]] = {}

@@ -24,6 +24,7 @@ from pilotplant.ledger.records import (
     Request,
     Stimulus,
 )
+from pilotplant.model.short_hash import short_hash
 
 _TITLES = {
     "engineering-change": ("change_propagation", "Engineering change: release → last plant step ready"),
@@ -32,6 +33,7 @@ _TITLES = {
     "order-dispatch": ("order_update", "Production order: released, or its start → with the MES"),
     "master-data": ("master_data_sync", "New part → known to a plant's ERP"),
     "plant-data": ("plant_data_sync", "Item changed in the ERP → known to the shop floor"),
+    "stock-movement": ("movement_to_stock", "Stock movement → stock booked"),
     "inbound": ("asn_to_expected", "Goods announced → all that has to expect them does"),
     "goods-receipt": ("receipt_to_stock", "Goods received → booked"),
     "purchase-change": ("purchase_change", "Part on order superseded → order as agreed"),
@@ -46,6 +48,7 @@ _COUNTED: dict[type[Record], str] = {
     Obligation: "obligations",
 }
 _STATS = ("p50", "p95", "max")
+POSTING = "erp.stock.post"
 
 
 class Figures:
@@ -66,6 +69,8 @@ class Figures:
         self._compared: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         self._by_plant: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
         self._sent: Counter[str] = Counter()
+        self._stock: dict[str, dict[int, bool]] = defaultdict(dict)
+        """By plant, whether all postings of an item and lot agree with what shop floor and warehouse reported."""
         self.sourcing = Sourcing()
         promises.on_finish.append(self._on_finish)
 
@@ -92,6 +97,10 @@ class Figures:
         for tally in (self._compared[name], self._by_plant[name, plant]):
             tally[0] += 1
             tally[1] += not record.difference
+        if name == POSTING:
+            _plant, _source, _movement, *stock = keys.split("|")
+            of_plant, key = self._stock[plant], short_hash(tuple(stock))
+            of_plant[key] = of_plant.get(key, True) and not record.difference
 
     def on_bitten(self, record: FaultBitten) -> None:
         """A fault really touched something."""
@@ -144,8 +153,12 @@ class Figures:
             name, title = _TITLES.get(flow, (flow.replace("-", "_"), f"{flow}: trigger → last step"))
             for stat in _STATS:
                 figures.append(Figure(f"{name}_{stat}", f"{title}, {stat}", spread.seconds(stat), "s", plant))
+        for flow, took_s in sorted(self._recovered.items()):
+            name, title = f"recovery_{flow.replace('-', '_')}", f"{flow}: recovered after the faults were lifted"
+            figures.append(Figure(name, title, round(took_s, 3), "s"))
         figures.extend(self._accuracy("erp.bom.release", "bom_accuracy", "BOM synchronisation accuracy"))
-        figures.extend(self._accuracy("erp.stock.post", "inventory_reconciliation", "Stock booked as reported"))
+        figures.extend(self._accuracy(POSTING, "inventory_reconciliation", "Stock booked as reported"))
+        figures.extend(self._reconciled())
         figures.extend(self.sourcing.all())
         sent = len(self._sent)
         if sent:
@@ -160,6 +173,15 @@ class Figures:
         figures.append(Figure("exceptions_raised", "Exceptions raised", float(self.exceptions), ""))
         figures.extend(self.business.figures())
         return tuple(figures)
+
+    def _reconciled(self) -> list[Figure]:
+        """Of how much of the stock that moved MES, WMS and ERP say the same: counted by plant, item and lot."""
+        name, title = "stock_reconciled", "Items and lots of which MES, WMS and ERP say the same"
+        every = [right for of_plant in self._stock.values() for right in of_plant.values()]
+        if not every:
+            return []
+        shares = [("", every), *((plant, list(held.values())) for plant, held in sorted(self._stock.items()))]
+        return [Figure(name, title, 100 * sum(right) / len(right), "%", plant) for plant, right in shares]
 
     def _accuracy(self, operation: str, name: str, title: str) -> list[Figure]:
         compared, good = self._compared[operation]

@@ -13,7 +13,7 @@ class Intended:
     """Follows stimuli to the triggers that they are the cause of; remembers only what is late and open."""
 
     def __init__(self, case: Case) -> None:
-        self._triggers = {flow.trigger for flow in case.flows}
+        self._triggers = {trigger for flow in case.flows for trigger in flow.triggers}
         self._stimulus: Stimulus | None = None
         self._commit = 0
         self._lags: dict[int, float] = {}

@@ -26,7 +26,7 @@ class Looks:
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._triggers = {flow.trigger for flow in case.flows}
+        self._triggers = {trigger for flow in case.flows for trigger in flow.triggers}
         self._telling: dict[str, set[_List]] = defaultdict(set)
         """By trigger, the lists in which the target has found some."""
         self._open: dict[int, Request] = {}

@@ -102,7 +102,7 @@ class Promises:
             step.refused_by: step.effect for flow in case.flows for step in flow.steps.values() if step.refused_by
         }
         self._cancels = {flow.cancelled_by: flow for flow in case.flows if flow.cancelled_by}
-        self._triggers = {flow.trigger for flow in case.flows}
+        self._triggers = {trigger for flow in case.flows for trigger in flow.triggers}
         self._told: dict[int, int] = {}
         self._lists = ToldByLists(self.triggers, self.delivered)
         self._governed = [case.governed(named) for named in case.header.operations]

@@ -76,8 +76,9 @@ def _defects(named: list[str], *, live: bool, quick: bool) -> "list[Planted]":
 def _campaign(project: "Project", wanted: "list[Planted]", seeds: int, *, whole: bool) -> "Campaign":
     """The reference has to pass wherever the defects are looked for, and in a whole campaign on all scenarios."""
     from pilotplant.prove.campaign import Campaign
+    from pilotplant.scenario.loading import meant_for
 
-    known = frozenset(project.names("scenarios"))
+    known = frozenset(meant_for(project, "inprocess"))
     scenarios = sorted(known if whole else known & {defect.scenario for defect in wanted})
     return Campaign(scenarios, range(1, seeds + 1), wanted, SEEDS_MAX, known)
 

@@ -19,13 +19,14 @@ def validate(
     """Check the documents of the project: scenarios with all they name, targets, flows, estates, profiles."""
     from pilotplant.load.loading import validate_profiles
     from pilotplant.scenario.loading import load_scenarios, validate_all
+    from pilotplant.sweep.planning import validate_studies
 
     found = open_project(project)
     settings = settings_of(found, format=format_)
     if names:
         checked = [setup.scenario.scenario for setup in load_scenarios(found, names)]
     else:
-        checked = [*validate_all(found), *validate_profiles(found)]
+        checked = [*validate_all(found), *validate_profiles(found), *validate_studies(found)]
     if settings.format == "json":
         print_json({"valid": checked})
     else:

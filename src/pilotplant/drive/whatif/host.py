@@ -105,6 +105,11 @@ class WhatIfHost:
         exchanges = sum(boundary.open_exchanges for boundary in self.boundaries.values())
         return f"{exchanges} exchange(s) are open" if exchanges else ""
 
+    @property
+    def told_to_wait_until_s(self) -> float:
+        """The latest moment until which the model was asked to wait."""
+        return max(port.told_to_wait_until_s for port in self.middleware.ports.values())
+
     def figures(self) -> list[ModelFigure]:
         """What the model came to, besides what the ledger shows."""
         crews, ports = self.middleware.crews, [port.figures for port in self.middleware.ports.values()]

@@ -12,7 +12,7 @@ import msgspec
 from pilotplant.drive.whatif.crews import Crews
 from pilotplant.drive.whatif.model import ModelSpec
 from pilotplant.drive.whatif.pieces import Dispatcher, Piece, Pieces, Sending, State, Task
-from pilotplant.drive.whatif.port import Alive, Call, Port
+from pilotplant.drive.whatif.port import GAVE_UP, Alive, Call, Port
 from pilotplant.exchange.exchange import Boundary
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.kernel.world import World
@@ -58,20 +58,24 @@ class Middleware:
         self.ports = {name: Port(boundary, spec, estate.world, alive) for name, boundary in boundaries.items()}
         self.crews = Crews(self._env, spec, self._begin)
         self._send = Dispatcher(estate)
-        self._triggers = {flow.trigger for flow in flows}
+        self._triggers = {trigger for flow in flows for trigger in flow.triggers}
         self._cancels = {flow.cancelled_by for flow in flows if flow.cancelled_by}
         self._stated = {step.event for flow in flows for step in flow.steps.values() if step.event}
         self._refusing = {
             step.refused_by: step.event for flow in flows for step in flow.steps.values() if step.refused_by
         }
         self._known: dict[str, int] = {}
+        self._under_way: dict[str, None] = {}
+        """Facts that are being brought about: several flows may ask for the same, and it is done once."""
+        self._stated_facts: dict[str, None] = {}
+        """What has no version and was stated, not committed."""
         self._awaited: dict[str, dict[int, Piece]] = {}
         """By effect that is waited for, the pieces that wait."""
         self._withdrawn: dict[str, None] = {}
         self._unfinished: dict[int, Piece] = {}
         self._telling: dict[_Exception, None] = {}
         """What the desk has not taken yet."""
-        self._flow_of = {flow.trigger: flow.flow for flow in flows}
+        self._flow_of = {trigger: flow.flow for flow in flows for trigger in flow.triggers}
 
     @property
     def busy(self) -> int:
@@ -137,6 +141,8 @@ class Middleware:
     def _learn(self, effect: str, version: int) -> None:
         if version:
             self._known[effect] = max(version, self._known.get(effect, 0))
+        elif effect.partition("|")[0] in self._stated:
+            self._stated_facts[effect] = None
         waiting = self._awaited.get(effect)
         if waiting:
             for piece in list(waiting.values()):
@@ -217,6 +223,7 @@ class Middleware:
         if piece.life != self._alive.life:
             return
         unknown = [effect for _step, effect, version in task.after if not self._is_known(effect, version)]
+        unknown += [effect for effect, _version in task.effects if task.fact and effect in self._under_way]
         if unknown:
             waits_for.update(dict.fromkeys(unknown))
         elif piece.in_flight < self.spec.at_once:
@@ -225,18 +232,38 @@ class Middleware:
     def _is_known(self, effect: str, version: int) -> bool:
         if version:
             return self._known.get(effect, 0) >= version
-        system = self._estate.serving(effect.partition(".")[0], effect.split("|")[1] if "|" in effect else "")
-        return system is not None and system.stands(effect)
+        return effect in self._stated_facts or self._estate.stands(effect)
 
     def _all_known(self, task: Task) -> bool:
-        return all(self._is_known(effect, version) for effect, version in task.effects)
+        if all(self._is_known(effect, version) for effect, version in task.effects):
+            return True
+        return any(self._estate.stands(effect) for effect in task.accept)
 
     def _park(self, piece: Piece, waits_for: dict[str, None]) -> None:
         """It waits for others, and keeps no worker busy."""
         for effect in waits_for:
             self._awaited.setdefault(effect, {})[id(piece)] = piece
+        for task in piece.tasks:
+            if task.state is State.AWAITED and not task.watched and self._may_stay_silent(piece, task):
+                self._watch(piece, task)
         piece.working = False
         self.crews.done(piece)
+
+    def _may_stay_silent(self, piece: Piece, task: Task) -> bool:
+        on_silence = piece.flow.on_silence
+        return on_silence is not None and task.step in on_silence.of
+
+    def _watch(self, piece: Piece, task: Task) -> None:
+        """Nobody can force an answer: where none comes for too long, a person is told, and the wait goes on."""
+        task.watched = True
+        self._scheduled += 1
+
+        def too_long(_event: Any) -> None:
+            self._scheduled -= 1
+            if task.state is State.AWAITED and not piece.over and not self._all_known(task):
+                self._tell_desk(_Exception(piece.flow_name, piece.subject, piece.plant, "no-answer"))
+
+        self._alive.later(self.spec.answer_patience, too_long)
 
     def _finish(self, piece: Piece) -> None:
         piece.over, piece.working = True, False
@@ -268,6 +295,8 @@ class Middleware:
             return
         task.state = State.SENT
         piece.in_flight += 1
+        if task.fact:
+            self._under_way.update((effect, None) for effect, _version in task.effects)
         wanted = self.spec.lookups.get(sending.operation.name, 0)
         if wanted:
             self._look_first(piece, task, sending, wanted)
@@ -292,6 +321,8 @@ class Middleware:
     def _is_promised(self, task: Task, sending: Sending) -> bool:
         """Whether what is intended now is what was promised. A newer version is the business of the piece that it was
         promised to; an older one means that this one was withdrawn."""
+        if sending.instead:
+            return True
         declared = catalog.operations().get(task.name)
         version_name = declared.effect.version if declared else catalog.events()[task.name].effect.version
         if not version_name:
@@ -317,9 +348,8 @@ class Middleware:
 
         call = Call(sending.operation, sending.command, self._name(piece, task), done)
         if task.fact:
-            effects, system = task.effects, task.system
             call.key = call.name
-            call.stands = lambda: all(system.stands(effect) for effect, _version in effects)
+            call.stands = lambda: all(task.system.stands(effect) for effect in sending.effects)
             call.look = self._send.query(sending.operation, sending.command)
             task.call = call
         self._port(task).call(call)
@@ -337,16 +367,27 @@ class Middleware:
         if why and items and not task.mended and self._mend(piece, task, items):
             return
         piece.in_flight -= 1
-        if why:
+        if why and task.accept and not task.instead and not why.startswith(GAVE_UP):
+            task.instead, task.state = True, State.OPEN
+        elif why:
             task.state = State.DONE
             self._stop(piece, task.step, why)
         else:
             self._succeeded(task, sending)
+        if task.fact:
+            self._release(task)
         left = piece.in_flight or any(each.state is not State.DONE for each in piece.tasks)
         if left or piece.stopped:
             self._after_handling(piece)
         else:
             self._finish(piece)
+
+    def _release(self, task: Task) -> None:
+        """Others that want the same may look whether it is done."""
+        for effect, _version in task.effects:
+            self._under_way.pop(effect, None)
+            for other in list(self._awaited.get(effect, {}).values()):
+                self._look_again(other)
 
     def _succeeded(self, task: Task, sending: Sending) -> None:
         if task.name in catalog.events():
@@ -424,6 +465,7 @@ class Middleware:
             port.forget()
         self.crews.forget()
         self._awaited.clear()
+        self._under_way.clear()
         for piece in self._unfinished.values():
             piece.in_flight = 0
             piece.queued = piece.working = piece.mapped = False

@@ -131,6 +131,8 @@ class ModelSpec(BaseModel):
     breaker: BreakerSpec | None = None
     dedupe_window: Duration = 86_400.0
     """For so long it remembers what it was told; what is told again later is looked into again, at its cost."""
+    answer_patience: Duration = 3.0
+    """For so long it waits for an answer that nobody can force; then it tells the desk."""
     restart: Duration = 0.5
     """From being started after a crash to being at work."""
 
@@ -151,6 +153,7 @@ class ModelSpec(BaseModel):
     def longest_wait_s(self) -> float:
         """How long it may do nothing though something waits."""
         waits = [self.retry.cap, self.intake.every, self.intake.confirm_every, self.timeout, self.restart]
+        waits.append(self.answer_patience)
         if self.breaker is not None:
             waits.append(self.breaker.open_for)
         if self.intake.kind == "batch":

@@ -1,7 +1,7 @@
 """Pieces of work: the promises of one flow instance, as calls in the order that the flow asks for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import msgspec
@@ -10,6 +10,7 @@ from pilotplant.drive.whatif.port import Call
 from pilotplant.flows.grammar import FlowSpec, StepSpec
 from pilotplant.ledger.records import Obligation
 from pilotplant.model.operation import Command, Operation
+from pilotplant.model.revisions import letters
 from pilotplant.systems import catalog
 from pilotplant.systems.estate import Estate
 from pilotplant.systems.system import System
@@ -39,6 +40,12 @@ class Task:
     state: State = State.OPEN
     mended: bool = False
     """Whether what was missing for it has been sent once."""
+    instead: bool = False
+    """Whether it was refused, and what is accepted in its place is tried."""
+    watched: bool = False
+    """Whether it is seen to that somebody is told if it never comes."""
+    accept: tuple[str, ...] = ()
+    """Effects that do as well."""
     call: Call | None = None
     """Of what must not be done twice: the call that was made for it last."""
 
@@ -77,6 +84,10 @@ class Sending:
 
     operation: Operation
     command: Command
+    effects: tuple[str, ...]
+    """What it brings about."""
+    instead: bool = False
+    """Whether that is not what was promised, but what is accepted in its place."""
 
 
 class Dispatcher:
@@ -94,23 +105,33 @@ class Dispatcher:
 
     def sending(self, task: Task) -> Sending | None:
         """The command for a task; nothing where nothing is intended (any more, or yet)."""
-        replica = task.system.kind.replicas.get(task.name)
+        own = None if task.instead else self._sending(task.system, [effect for effect, _version in task.effects])
+        if own is not None:
+            return _in_version(own, task.effects[0][1])
+        if not task.accept:
+            return None
+        others = (self._sending(task.system, [effect]) for effect in task.accept)
+        other = next((found for found in others if found is not None), None)
+        return replace(other, instead=True) if other is not None else None
+
+    def _sending(self, system: System, effects: list[str]) -> Sending | None:
+        name = effects[0].partition("|")[0]
+        replica = system.kind.replicas.get(name)
         if replica is None:
             return None
-        commands = [replica.intended(self._estate, tuple(effect.split("|")[1:])) for effect, _version in task.effects]
-        wanted = [command for command in commands if command is not None]
-        if not wanted:
-            return None
-        operation = self._operation(task, wanted[0])
+        commands = [replica.intended(self._estate, tuple(effect.split("|")[1:])) for effect in effects]
+        own = system.kind.operations.get(name)
+        wanted = [_as_asked(own, command) for command in commands if command is not None]
+        operation = self._operation(system, name, wanted[0]) if wanted else None
         if operation is None:
             return None
-        return Sending(operation, _joined(operation, wanted))
+        return Sending(operation, _joined(operation, wanted), tuple(effects))
 
-    def _operation(self, task: Task, command: Command) -> Operation | None:
-        own = task.system.kind.operations.get(task.name)
+    def _operation(self, system: System, name: str, command: Command) -> Operation | None:
+        own = system.kind.operations.get(name)
         if own is not None and isinstance(command, own.command):
             return own
-        return self._by_command.get((task.system.kind.name, type(command)))
+        return self._by_command.get((system.kind.name, type(command)))
 
     def query(self, operation: Operation, command: Command) -> tuple[Operation, Command] | None:
         """A query of the same system that the fields of a command answer: how one looks before one sends."""
@@ -130,7 +151,29 @@ class Dispatcher:
             return None
         command = replica.intended(self._estate, (plant, item))
         operation = system.kind.operations.get(replica.effect)
-        return Sending(operation, command) if command is not None and operation is not None else None
+        if command is None or operation is None:
+            return None
+        return Sending(operation, command, ("|".join((replica.effect, plant, item)),))
+
+
+def _as_asked(operation: Operation | None, command: Command) -> Command:
+    """What is intended, told as the command of the operation that was named, where its fields say all that it needs."""
+    if operation is None or isinstance(command, operation.command):
+        return command
+    fields = msgspec.structs.fields(operation.command)
+    given = {field.name: getattr(command, field.name) for field in fields if hasattr(command, field.name)}
+    if any(field.required and field.name not in given for field in fields):
+        return command
+    asked: Command = operation.command(**given)
+    return asked
+
+
+def _in_version(sending: Sending, version: int) -> Sending:
+    """Where the declarations leave the version open, it is the one that was promised."""
+    name = sending.operation.effect.version
+    if not name or getattr(sending.command, name) != "":
+        return sending
+    return replace(sending, command=msgspec.structs.replace(sending.command, **{name: letters(version)}))
 
 
 def _query_for(operation: Operation) -> tuple[Operation, tuple[str, ...]] | None:
@@ -180,11 +223,11 @@ class Pieces:
             self._last = promise.trigger
         flow = self._flows[promise.flow]
         step = flow.steps[promise.step]
-        if not promise.must or step.actor == "native":
+        if not promise.must or (step.commit and step.actor == "native"):
             return
         name = self._operations[promise.operation]
         parts = promise.effect.split("|")
-        system = self._estate.serving(name.partition(".")[0], promise.plant)
+        system = self._estate.holding(promise.effect)
         if system is None:
             return
         instances = self._gathered.setdefault(promise.trigger, {})
@@ -209,6 +252,7 @@ class Pieces:
             task = self._documents[place] = Task(promise.step, name, [effect], promise.after, system, fact)
         else:
             task = Task(promise.step, name, [effect], promise.after, system, fact)
+        task.accept = promise.accept
         piece.tasks.append(task)
         if not fact:
             entity = promise.effect.partition("|")[2]
@@ -233,7 +277,7 @@ class Pieces:
                 piece.plant,
                 piece.trigger,
                 piece.due,
-                [Task(t.step, t.name, t.effects, t.after, t.system, t.fact) for t in piece.tasks],
+                [Task(t.step, t.name, t.effects, t.after, t.system, t.fact, accept=t.accept) for t in piece.tasks],
                 piece.keys,
             )
             for piece in found.values()

@@ -22,6 +22,8 @@ _MAY_PASS = frozenset((401, 408, 423, 425, 429))
 """Refusals after which the same may succeed; what a document says of itself (`definite`) goes before."""
 _LIMITS = frozenset((RateLimited.code, RequestLimitExceeded.code))
 """What a document says of itself where a limit was reached, whatever its status."""
+GAVE_UP = "gave-up"
+"""How the reason begins where nothing was refused."""
 _TOKEN_MARGIN = 0.95
 
 
@@ -92,6 +94,8 @@ class Port:
         self._performances: dict[int, Performance] = {}
         """What somebody waits for."""
         self._resume_at = 0.0
+        self.told_to_wait_until_s = 0.0
+        """The latest moment until which an answer asked to wait."""
         self._due = 0.0
         self._failures_in_a_row = 0
         self._trying = False
@@ -286,9 +290,10 @@ class Port:
         retry, now = self._spec.retry, self._env.now
         if retry.kind == "none" or (retry.budget and now - call.since >= retry.budget):
             self.figures.given_up += 1
-            call.done(call, f"gave-up: {why}", ())
+            call.done(call, f"{GAVE_UP}: {why}", ())
             return
         pause_s = retry.pause_s(call.attempts, self._draw("pause", call), asked_s)
+        self.told_to_wait_until_s = max(self.told_to_wait_until_s, now + asked_s)
         if asked_s and retry.honours_retry_after and retry.pauses == "system":
             self._resume_at = max(self._resume_at, now + asked_s)
         self._alive.later(pause_s, lambda _event: self._repeat(call))

@@ -82,6 +82,11 @@ class QuantityNotPositive(Rejection, frozen=True, kw_only=True, gc=False):
     """Every line carries a finite quantity greater than zero."""
 
 
+@problem("transfer-to-nowhere", 422, "A transfer goes from one status to another, and nothing else does")
+class TransferToNowhere(Rejection, frozen=True, kw_only=True, gc=False):
+    """A transfer names the status that stock gets, another than it has; other movements name none."""
+
+
 @problem("empty-document", 422, "A document needs at least one line")
 class EmptyDocument(Rejection, frozen=True, kw_only=True, gc=False):
     """There is nothing to book."""

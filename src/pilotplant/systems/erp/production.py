@@ -244,6 +244,8 @@ def _sorted(erp: Erp, plant: str, lines: tuple[PostLine, ...]) -> _Sorted:
             reason = ItemNotAtPlant.code
         elif not 0 < line.quantity < 1e12:
             reason = QuantityNotPositive.code
+        elif line.movement not in ("receipt", "issue", "scrap"):
+            reason = "not-of-production"
         elif converted is None:
             reason = "unit-not-convertible"
         elif line.movement == "issue" and _short(erp, plant, line, converted):

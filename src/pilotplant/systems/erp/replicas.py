@@ -1,4 +1,4 @@
-"""What an ERP should be sent, given the PLM and the MES, against what it holds: compared in plant units."""
+"""What an ERP should be sent, given PLM, MES and WMS, against what it holds: compared in plant units."""
 
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -11,8 +11,9 @@ from pilotplant.model.operation import Replica
 from pilotplant.model.revisions import ordinal
 from pilotplant.systems.erp.definitions import ActivateVersion, ReleaseBom, UpsertRouting
 from pilotplant.systems.erp.purchasing_replicas import CANCELLATIONS, DELIVERIES, QUANTITIES, RECEIPTS
+from pilotplant.systems.erp.reported import reported
 from pilotplant.systems.erp.state import Erp, StockDocument, StockLine
-from pilotplant.systems.erp.stock import PostLine, PostStock, period_open
+from pilotplant.systems.erp.stock import PostLine, PostStock, as_posted, period_open, status_of
 
 if TYPE_CHECKING:
     from pilotplant.systems.estate import Estate
@@ -43,9 +44,10 @@ class Active(msgspec.Struct, frozen=True):
 
 
 class Booked(msgspec.Struct, frozen=True):
-    """What stock says of one movement: the quantity in the plant's unit."""
+    """What stock says of one movement: how much in the plant's unit, and what may be done with it, if not anything."""
 
     quantity: float
+    status: str = ""
 
 
 def _intended_bom(estate: "Estate", keys: Keys) -> ReleaseBom | None:
@@ -124,23 +126,14 @@ def _form_version(erp: Erp, command: ActivateVersion) -> Active:
 
 
 def _intended_posting(estate: "Estate", keys: Keys) -> PostStock | None:
-    plant, source, movement, item, lot = keys
-    mes = estate.serving("mes", plant)
-    event = mes.state.confirmed.get(source) if mes else None
-    if event is None:
+    plant, source, *_line = keys
+    report = reported(estate, plant, source)
+    if report is None:
         return None
-    if movement == "issue":
-        used = [entry for entry in event.consumption if (entry.item, entry.lot) == (item, lot)]
-        amounts = [(entry.quantity, entry.unit) for entry in used]
-    else:
-        amount = event.good if movement == "receipt" else event.scrap
-        amounts = [(amount, event.unit)] if (item, lot) == (event.item, event.lot) and amount else []
-    lines = tuple(
-        PostLine(movement=movement, item=item, quantity=quantity, unit=unit, lot=lot)  # type: ignore[arg-type]
-        for quantity, unit in amounts
-    )
-    moment = date.fromisoformat(event.posting_date)
-    return PostStock(plant=plant, posting_date=moment, lines=lines, source_document=source) if lines else None
+    moment = date.fromisoformat(report.posting_date)
+    whole = PostStock(plant=plant, posting_date=moment, lines=report.lines, source_document=source)
+    part = _lines_of(whole, keys)
+    return part if part.lines else None
 
 
 def _held_posting(erp: Erp, keys: Keys) -> PostStock | None:
@@ -152,7 +145,7 @@ def _held_posting(erp: Erp, keys: Keys) -> PostStock | None:
             continue
         moment = date.fromisoformat(document.posting_date)
         lines += [
-            PostLine(movement=line.movement, item=item, quantity=line.quantity, unit=line.unit, lot=lot)  # type: ignore[arg-type]
+            as_posted(line)
             for line in document.lines
             if (line.movement, line.item, line.lot) == (movement, item, lot) and _is_about(line, document, source)
         ]
@@ -188,7 +181,8 @@ def _lines_of(command: PostStock, keys: Keys) -> PostStock:
 
 def _form_posting(erp: Erp, command: PostStock) -> Booked:
     converted = (erp.in_plant_unit(command.plant, line.item, line.quantity, line.unit) for line in command.lines)
-    return Booked(round(sum(quantity or 0.0 for quantity in converted), 4))
+    statuses = dict.fromkeys(map(status_of, command.lines))
+    return Booked(round(sum(quantity or 0.0 for quantity in converted), 4), " and ".join(filter(None, statuses)))
 
 
 def _sourceless(erp: Erp) -> dict[Keys, float]:
@@ -227,15 +221,14 @@ def _wrong_effectivity(estate: "Estate", keys: Keys) -> tuple[tuple[str, str, st
 def _wrong_dates(estate: "Estate", keys: Keys) -> tuple[tuple[str, str, str], ...]:
     """Posting dates that are not those of the plant's calendar. Who posts late may post on the day on which it does."""
     plant, source, movement, item, lot = keys
-    system, mes = estate.serving("erp", plant), estate.serving("mes", plant)
-    event = mes.state.confirmed.get(source) if mes else None
+    system, report = estate.serving("erp", plant), reported(estate, plant, source)
     if (
         system is None
-        or event is None
-        or not period_open(system.state, plant, date.fromisoformat(event.posting_date), estate.world.now())
+        or report is None
+        or not period_open(system.state, plant, date.fromisoformat(report.posting_date), estate.world.now())
     ):
         return ()
-    intended = event.posting_date
+    intended = report.posting_date
     zone, world = ZoneInfo(estate.dataset.plants[plant].time_zone), estate.world
     wrong: dict[tuple[str, str, str], None] = {}
     for number, document in system.state.documents.of_cause(plant, source):

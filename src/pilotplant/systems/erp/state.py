@@ -84,6 +84,8 @@ class StockLine(msgspec.Struct, frozen=True, gc=False, array_like=True):
     unit: str
     causes: tuple[str, ...] = ()
     """What caused it by the rules of the target, where they say so; several where the line sums up several."""
+    status: str = ""
+    """What may be done with the stock; empty for anything."""
 
 
 class StockDocument(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -270,6 +272,8 @@ class Erp:
         self.documents = Documents()
         self.purchases = Purchases(dataset, self.plants)
         self.over_delivery_share: float = parameters.over_delivery_share
+        self.aside: dict[tuple[str, str, str, str], float] = {}
+        """Of what is in stock, how much is in quality inspection or blocked, by plant, item, lot and status."""
         self.balances = {(quant.plant, quant.item, quant.lot): quant.quantity for quant in dataset.stock}
         self.orders = {
             order.order: OrderState(order, order.quantity, order.revision)

@@ -15,6 +15,7 @@ from pilotplant.systems.erp.problems import (
     ItemNotAtPlant,
     PeriodClosed,
     QuantityNotPositive,
+    TransferToNowhere,
     UnitNotConvertible,
     UnknownDocument,
     UnknownPlant,
@@ -22,8 +23,11 @@ from pilotplant.systems.erp.problems import (
 from pilotplant.systems.erp.state import Erp, StockDocument, StockLine
 from pilotplant.systems.identified import parts_of
 
-SIGN = {"receipt": 1.0, "issue": -1.0, "scrap": 0.0}
-"""What a movement does to the balance. Scrap is reported on what was never received, so it moves cost, not stock."""
+SIGN = {"receipt": 1.0, "issue": -1.0, "scrap": 0.0, "transfer": 0.0, "surplus": 1.0, "shortage": -1.0}
+"""What a movement does to the balance. Scrap is reported on what was never received, so it moves cost, not stock; a
+transfer changes what may be done with stock, not how much there is."""
+FREE = "unrestricted"
+_TO = ">"
 
 POST = "erp.stock.post"
 FIRST_NUMBER = 4_900_000_000
@@ -31,13 +35,15 @@ FIRST_NUMBER = 4_900_000_000
 
 
 class PostLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A line to book."""
+    """A line to book. `status` says what may be done with the stock; a transfer takes it from there `to_status`."""
 
-    movement: Literal["receipt", "issue", "scrap"]
+    movement: Literal["receipt", "issue", "scrap", "transfer", "surplus", "shortage"]
     item: str
     quantity: float
     unit: str
     lot: str = ""
+    status: Literal["unrestricted", "quality", "blocked"] = "unrestricted"
+    to_status: Literal["", "unrestricted", "quality", "blocked"] = ""
 
 
 class PostStock(Command, frozen=True, kw_only=True):
@@ -97,10 +103,12 @@ class BalanceKey(Command, frozen=True, kw_only=True):
 
 
 class LotBalance(msgspec.Struct, frozen=True):
-    """Stock of a lot."""
+    """Stock of a lot, and how much of it is in quality inspection or blocked."""
 
     lot: str
     quantity: float
+    quality: float = 0.0
+    blocked: float = 0.0
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -118,7 +126,15 @@ class Balance(msgspec.Struct, frozen=True):
     keys=("plant", "source_document"),
     effect=fact("plant", "source_document", "movement", "item", "lot", each="lines"),
     returns=MaterialDocument,
-    rejects=(UnknownPlant, EmptyDocument, PeriodClosed, ItemNotAtPlant, UnitNotConvertible, QuantityNotPositive),
+    rejects=(
+        UnknownPlant,
+        EmptyDocument,
+        PeriodClosed,
+        QuantityNotPositive,
+        TransferToNowhere,
+        ItemNotAtPlant,
+        UnitNotConvertible,
+    ),
 )
 def post_stock(erp: Erp, cmd: PostStock, now: Instant) -> Outcome:
     """Book goods. Not idempotent by itself: posting twice books twice; look up the source document before a retry."""
@@ -133,6 +149,8 @@ def post_stock(erp: Erp, cmd: PostStock, now: Instant) -> Outcome:
     for line in cmd.lines:
         if not 0 < line.quantity < 1e12:
             return Refused(QuantityNotPositive(detail=f"{line.item}: {line.quantity}"))
+        if (line.movement == "transfer") != bool(line.to_status) or line.status == line.to_status:
+            return Refused(TransferToNowhere(detail=f"{line.item}: {line.movement} to {line.to_status or 'nowhere'}"))
         held = erp.item(plant, line.item)
         if held is None:
             return Refused(ItemNotAtPlant(items=(line.item,)))
@@ -140,7 +158,7 @@ def post_stock(erp: Erp, cmd: PostStock, now: Instant) -> Outcome:
         if quantity is None:
             return Refused(UnitNotConvertible(unit=line.unit, detail=f"{line.item} is kept in {held.unit}"))
         causes = parts_of(getattr(line, "source_document", ""))
-        lines.append(StockLine(line.movement, line.item, line.lot, quantity, held.unit, causes))
+        lines.append(StockLine(line.movement, line.item, line.lot, quantity, held.unit, causes, status_of(line)))
     document = StockDocument(plant, cmd.source_document, cmd.posting_date.isoformat(), now.wire, tuple(lines))
     number = book(erp, document)
     name = str(FIRST_NUMBER + number)
@@ -202,7 +220,9 @@ def get_balance(erp: Erp, query: BalanceKey, now: Instant) -> Outcome:
     if item is None:
         return Refused(ItemNotAtPlant(items=(query.item,)))
     lots = [
-        LotBalance(lot, quantity)
+        LotBalance(
+            lot, quantity, *(erp.aside.get((plant, number, lot, status), 0.0) for status in ("quality", "blocked"))
+        )
         for (plant, number, lot), quantity in erp.balances.items()
         if plant == query.plant and number == query.item
     ]
@@ -239,6 +259,39 @@ def _move(erp: Erp, document: StockDocument, direction: float) -> None:
     for line in document.lines:
         key = (document.plant, line.item, line.lot)
         balances[key] = balances.get(key, 0.0) + direction * SIGN[line.movement] * line.quantity
+        if line.status:
+            _set_aside(erp, key, line, direction)
+
+
+def _set_aside(erp: Erp, key: tuple[str, str, str], line: StockLine, direction: float) -> None:
+    """What is in quality inspection or blocked follows as well; the rest is free."""
+    begin, _, end = line.status.partition(_TO)
+    changes = ((begin, -1.0), (end, 1.0)) if end else ((begin, SIGN[line.movement]),)
+    for status, sign in changes:
+        if status != FREE:
+            place = (*key, status)
+            erp.aside[place] = round(erp.aside.get(place, 0.0) + direction * sign * line.quantity, 6)
+
+
+def status_of(line: PostLine) -> str:
+    """What a line says of what may be done with stock, in one word; empty for what is simply free."""
+    if line.to_status:
+        return f"{line.status}{_TO}{line.to_status}"
+    return "" if line.status == FREE else line.status
+
+
+def as_posted(line: StockLine) -> PostLine:
+    """A line as it was sent, in the plant's unit."""
+    begin, _, end = line.status.partition(_TO)
+    return PostLine(
+        movement=line.movement,  # type: ignore[arg-type]
+        item=line.item,
+        quantity=line.quantity,
+        unit=line.unit,
+        lot=line.lot,
+        status=begin or FREE,  # type: ignore[arg-type]
+        to_status=end,  # type: ignore[arg-type]
+    )
 
 
 def _identities(number: int, document: StockDocument) -> tuple[str, ...]:
@@ -258,10 +311,6 @@ def _keys_of(number: int, document: StockDocument) -> tuple[tuple[str, ...], ...
 
 def _view(erp: Erp, number: int, document: StockDocument, now: Instant) -> DocumentView:
     posted_at = iso(now.business - (now.wire - document.posted_at))
-    lines = tuple(
-        PostLine(movement=line.movement, item=line.item, quantity=line.quantity, unit=line.unit, lot=line.lot)  # type: ignore[arg-type]
-        for line in document.lines
-    )
     return DocumentView(
         document=str(FIRST_NUMBER + number),
         plant=document.plant,
@@ -269,5 +318,5 @@ def _view(erp: Erp, number: int, document: StockDocument, now: Instant) -> Docum
         posting_date=document.posting_date,
         posted_at=posted_at,
         reversed=number in erp.documents.reversed,
-        lines=lines,
+        lines=tuple(map(as_posted, document.lines)),
     )

@@ -1,0 +1,189 @@
+"""The report of an experiment: in text, and as one page that opens from disk, readable without a script."""
+
+from base64 import b64encode
+from functools import cache, partial
+from hashlib import sha256
+from math import inf
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from pilotplant.reporting.curves import Drawing, draw
+from pilotplant.reporting.wording import count, printable, quantity
+from pilotplant.run.identity import replace_file
+from pilotplant.sweep.analysis import Bar, Chart, Comparison, charts, comparisons, tornado, unit_of
+from pilotplant.sweep.campaign import Explored
+from pilotplant.sweep.document import written
+from pilotplant.sweep.statistics import Estimate
+
+FILE = "report.html"
+TEXT_POINTS = 20
+TEXT_NOTES = 6
+PAGE_POINTS = 2_000
+
+
+class PointRow(NamedTuple):
+    """A point as a row: its parameters, its figures, the command that runs it alone."""
+
+    number: int
+    alternative: str
+    values: list[tuple[str, str]]
+    metrics: list[str]
+    replications: int
+    kept: str
+    command: str
+
+
+class Drawn(NamedTuple):
+    """A chart and what it says."""
+
+    chart: Chart
+    drawing: Drawing
+
+
+class TornadoBar(NamedTuple):
+    """A sensitivity with its place on the page, in percent of the widest."""
+
+    bar: Bar
+    left: float
+    width: float
+
+
+def told(value: Estimate | None, metric: str = "") -> str:
+    """A mean with its interval."""
+    if value is None:
+        return "not measured"
+    unit = unit_of(metric)
+    interval = f" ± {quantity(value.half, unit)}" if value.half < inf else ""
+    return f"{quantity(value.mean, unit)}{interval}"
+
+
+def summary(explored: Explored) -> str:
+    """The experiment in one sentence."""
+    replications = [len(runs) for runs in explored.runs.values()]
+    made = f"{explored.made:,} made, {explored.cached:,} known from before"
+    often = (
+        f"{min(replications)}"
+        if min(replications) == max(replications)
+        else f"{min(replications)} to {max(replications)}"
+    )
+    return f"{count(len(explored.runs), 'point')}, {often} replications each ({made})"
+
+
+def text(explored: Explored) -> str:
+    """For a terminal: the points with their figures, bends, alternatives."""
+    spec = explored.plan.spec
+    lines = [f"{spec.sweep} · {spec.scenario} · what-if · seeds from {spec.seed}", f"    {summary(explored)}", ""]
+    head = ["point", *(["alternative"] if spec.alternatives else []), *spec.vary, *spec.metrics]
+    table = [head]
+    for row in rows(explored)[:TEXT_POINTS]:
+        named = [row.alternative] if spec.alternatives else []
+        table.append([str(row.number), *named, *(value for _path, value in row.values), *row.metrics])
+    widths = [max(len(line[column]) for line in table) for column in range(len(head))]
+    lines += [
+        "    " + "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in table
+    ]
+    if len(explored.runs) > TEXT_POINTS:
+        lines.append(f"    … {len(explored.runs) - TEXT_POINTS:,} more points in the tables and the report")
+    lines.append("")
+    drawn = [(chart, note) for chart in charts(explored) if chart.curves for note in draw(chart).notes]
+    lines += [f"    {chart.metric} over {chart.path}: {note}" for chart, note in drawn[:TEXT_NOTES]]
+    for each in comparisons(explored):
+        lines.append(
+            f"    {printable(each.alternative)}: {each.metric} {told(each.difference, each.metric)} ({each.told})"
+        )
+    if explored.uncertain:
+        lines.append(
+            f"    {count(len(explored.uncertain), 'point')} less certain than was asked for: raise replications.max"
+        )
+    return "\n".join(lines)
+
+
+def rows(explored: Explored) -> list[PointRow]:
+    """The points, in order."""
+    plan, spec = explored.plan, explored.plan.spec
+    found: list[PointRow] = []
+    for planned in plan.points:
+        point = planned.point
+        runs = explored.runs[point.number]
+        kept = sum(run.verdict == "pass" for run in runs)
+        missed = sorted({expression for run in runs for expression in run.missed})
+        verdict = f"{kept} of {len(runs)}" + (f" (not: {', '.join(missed[:3])})" if missed else "")
+        found.append(
+            PointRow(
+                point.number,
+                printable(point.alternative, 40),
+                [(path, printable(written(value), 60)) for path, value in point.values.items()],
+                [told(explored.estimate(point.number, metric), metric) for metric in spec.metrics],
+                len(runs),
+                verdict,
+                printable(plan.command(point, spec.seed), 2000),
+            )
+        )
+    return found
+
+
+def write(explored: Explored, directory: Path, command: str) -> Path:
+    """Write the page."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / FILE
+    replace_file(path, page(explored, command).encode())
+    return path
+
+
+def page(explored: Explored, command: str) -> str:
+    """The page as text."""
+    spec = explored.plan.spec
+    script = _script()
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    drawn = [Drawn(chart, draw(chart)) for chart in charts(explored) if chart.curves]
+    all_rows = rows(explored)
+    return _template().render(
+        spec=spec,
+        summary=summary(explored),
+        command=printable(command, 2000),
+        drawn=drawn,
+        bars=_bars(tornado(explored, spec.metrics[0])),
+        comparisons=comparisons(explored),
+        rows=all_rows[:PAGE_POINTS],
+        left_out=max(0, len(all_rows) - PAGE_POINTS),
+        uncertain=explored.uncertain,
+        script=script,
+        script_hash=digest,
+        told=told,
+        quantity=quantity,
+        unit_of=unit_of,
+    )
+
+
+def _bars(bars: list[Bar]) -> list[TornadoBar]:
+    if not bars:
+        return []
+    low, high = min(bar.low for bar in bars), max(bar.high for bar in bars)
+    span = (high - low) or 1.0
+    return [TornadoBar(b, round(100 * (b.low - low) / span, 1), round(100 * (b.high - b.low) / span, 1)) for b in bars]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("pilotplant.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(shown=partial(printable, most=500))
+    return environment
+
+
+def _template() -> Template:
+    return _environment().get_template("sweep.html.j2")
+
+
+def _script() -> str:
+    return _environment().get_template("sweep.js.j2").render()
+
+
+__all__ = ["Comparison", "page", "summary", "text", "write"]

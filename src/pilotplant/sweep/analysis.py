@@ -1,0 +1,215 @@
+"""What an experiment says: curves, what matters most, how alternatives differ, where a limit begins to bind."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from pilotplant.model.instants import seconds
+from pilotplant.sweep.campaign import Explored
+from pilotplant.sweep.document import Point, written
+from pilotplant.sweep.statistics import Estimate, difference, knee
+
+BINDS_PERCENT = 1.0
+"""A limit binds where more than this share of calls is refused by one."""
+_THROTTLED = "calls_throttled_share"
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A point on a curve."""
+
+    point: int
+    x: float
+    label: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A metric over one parameter, all others as the name says."""
+
+    name: str
+    spots: tuple[Spot, ...]
+    bend: int | None
+    """Which of its spots is the knee."""
+    binds: int | None
+    """From which of its spots on a limit refuses calls."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A metric over one parameter."""
+
+    metric: str
+    path: str
+    curves: tuple[Curve, ...]
+    left_out: int = 0
+    """Curves that are not drawn: more could not be told apart."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """How far a metric moves over the values of one parameter, averaged over all others."""
+
+    path: str
+    low: float
+    high: float
+    low_at: str
+    high_at: str
+    overall: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An alternative against the first one, pair by pair: the same point, the same seed."""
+
+    alternative: str
+    metric: str
+    mean: float
+    base: float
+    difference: Estimate
+
+    @property
+    def told(self) -> str:
+        """Whether there is a difference, as far as the interval says."""
+        if self.difference.half == inf:
+            return "unknown: one pair alone"
+        if self.difference.low > 0:
+            return "more"
+        return "less" if self.difference.high < 0 else "no difference shown"
+
+
+CURVES_MAX = 8
+
+
+def charts(explored: Explored) -> list[Chart]:
+    """Every metric over every parameter that has an order."""
+    spec = explored.plan.spec
+    paths = [
+        path for path, values in spec.vary.items() if len(values) > 1 and all(_number(v) is not None for v in values)
+    ]
+    return [_chart(explored, metric, path) for metric in spec.metrics for path in paths[:3]]
+
+
+def _chart(explored: Explored, metric: str, path: str) -> Chart:
+    groups: dict[str, list[Point]] = {}
+    for planned in explored.plan.points:
+        point = planned.point
+        others = [f"{_last(p)} {written(v)}" for p, v in point.values.items() if p != path]
+        named = ", ".join([*([point.alternative] if point.alternative else []), *others])
+        groups.setdefault(named, []).append(point)
+    curves = [curve for name, points in groups.items() if (curve := _curve(explored, metric, path, name, points)).spots]
+    return Chart(metric, path, tuple(curves[:CURVES_MAX]), max(0, len(curves) - CURVES_MAX))
+
+
+def _curve(explored: Explored, metric: str, path: str, name: str, points: list[Point]) -> Curve:
+    spots: list[Spot] = []
+    for point in points:
+        found, x = explored.estimate(point.number, metric), _number(point.values[path])
+        if found is not None and x is not None:
+            spots.append(Spot(point.number, x, written(point.values[path]), found))
+    spots.sort(key=lambda spot: spot.x)
+    bend = knee([s.x for s in spots], [s.estimate.mean for s in spots], [s.estimate.half for s in spots])
+    return Curve(name, tuple(spots), bend, _binds(explored, spots))
+
+
+def _binds(explored: Explored, spots: list[Spot]) -> int | None:
+    """Where along the curve calls begin to be refused by a limit: the spot on the side where they are."""
+    shares = [explored.estimate(spot.point, _THROTTLED) for spot in spots]
+    binding = [share is not None and share.mean > BINDS_PERCENT for share in shares]
+    if all(binding) or not any(binding):
+        return None
+    changes = [place for place in range(1, len(binding)) if binding[place] != binding[place - 1]]
+    place = changes[0]
+    return place if binding[place] else place - 1
+
+
+def tornado(explored: Explored, metric: str) -> list[Bar]:
+    """What moves a metric most, first."""
+    bars: list[Bar] = []
+    everything = [e.mean for planned in explored.plan.points if (e := explored.estimate(planned.point.number, metric))]
+    if not everything:
+        return []
+    overall = sum(everything) / len(everything)
+    for path, values in _dimensions(explored):
+        means: list[tuple[float, str]] = []
+        for value in values:
+            found = [e.mean for p in _at(explored, path, value) if (e := explored.estimate(p, metric))]
+            if found:
+                means.append((sum(found) / len(found), value))
+        if len(means) > 1:
+            low, high = min(means), max(means)
+            bars.append(Bar(path, low[0], high[0], low[1], high[1], overall))
+    return sorted(bars, key=lambda bar: bar.low - bar.high)
+
+
+def _dimensions(explored: Explored) -> Iterator[tuple[str, list[str]]]:
+    spec = explored.plan.spec
+    if len(spec.alternatives) > 1:
+        yield "alternative", list(spec.alternatives)
+    for path, values in spec.vary.items():
+        yield path, list(dict.fromkeys(map(written, values)))
+
+
+def _at(explored: Explored, path: str, value: str) -> list[int]:
+    points = [planned.point for planned in explored.plan.points]
+    if path == "alternative":
+        return [point.number for point in points if point.alternative == value]
+    return [point.number for point in points if written(point.values[path]) == value]
+
+
+def comparisons(explored: Explored) -> list[Comparison]:
+    """Every alternative against the first, for every metric."""
+    spec = explored.plan.spec
+    names = list(spec.alternatives)
+    found: list[Comparison] = []
+    for name in names[1:]:
+        for metric in spec.metrics:
+            ours, theirs = _pairs(explored, name, names[0], metric)
+            if ours:
+                mean, base = sum(ours) / len(ours), sum(theirs) / len(theirs)
+                found.append(Comparison(name, metric, mean, base, difference(ours, theirs)))
+    return found
+
+
+def _pairs(explored: Explored, name: str, base: str, metric: str) -> tuple[list[float], list[float]]:
+    """The values of both, where both were measured with the same seed at the same values."""
+    by_values: dict[str, dict[str, int]] = {}
+    for planned in explored.plan.points:
+        values = written(planned.point.values)
+        by_values.setdefault(values, {})[planned.point.alternative] = planned.point.number
+    ours: list[float] = []
+    theirs: list[float] = []
+    for numbers in by_values.values():
+        mine = {run.seed: run.metrics for run in explored.runs[numbers[name]]}
+        for run in explored.runs[numbers[base]]:
+            other = mine.get(run.seed, {})
+            if metric in other and metric in run.metrics:
+                ours.append(other[metric])
+                theirs.append(run.metrics[metric])
+    return ours, theirs
+
+
+def _number(value: Any) -> float | None:
+    """A value as a place on an axis: a number or a duration."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return seconds(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+def unit_of(metric: str) -> str:
+    """The unit of a figure, as far as its name says."""
+    if metric.endswith(("_share", "_accuracy", "_reconciliation", "_busy", "_first_pass")):
+        return "%"
+    seconds_ = metric.endswith(("_p50", "_p95", "_max", "_mean")) and metric != "backlog_max"
+    return "s" if seconds_ or metric.startswith("recovery_") else ""

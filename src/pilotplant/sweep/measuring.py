@@ -1,0 +1,95 @@
+"""One run of a point: it leaves nothing behind but its figures. It can be sent to another process or computer."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from pilotplant.checks.result import Result
+from pilotplant.model.errors import InternalError
+from pilotplant.resources import Project
+from pilotplant.run.elsewhere import only_null_target
+from pilotplant.run.preparation import Data, generate_data
+from pilotplant.run.request import RunRequest
+from pilotplant.run.running import run
+from pilotplant.scenario.loading import EstateSetup, Setup
+from pilotplant.target.model import TargetSpec
+
+_DATA_KEPT = 16
+
+
+class Measurement(msgspec.Struct, frozen=True):
+    """What a run came to."""
+
+    key: str
+    seed: int
+    metrics: dict[str, float]
+    verdict: str
+    missed: tuple[str, ...] = ()
+    """Thresholds that were not kept."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run to be made."""
+
+    key: str
+    seed: int
+    project: Project
+    setup: Setup
+    target: TargetSpec
+
+
+def measure(task: Task) -> Measurement:
+    """Make the run. What it writes goes to the computer's folder for temporary files, and is removed."""
+    with TemporaryDirectory(prefix="pilotplant-sweep-", ignore_cleanup_errors=True) as folder:
+        finished = run(
+            RunRequest(
+                task.project,
+                task.setup,
+                task.target,
+                task.seed,
+                only_null_target,
+                "whatif",
+                directory=Path(folder),
+                data=_data(_Hashed(task.setup.setup), task.seed),
+            )
+        )
+    if finished.crashed:
+        raise InternalError(f"a check broke: {finished.crashed[0]}")
+    result = finished.result
+    missed = tuple(threshold.expression for threshold in result.thresholds if threshold.verdict != "pass")
+    return Measurement(task.key, task.seed, metrics_of(result), str(result.verdict), missed)
+
+
+def metrics_of(result: Result) -> dict[str, float]:
+    """The figures of the whole estate by name, and how much happened."""
+    counts = msgspec.structs.asdict(result.counts)
+    found = {name: float(value) for name, value in counts.items()}
+    found |= {figure.name: figure.value for figure in result.figures if not figure.plant}
+    found["facts_lost"] = float(sum(finding.check == "completeness" for finding in result.findings))
+    found["thresholds_missed"] = float(sum(threshold.verdict == "fail" for threshold in result.thresholds))
+    found["settled"] = float(not any("did not come to rest" in doubt.sentence for doubt in result.doubts))
+    return found
+
+
+class _Hashed:
+    """An estate as the key of its data: what they are generated from."""
+
+    def __init__(self, setup: EstateSetup) -> None:
+        self.setup = setup
+        self._plan = setup.estate.plan()
+
+    def __hash__(self) -> int:
+        return hash(self._plan)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Hashed) and self._plan == other._plan
+
+
+@lru_cache(maxsize=_DATA_KEPT)
+def _data(estate: _Hashed, seed: int) -> Data:
+    """Points of one seed share their data: nobody changes them."""
+    return generate_data(estate.setup, seed)
