@@ -113,6 +113,7 @@ def book(shift, site):
     if state == "refused" and len(found) > 1:
         for number, _message in found:
             open_shift(site, [number])
+        due.set()
 
 
 def work():

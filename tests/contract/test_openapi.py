@@ -248,7 +248,7 @@ def _purchase(built: Bench, call: Callable[..., Any]) -> None:
         about = {"po": order.po, "change": "ECO-1"}
         call("supplier", operations["supplier.po.change_notice"], **about, item=order.item)
         call("supplier", operations["supplier.po.acknowledge"], **about, answer=answer)
-    call("erp", operations["erp.po.change"], po=first.po, quantity=first.quantity)
+    call("erp", operations["erp.po.change"], plant=first.plant, po=first.po, quantity=first.quantity)
 
 
 def _store(built: Bench, call: Callable[..., Any]) -> None:

@@ -27,7 +27,7 @@ WITH_STATES = [kind for kind in catalog.kinds() if states_of(kind)]
 
 @cache
 def scenery(repository: Path) -> Scenery:
-    return Scenery(load_estate(find_project(str(repository), {}, repository), "three-plants"), 0, EPOCH)
+    return Scenery(load_estate(find_project(str(repository), {}, repository), "whole"), 0, EPOCH)
 
 
 def verified(repository: Path, pacts: list[Interaction], **aliases: str) -> Verification:

@@ -99,7 +99,9 @@ class ChangesAtOnce(ChangeNotices):
         await super().carry_out(work)
         notice = msgspec.json.decode(work.body, type=Notice)
         order: Any = msgspec.json.decode(
-            await self.to.erp[work.plant].send(Call("GET", f"/purchase-orders/{notice.po}"), msgspec.Raw)
+            await self.to.erp[work.plant].send(
+                Call("GET", f"/plants/{work.plant}/purchase-orders/{notice.po}"), msgspec.Raw
+            )
         )
         said = Acknowledged(work.plant, notice.po, notice.change, order["received"])
         self.others[PurchaseChanges.kind].note(work.plant, work.key, said, work.traceparent, subject=notice.po)

@@ -49,7 +49,7 @@ def test_nothing_of_the_engine_is_used_by_it() -> None:
     )
 
 
-@pytest.mark.parametrize("scenario", ["shifts", "hub-restarts"])
+@pytest.mark.parametrize("scenario", ["shifts", "hub-restarts", "refusals"])
 def test_it_passes(scenario: str, tmp_path: Path) -> None:
     result = ran(EXAMPLE, scenario, tmp_path)
     assert (result["verdict"], result["findings"], result["doubts"]) == ("pass", [], [])

@@ -38,7 +38,7 @@ from pilotplant.model.operation import Command, Operation
 from pilotplant.model.outcome import Refused
 from pilotplant.model.revisions import letters, ordinal
 from pilotplant.model.script import Commit
-from pilotplant.run.comparison import compare
+from pilotplant.run.comparison import compare, worth_comparing
 from pilotplant.systems import catalog
 from pilotplant.systems.desk.operations import RaiseException, ResolveException, raise_exception, resolve_exception
 from pilotplant.systems.erp.definitions import (
@@ -535,8 +535,10 @@ class History:
             self.heal()
         now = self.world.env.now
         self.ledger.write(Quiesce, now, settled, "nothing moved" if settled else "the target was still trying")
-        instead = filter(self.estate.stands, self.expander.alternatives)
-        compare(self.estate, self.ledger, dict.fromkeys((*self.expander.effects, *instead)))
+        changed = set(self.estate.changed())
+        worth = worth_comparing(self.estate, self.expander)
+        promised = self.expander.effects
+        compare(self.estate, self.ledger, [each for each in worth if each in promised or each not in changed])
 
     def judge(
         self, *, at_rest: bool = True, expressions: Sequence[str] = (), declares: Declares | None = None

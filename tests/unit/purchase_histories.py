@@ -136,9 +136,10 @@ class PurchaseHistory(History):
 
     def become(self, po: str, quantity: float) -> WireResponse:
         """Let an order be what was agreed."""
+        plant = self.estate.systems["erp"].state.purchases.orders[po].plant
         if quantity:
-            return self.send("erp.po.change", po=po, change=ECO, quantity=quantity)
-        return self.send("erp.po.cancel", po=po, change=ECO)
+            return self.send("erp.po.change", plant=plant, po=po, change=ECO, quantity=quantity)
+        return self.send("erp.po.cancel", plant=plant, po=po, change=ECO)
 
     def carry_out_all(self, but: Sequence[str] = ()) -> None:
         """All of a substitution, save the answers to these orders' notices."""

@@ -10,10 +10,7 @@ from pilotplant.reference.defects import UnknownDefect, defects, find
 from pilotplant.reference.flows import flows
 from pilotplant.reference.parts import Parts
 
-NOT_PLANTED = {
-    50: "the estate exchanges no files",
-    51: "the estate exchanges no files",
-}
+NOT_PLANTED: dict[int, str] = {}
 """Classes that cannot exist in the present estate."""
 
 CHECKS = {

@@ -12,6 +12,8 @@ from pilotplant.flows.grammar import FlowSpec
 from pilotplant.model.documents import Document
 from pilotplant.scenario.model import ScenarioSpec
 from pilotplant.systems.estate import EstateSpec
+from pilotplant.target.checking import flaws_of_target
+from pilotplant.target.model import TargetSpec
 
 DOCS = Path(__file__).parents[2] / "docs"
 MODELS: dict[str, type[BaseModel]] = {
@@ -19,6 +21,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "flow": FlowSpec,
     "profile": ProfileSpec,
     "estate": EstateSpec,
+    "target": TargetSpec,
 }
 BLOCKS = [
     pytest.param(kind, text, id=f"{path.stem}-{number}")
@@ -33,6 +36,8 @@ def test_a_yaml_block_is_valid(kind: str, text: str) -> None:
     validated = Document.parse(text, "block.yaml").validate(MODELS[kind])
     if isinstance(validated, FlowSpec):
         assert list(flaws_of(validated)) == []
+    if isinstance(validated, TargetSpec):
+        assert list(flaws_of_target(validated)) == []
 
 
 def test_there_are_blocks_of_every_kind() -> None:

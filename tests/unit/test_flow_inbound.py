@@ -130,6 +130,44 @@ def test_a_correction_that_comes_too_late_is_refused_and_told(history: PurchaseH
     assert convicting(judgement) == ({} if told else {"completeness": 1}), said(judgement)
 
 
+# --- What nobody can believe or carry out ----------------------------------------------------------------------------
+
+
+def test_what_another_announcement_says_as_well_need_not_be_believed(history: PurchaseHistory) -> None:
+    """The first one comes with an old signature only; the second, which says the same, as it should."""
+    first = history.announces()
+    history.send_event(first, bent="expired-timestamp")
+    history.acknowledge(first, 401)
+    again = history.announces_again()
+    history.deliver(again)
+    history.note(again)
+    history.deliver(first)
+    assert clean(history.judge())
+
+
+def test_what_only_an_old_signature_tells_is_not_believed(history: PurchaseHistory) -> None:
+    first = history.announces()
+    history.send_event(first, bent="expired-timestamp")
+    history.acknowledge(first)
+    history.note(first)
+    history.deliver(first)
+    assert convicting(history.judge()) == {"security": 1}
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_one_word_about_poison_does_for_all_of_it(history: PurchaseHistory, told: bool) -> None:
+    event, nonsense = history.announces(), "DE01/ASN-6000001"
+    history.deliver(event)
+    history.note(event)
+    for stated in (event, history.announces_again()):
+        history.send_event(stated, bent="poison", about=nonsense)
+        history.acknowledge(stated)
+        if told and stated is event:
+            history.raise_exception("ASN-6000001", "DE01", "wrong-item")
+    judgement = history.judge()
+    assert convicting(judgement) == ({} if told else {"completeness": 1}), said(judgement)
+
+
 # --- The warehouse ---------------------------------------------------------------------------------------------------
 
 

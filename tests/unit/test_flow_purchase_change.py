@@ -163,6 +163,23 @@ def test_an_answer_that_comes_after_the_exception_may_be_left_to_the_person(
     assert not history.judge(declares=PATIENT).findings
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_what_the_erp_refuses_of_an_order_is_told_to_somebody(history: PurchaseHistory, told: bool) -> None:
+    """More was received than the supplier says it has shipped: the order cannot be cut to that."""
+    history.deliver(history.substitute())
+    order = history.orders[0]
+    history.carry_out_all(but=[order.po])
+    agreed = order.shipped + order.left / 2
+    history.deliver(history.supplier_answers(order.po, "partly", agreed))
+    history.estate.systems["erp"].state.purchases.orders[order.po].received = agreed + 1
+    assert history.become(order.po, agreed).status == 422
+    history.send("plm.change.report_result", change=ECO, plant=order.plant, system="erp", status="accepted")
+    if told:
+        history.raise_exception(order.po, order.plant)
+    judgement = history.judge()
+    assert kinds(judgement, "completeness") == (set() if told else {"exception"}), said(judgement)
+
+
 # --- Ways to get it wrong --------------------------------------------------------------------------------------------
 
 

@@ -164,6 +164,24 @@ def test_a_movement_that_is_lost(stock: History) -> None:
     convicted(stock, "completeness")
 
 
+def test_a_posting_that_another_flow_asks_for_is_not_unexplained(stock: History) -> None:
+    event = move(stock, "QA")
+    made = stock.finish_order(DE)
+    stock.deliver(event, made)
+    stock.post(posting(event))
+    stock.book(made)
+    silent(stock)
+
+
+def test_a_wrong_posting_that_another_flow_asks_for_is_wrong_all_the_same(stock: History) -> None:
+    event = move(stock, "QA")
+    made = stock.finish_order(DE)
+    stock.deliver(event, made)
+    stock.post(posting(event))
+    stock.post(stock.posting(made, factor=2.0))
+    convicted(stock, "convergence")
+
+
 # --- stock that is set aside ------------------------------------------------------------------------------------------
 
 

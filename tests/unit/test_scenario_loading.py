@@ -131,7 +131,7 @@ def test_a_wrong_fault_is_refused_at_its_place(project: Project, fault: str, mes
 
 
 def test_every_example_of_a_fault_is_one(project: Project) -> None:
-    text = GOOD.replace("at: 1s", "rate: 5/s, for: 5s")
+    text = GOOD.replace("at: 1s", "rate: 5/s, for: 5s").replace("estate: three-plants", "estate: hybrid")
     text = text.replace("[production-confirmation]", "[production-confirmation, engineering-change]") + "faults:\n"
     (project.root / "scenarios/all.yaml").write_text(text + "".join(f"  - {entry.example}\n" for entry in entries()))
     kinds = [fault.KIND for fault in load_scenario(project, "all").scenario.faults]

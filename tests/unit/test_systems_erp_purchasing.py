@@ -71,44 +71,48 @@ def test_open_orders_are_found_by_item_and_supplier(erp: Bench) -> None:
         assert held.po in [one.po for one in found.result.items]
         assert all(getattr(one, *narrowed) == getattr(held, *narrowed) for one in found.result.items)
     assert refused(call(erp, list_open_orders, plant="XX01")) == "unknown-plant"
-    call(erp, cancel_purchase_order, po=held.po, change=ECO)
+    call(erp, cancel_purchase_order, plant="DE01", po=held.po, change=ECO)
     assert held.po not in [one.po for one in call(erp, list_open_orders, plant="DE01").result.items]
 
 
 def test_an_order_is_changed_with_its_etag_and_tells_so(erp: Bench) -> None:
     held = order(erp, received=True)
-    before = call(erp, get_purchase_order, po=held.po)
-    changed = call(erp, change_purchase_order, po=held.po, quantity=held.received + 1, change=ECO)
+    before = call(erp, get_purchase_order, plant="DE01", po=held.po)
+    changed = call(erp, change_purchase_order, plant="DE01", po=held.po, quantity=held.received + 1, change=ECO)
     assert isinstance(changed, Committed)
     assert changed.etag != before.etag
     assert erp.events == [
-        PurchaseOrderChanged(plant="DE01", po=held.po, row=2, quantity=held.received + 1, status="open")
+        PurchaseOrderChanged(
+            plant="DE01", po=held.po, row=2, quantity=held.received + 1, received=held.received, status="open"
+        )
     ]
-    after = call(erp, get_purchase_order, po=held.po)
+    after = call(erp, get_purchase_order, plant="DE01", po=held.po)
     assert after.result.quantity == held.received + 1
     assert after.reveals == ((f"erp.po.change|DE01|{held.po}|{ECO}", 0),)
-    assert refused(call(erp, get_purchase_order, po="PUR-?")) == "unknown-purchase-order"
+    for wrong in ({"po": "PUR-?"}, {"plant": "US01"}):
+        named = {"plant": "DE01", "po": held.po, **wrong}
+        assert refused(call(erp, get_purchase_order, **named)) == "unknown-purchase-order"
 
 
 def test_a_second_word_about_the_same_change_is_no_second_change(erp: Bench) -> None:
     held = order(erp)
     for quantity in (5.0, 6.0):
-        call(erp, change_purchase_order, po=held.po, quantity=quantity, change=ECO)
+        call(erp, change_purchase_order, plant="DE01", po=held.po, quantity=quantity, change=ECO)
     assert [record.repeat_of for record in erp.records(Commit)] == [0, 0]
     assert held.quantity == 6.0
 
 
 def test_what_cannot_be_changed_or_cancelled(erp: Bench) -> None:
     received, fresh = order(erp, received=True), order(erp)
-    assert refused(call(erp, cancel_purchase_order, po=received.po)) == "already-received"
-    assert refused(call(erp, cancel_purchase_order, po="PUR-?")) == "unknown-purchase-order"
-    below = {"po": received.po, "quantity": received.received / 2}
+    assert refused(call(erp, cancel_purchase_order, plant="DE01", po=received.po)) == "already-received"
+    assert refused(call(erp, cancel_purchase_order, plant="DE01", po="PUR-?")) == "unknown-purchase-order"
+    below = {"plant": "DE01", "po": received.po, "quantity": received.received / 2}
     assert refused(call(erp, change_purchase_order, **below)) == "below-received"
-    assert refused(call(erp, change_purchase_order, po=fresh.po, quantity=0.0)) == "quantity-not-positive"
-    assert refused(call(erp, change_purchase_order, po="PUR-?", quantity=1.0)) == "unknown-purchase-order"
-    assert isinstance(call(erp, cancel_purchase_order, po=fresh.po, change=ECO), Committed)
+    assert refused(call(erp, change_purchase_order, plant="DE01", po=fresh.po, quantity=0.0)) == "quantity-not-positive"
+    assert refused(call(erp, change_purchase_order, plant="DE01", po="PUR-?", quantity=1.0)) == "unknown-purchase-order"
+    assert isinstance(call(erp, cancel_purchase_order, plant="DE01", po=fresh.po, change=ECO), Committed)
     for operation, fields in ((cancel_purchase_order, {}), (change_purchase_order, {"quantity": 1.0})):
-        assert refused(call(erp, operation, po=fresh.po, **fields)) == "purchase-order-cancelled"
+        assert refused(call(erp, operation, plant="DE01", po=fresh.po, **fields)) == "purchase-order-cancelled"
 
 
 def test_the_invoice_follows_what_was_received(erp: Bench) -> None:
@@ -117,9 +121,9 @@ def test_the_invoice_follows_what_was_received(erp: Bench) -> None:
     for quantity in (0.0, held.quantity / 2, held.quantity / 2):
         if quantity:
             assert isinstance(receive(erp, held, lines=[line(held, quantity)]), Committed)
-        seen.append(call(erp, get_invoice_status, po=held.po).result.status)
+        seen.append(call(erp, get_invoice_status, plant="DE01", po=held.po).result.status)
     assert seen == ["nothing-received", "partly-received", "cleared"]
-    assert refused(call(erp, get_invoice_status, po="PUR-?")) == "unknown-purchase-order"
+    assert refused(call(erp, get_invoice_status, plant="DE01", po="PUR-?")) == "unknown-purchase-order"
 
 
 # --- Announcements ---------------------------------------------------------------------------------------------------
@@ -202,7 +206,10 @@ def test_goods_are_booked_under_the_receipt_of_the_warehouse(erp: Bench) -> None
     assert isinstance(booked, Committed)
     assert held.received == 4.0
     assert erp["erp"].state.balances["DE01", held.item, "B1"] == 4.0
-    assert erp.events == [StockPosted(plant="DE01", document="5000000001", source_document="RCV-1")]
+    assert erp.events == [
+        StockPosted(plant="DE01", document="5000000001", source_document="RCV-1"),
+        PurchaseOrderChanged(plant="DE01", po=held.po, row=2, quantity=held.quantity, received=4.0, status="open"),
+    ]
     again = receive(erp, held)
     commits = [record for record in erp.records(Commit) if record.effect.startswith("erp.inbound")]
     assert [bool(record.repeat_of) for record in commits] == [False, True], again
@@ -228,7 +235,7 @@ def test_what_is_refused_of_a_receipt(erp: Bench) -> None:
     assert refused(receive(erp, held, plant="XX01")) == "unknown-plant"
     assert refused(receive(erp, held, receipt="")) == "receipt-unnamed"
     assert refused(receive(erp, held, posting_date="2023-01-01")) == "period-closed"
-    call(erp, cancel_purchase_order, po=held.po)
+    call(erp, cancel_purchase_order, plant="DE01", po=held.po)
     assert refused(receive(erp, held)) == "purchase-order-cancelled"
 
 

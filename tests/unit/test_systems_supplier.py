@@ -8,7 +8,7 @@ import pytest
 from pilotplant.ledger.records import Commit
 from pilotplant.model.instants import from_iso
 from pilotplant.model.outcome import Committed, Found, Refused
-from pilotplant.systems.catalog import stimuli
+from pilotplant.systems.catalog import operations, stimuli
 from pilotplant.systems.supplier.behaviour import SendParameters
 from pilotplant.systems.supplier.events import AsnSent, PurchaseOrderAcknowledged, PurchaseOrderRejected
 from pilotplant.systems.supplier.operations import (
@@ -252,3 +252,10 @@ def test_a_drawing_for_who_is_not_approved_is_marked_as_it_is_given(estate: Benc
         assert isinstance(outcome, Committed), "the portal itself refuses nothing"
     assert [record.facet for record in estate.records(Commit)] == ["", "unwanted"]
     assert refused(estate.apply("supplier", share_drawing, supplier="SUP-?", item=item, revision="A"))
+
+
+def test_an_approval_that_was_withdrawn_counts_no_more(estate: Bench) -> None:
+    item, supplier = min(estate["plm"].state.approved)
+    estate.apply("plm", operations()["plm.aml.withdraw"], item=item, supplier=supplier)
+    estate.apply("supplier", share_drawing, supplier=supplier, item=item, revision="A")
+    assert estate.records(Commit)[-1].facet == "unwanted"

@@ -7,6 +7,7 @@ from typing import ClassVar
 from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
+from pilotplant.checks.folds.aggregated import Aggregated, Late
 from pilotplant.checks.folds.anonymous import Accounting
 from pilotplant.checks.folds.dropped import Dropped
 from pilotplant.checks.folds.instance import Instance, Promise
@@ -43,6 +44,7 @@ class Completeness(Check):
         self._near: NearMisses | None = None
         self._agreeing: set[str] = set()
         """Copies that are what their owner has, at rest."""
+        self._sums: Aggregated
         self._dropped = Dropped(case, promises)
         self._looks = Looks(case)
         promises.on_finish.append(self._on_finish)
@@ -100,6 +102,9 @@ class Completeness(Check):
             )
             return
         accounting = Accounting(self.promises)
+        self._sums = Aggregated(self.promises)
+        for late in self._sums.late:
+            self._report_late(late)
         self._near = NearMisses(self.case, self.promises)
         for instance in self.promises.instances.values():
             self._judge(instance, accounting)
@@ -154,6 +159,7 @@ class Completeness(Check):
             self._judge_silence(instance, silent)
             missing = [p for p in missing if p not in silent and not _waits_for(p, silent)]
         blamed = self._to_blame(instance, missing)
+        blamed = [promise for promise in blamed if not self._sums.keeps(promise)]
         if accounting:
             left = [promise for promise in blamed if not accounting.take(promise)]
             if len(left) < len(blamed):
@@ -200,6 +206,21 @@ class Completeness(Check):
         )
         return True
 
+    def _report_late(self, late: Late) -> None:
+        record, promise = late.record, late.promise
+        where, what = self.case.system(record.system), effect_in_words(record.effect)
+        self.findings.append(
+            Finding(
+                self.NAME,
+                f"{where} booked {what} as part of a sum {late.waited_s:.1f} s after the last that it can hold was "
+                f"due, and the flow allows {promise.terms.window_s:g} s.",
+                (self.case.proof(record, where, f"{what} is in place"),),
+                plant=plant_of(record.effect),
+                step="window",
+                effect=record.effect,
+            )
+        )
+
     def _blocking(self, instance: Instance) -> list[Reject]:
         """What was refused over and over since this was acknowledged, while nothing of this was even begun."""
         acknowledged = self.promises.acknowledged.get(instance.trigger)
@@ -229,6 +250,8 @@ class Completeness(Check):
 
     def _judge_report(self, instance: Instance, failed: Mapping[str, object]) -> None:
         """Success that was reported, and that never was."""
+        if set(self.case.flows[instance.flow].scope) - {"change", "plant"}:
+            return  # what the ERP made of a change at a plant says nothing of a single order
         report = self._reports.get((instance.subject, instance.plant))
         effect = next((each for each in failed if each.startswith("erp.")), "")
         if report is None or not effect:

@@ -5,6 +5,7 @@ from typing import ClassVar
 from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding
+from pilotplant.checks.folds.aggregated import Aggregated
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.wording import effect_in_words, plant_of
@@ -40,6 +41,7 @@ class Convergence(Check):
             self._differing.append(record)
 
     def finish(self) -> None:
+        self.examined += Aggregated(self.promises).kept  # sums were compared with what all of them are meant to be
         if self.promises.settled is None:
             self.doubt(
                 "The run ended before the estate came to rest; nothing was compared.", "let the run end by itself"

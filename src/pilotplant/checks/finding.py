@@ -1,11 +1,16 @@
 """What a check found: one sentence that a plant engineer understands, and the records that prove it."""
 
+import re
 from enum import StrEnum
 from hashlib import blake2b
 
 import msgspec
 
 from pilotplant.model.verdict import Verdict
+
+_PASSING = re.compile(r"(?<=\?)\d+|(?<=dropped\|)\d+")
+MARK = re.compile(r"-R[0-9A-Z]{6}-")
+"""What the numbers of a run carry whose target may remember earlier runs."""
 
 
 class Severity(StrEnum):
@@ -37,11 +42,15 @@ class Finding(msgspec.Struct, frozen=True):
     step: str = ""
     severity: Severity = Severity.FAIL
     effect: str = ""
+    accepted: str = ""
+    """Who answers for it until when, and why, where `accepted.yaml` says so."""
 
     @property
     def fingerprint(self) -> str:
-        """The same defect in another run of the same scenario and seed has the same fingerprint."""
-        identity = "|".join((self.check, self.instance, self.step, self.effect))
+        """The same defect in another run of the same scenario and seed has the same fingerprint: numbers that tell only
+        when something happened (documents without a cause, records, the mark of a run) are no part of it."""
+        identity = "|".join((self.check, self.instance, self.step, _PASSING.sub("", self.effect)))
+        identity = MARK.sub("-", identity)
         return blake2b(identity.encode(), digest_size=4).hexdigest()
 
 

@@ -9,11 +9,13 @@ from functools import cache
 from msgspec.structs import replace
 
 from pilotplant.checks import thresholds
+from pilotplant.checks.accepted import Known, accept
 from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check
 from pilotplant.checks.dispatch import Dispatch
 from pilotplant.checks.evidence import complete
 from pilotplant.checks.finding import CheckResult, Doubt, Finding, Severity
+from pilotplant.checks.folds.aggregated import Aggregated
 from pilotplant.checks.folds.curves import Curves
 from pilotplant.checks.folds.figures import Figures
 from pilotplant.checks.folds.instance import Instance
@@ -35,6 +37,8 @@ COUNTED = "completeness"
 """The one check that is asked about a model: how much it left undone is a figure."""
 _CONSTRUCTED = frozenset(("facts.doubled",))
 """What thresholds may ask and a model cannot miss."""
+NOTHING_KNOWN = Known()
+_NO_FLOW = "no flow of this run promises anything that it judges"
 NOTHING_TO_JUDGE = "Nothing came about that it could judge."
 
 
@@ -58,6 +62,8 @@ class Judgement:
     """Checks that broke: a defect of Pilotplant, never a pass."""
     untested: tuple[str, ...] = field(default=())
     """Checks that no flow of the run concerns, and why nothing is said of them."""
+    notes: tuple[str, ...] = field(default=())
+    """What there is to say of findings that are accepted."""
     modelled: bool = False
     """Whether a model was at work in place of a middleware."""
     by_construction: tuple[str, ...] = field(default=())
@@ -77,13 +83,17 @@ def judge(
     target: str = "",
     expressions: Sequence[str] = (),
     declares: Declares | None = None,
+    known: Known = NOTHING_KNOWN,
     under_load: bool = False,
 ) -> Judgement:
-    """Judge a ledger. `declares`: what the target says of itself. `under_load`: with curves over time."""
+    """Judge a ledger. `declares`: what the target says of itself; `known`: findings that somebody answers for;
+    `under_load`: with curves over time."""
     if ledger.header.mode != "whatif":
-        return _judge(ledger, flows, tuple(checks().values()), target, expressions, declares, under_load=under_load)
+        return _judge(
+            ledger, flows, tuple(checks().values()), target, expressions, declares, known, under_load=under_load
+        )
     judged = [each for each in expressions if read(each).metric not in _CONSTRUCTED]
-    found = _judge(ledger, flows, (checks()[COUNTED],), target, judged, declares, under_load=False)
+    found = _judge(ledger, flows, (checks()[COUNTED],), target, judged, declares, known, under_load=False)
     return _of_model(found, [each for each in expressions if each not in judged])
 
 
@@ -119,6 +129,7 @@ def _judge(
     target: str,
     expressions: Sequence[str],
     declares: Declares | None,
+    known: Known,
     *,
     under_load: bool,
 ) -> Judgement:
@@ -146,6 +157,7 @@ def _judge(
         _conclude(check, crashed)
         if wanted:
             _only_warn(check)
+    notes = accept(court, known)
     silent = [check for check in court if check.idle and not (check.findings or check.doubts)]
     court = [check for check in court if check not in silent]
     counts = figures.counts(seen)
@@ -176,10 +188,8 @@ def _judge(
         load=curves.result(promises.begun) if curves else None,
         faults=tuple(FaultResult(name, times) for name, times in faults.items()),
         crashed=tuple(f"{name}: {why}" for name, why in crashed.items()),
-        untested=(
-            *(f"{check.NAME} (no flow of this run promises anything that it judges)" for check in idle),
-            *(f"{check.NAME} ({check.idle})" for check in silent),
-        ),
+        untested=(*(f"{check.NAME} ({_NO_FLOW})" for check in idle), *(f"{c.NAME} ({c.idle})" for c in silent)),
+        notes=tuple(notes),
     )
 
 
@@ -307,20 +317,26 @@ def _undriven(curves: Curves) -> list[Doubt]:
 
 
 def _board(case: Case, promises: Promises) -> tuple[BoardRow, ...]:
-    rows = [_row(case, promises, instance, _status(promises, instance)) for instance in promises.instances.values()]
+    sums = Aggregated(promises)
+    rows = [
+        _row(case, promises, instance, _status(promises, instance, sums)) for instance in promises.instances.values()
+    ]
     rows.sort(key=lambda row: (row.status != "open", row.since_s))
     rows += [_row(case, promises, instance, "done") for instance in promises.finished]
     return tuple(rows[:BOARD_MAX])
 
 
-def _status(promises: Promises, instance: Instance) -> str:
+def _status(promises: Promises, instance: Instance, sums: Aggregated) -> str:
     if not instance.left:
         return "done"  # it was kept before it was promised
     if instance.withdrawn:
         return "withdrawn"
     if promises.released(instance):
         return "excused"
-    if promises.missing(instance):
+    missing = promises.missing(instance)
+    if missing and all(sums.keeps(promise) for promise in missing):
+        return "done"
+    if missing:
         return "open"
     return "excused" if any(promises.barred(promise) for promise in instance.open) else "superseded"
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 from pilotplant.checks.case import Case
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
+from pilotplant.checks.folds.aggregated import Aggregated
 from pilotplant.checks.folds.anonymous import Surplus, surplus
 from pilotplant.checks.folds.echoes import Echo, Echoes
 from pilotplant.checks.folds.knowledge import Knowledge
@@ -75,7 +76,8 @@ class Once(Check):
                 documents.setdefault(sent[0].exchange, []).append(sent)
         for repeated in documents.values():
             self._report(repeated[0], len(repeated) - 1)
-        anonymous = list(self.promises.anonymous.values())
+        sums = Aggregated(self.promises)
+        anonymous = [record for record in self.promises.anonymous.values() if not sums.covers(record)]
         if anonymous:
             self.doubt(
                 f"{len(anonymous)} posting(s) carry no source document, so nothing ties them to what caused them "
@@ -83,7 +85,8 @@ class Once(Check):
                 "set `source_document` to the number of the confirmation",
             )
         for found in surplus(self.promises):
-            self._report_surplus(found)
+            if not sums.covers(found.records[0]):  # several postings may be one sum
+                self._report_surplus(found)
         for effect, echo in self._echoes.loops.items():
             self._report_loop(effect, echo)
         if self._reused:

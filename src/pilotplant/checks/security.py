@@ -39,7 +39,7 @@ class Security(Check):
         self._hints: dict[int, str] = {}
         """Other events about the same things that are not delivered yet."""
         self._heard: Recent[str, int] = Recent()
-        """What the target was properly told something of, and when."""
+        """What the target was properly told something of, and when first."""
         self._replayed: dict[str, Deliver] = {}
         """By the keys of an old event, its last delivery that carried an old signature."""
         self._delivered: dict[str, int] = {}
@@ -87,9 +87,10 @@ class Security(Check):
         self.examined += 1
         if not record.bent:
             if self._hints and record.emit in self._hints:
-                self._heard[self._hints.pop(record.emit)] = record.seq
+                self._hear(self._hints.pop(record.emit), record.seq)
             stated = self._stated.get(record.emit)
             if stated is not None:
+                self._hear(stated.partition("|")[2], record.seq)  # a supplier may announce the same more than once
                 self._proper.setdefault(stated.partition("|")[0], record.seq)
                 if self._replayed:
                     self._delivered[stated.partition("|")[2]] = record.seq
@@ -104,9 +105,14 @@ class Security(Check):
             self._bent.setdefault(record.emit, record)
         stated = self._stated.get(record.emit)
         if stated is not None and record.bent not in UNBELIEVABLE and not record.about:
+            self._hear(stated.partition("|")[2], record.seq)
             self._proper.setdefault(stated.partition("|")[0], record.seq)
         if record.bent in _OLD and stated is not None and len(self._replayed) < _BENT_MAX:
             self._replayed[stated.partition("|")[2]] = record
+
+    def _hear(self, keys: str, seq: int) -> None:
+        if keys not in self._heard:
+            self._heard[keys] = seq
 
     def on_read(self, record: Read) -> None:
         """Whoever looks for itself need not have believed anybody."""

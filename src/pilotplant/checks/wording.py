@@ -1,6 +1,7 @@
 """How findings name things: effects of operations and events in the words of a plant."""
 
 from pilotplant.model.revisions import letters
+from pilotplant.systems import catalog
 
 _TEMPLATES = {
     "erp.bom.release": "BOM {1}/{revision} at {0}",
@@ -54,8 +55,9 @@ def effect_in_words(effect: str, version: int = 0) -> str:
 
 def plant_of(effect: str) -> str:
     """The plant that an effect is about; empty where its first key is no plant."""
-    keys = effect.split("|")[1:]
-    return keys[0] if keys and effect.split(".", 1)[0] in ("erp", "mes", "wms") else ""
+    name, *keys = effect.split("|")
+    declared = catalog.operations().get(name) or catalog.events().get(name)
+    return keys[0] if keys and declared is not None and declared.effect.keys[:1] == ("plant",) else ""
 
 
 def holder_of(effect: str) -> str:

@@ -83,7 +83,12 @@ def open_project(named: str | None) -> "Project":
     """The project that the command works in."""
     from pilotplant.resources import find_project
 
-    return find_project(named, os.environ, Path.cwd())
+    found = find_project(named, os.environ, Path.cwd())
+    if any(found.root.glob("simulators/*/*.py")):  # systems of the project's own; looked for only where there are some
+        from pilotplant.systems import catalog
+
+        catalog.include(found.root)
+    return found
 
 
 def settings_of(project: "Project", **flags: Any) -> "Settings":

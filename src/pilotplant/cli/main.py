@@ -8,8 +8,10 @@ import typer
 
 from pilotplant import __version__
 from pilotplant.cli.commands import (
+    accept,
     attach,
     contracts,
+    data,
     doctor,
     explain,
     explore,
@@ -70,8 +72,10 @@ app.command("list")(listing.list_)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.command("report")(report.report)
+app.command("accept")(accept.accept)
 app.command("doctor")(doctor.doctor)
 app.add_typer(contracts.app, name="contracts")
+app.add_typer(data.app, name="data")
 app.add_typer(ledger.app, name="ledger")
 
 

@@ -23,7 +23,7 @@ from pilotplant.dataset.plan import DataPlan
 from pilotplant.dataset.records import ApprovedSource, Dataset, Item, ProductionOrder, PurchaseOrder, StockQuant
 from pilotplant.dataset.routings import draw_routings, draw_work_centres
 from pilotplant.dataset.sourcing import draw_sources, draw_suppliers
-from pilotplant.dataset.stock import demand, draw_stock
+from pilotplant.dataset.stock import demand, draw_more_lots, draw_stock
 from pilotplant.dataset.streams import Streams
 from pilotplant.dataset.structures import draw_boms
 
@@ -49,6 +49,8 @@ def generate(plan: DataPlan, seed: int, streams: Streams) -> Dataset:
         production += opened
         purchase += draw_purchase_orders(plan, plant, bought, plant_items, approved, bought_chance)
         stock += draw_stock(plant, here, plant_items, demand(opened, boms), streams.stream(f"stock|{plant}"))
+        if plan.more_lots:
+            stock += draw_more_lots(plant, here, plant_items, plan.more_lots, streams.stream(f"more-stock|{plant}"))
     return Dataset(
         seed=seed,
         plants={plant.code: plant for plant in plan.plants},

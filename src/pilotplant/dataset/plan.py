@@ -30,6 +30,8 @@ class DataPlan(msgspec.Struct, frozen=True, kw_only=True):
     production_orders: int = 20
     dispatched: int = 8
     purchase_orders: int = 15
+    more_lots: int = 0
+    """How many lots (or serial numbers) of every tracked item there are besides, at each plant."""
 
     @property
     def made(self) -> int:
@@ -47,7 +49,7 @@ class DataPlan(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"made_share={self.made_share} must lie between 0 and 1, both excluded")
         for name in ("items", "suppliers", "work_centres"):
             self._refuse_below(name, 1)
-        for name in ("inactive_work_centres", "production_orders", "dispatched", "purchase_orders"):
+        for name in ("inactive_work_centres", "production_orders", "dispatched", "purchase_orders", "more_lots"):
             self._refuse_below(name, 0)
         if self.dispatched > self.production_orders:
             raise ValueError(

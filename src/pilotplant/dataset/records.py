@@ -156,3 +156,5 @@ class Dataset(msgspec.Struct, frozen=True):
     stock: tuple[StockQuant, ...]
     production_orders: tuple[ProductionOrder, ...]
     purchase_orders: tuple[PurchaseOrder, ...]
+    mark: str = ""
+    """What numbers of this run carry whose target may remember earlier runs: `R1A2B3C-`, or nothing."""

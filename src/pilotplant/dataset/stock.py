@@ -45,3 +45,21 @@ def draw_stock(
         else:
             stock.append(StockQuant(plant, number, "", countable(base * here.per_base, here.unit)))
     return stock
+
+
+def draw_more_lots(
+    plant: str, items: Iterable[Item], plant_items: Mapping[tuple[str, str], PlantItem], each: int, random: Random
+) -> list[StockQuant]:
+    """So many more lots, or single pieces, of every tracked item: a store that has gathered them for years."""
+    chance = random.random
+    stock: list[StockQuant] = []
+    for item in items:
+        if item.tracking == "none":
+            continue
+        number = item.number
+        serial = item.tracking == "serial"
+        here = plant_items[plant, number]
+        for _ in range(each):
+            quantity = 1.0 if serial else countable((1 + int(chance() * 200)) * here.per_base, here.unit)
+            stock.append(StockQuant(plant, number, f"{plant}-M{len(stock):08d}", quantity))
+    return stock

@@ -5,10 +5,12 @@ import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from pilotplant.channels.cloudevents import outgoing
+from pilotplant.channels.files import FileDrop
 from pilotplant.channels.forms import AS_IT_IS, Form
 from pilotplant.channels.poster import Posts
 from pilotplant.channels.signing import OurSignature, Signer
@@ -47,6 +49,8 @@ class Host(ABC):
         self.credentials = credentials
         self.events_secret = events_secret
         self.webhooks: list[Webhook] = []
+        self.drops: dict[str, FileDrop] = {}
+        """By system, the folders of those that tell by files."""
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
         self.healed = asyncio.Event()
@@ -55,6 +59,14 @@ class Host(ABC):
         """Set by whoever started the target: kills or suspends it."""
         self.away = ""
         """Why the target cannot be expected to do anything just now, if it cannot."""
+        self.busy = ""
+        """What the target says of itself that it is busy with, if it can be asked."""
+        self.notes: list[str] = []
+        """What was noticed while the target was served, for the result."""
+        self.nudge: Callable[[], Awaitable[None]] = _nothing
+        """Lets the target do now what it would do later; called when all is healed."""
+        self.look_again: Callable[[], Awaitable[None]] = _nothing
+        """Reads once more where the target gives up; called when all seems at rest."""
         self.boundaries = {
             system.name: Boundary(
                 system,
@@ -95,6 +107,8 @@ class Host(ABC):
     ) -> None:
         for webhook in self.webhooks:
             await webhook.close()
+        for drop in self.drops.values():
+            await drop.close()
         await self._before_end()
         if self._pacer is not None:
             self._pacer.stop()
@@ -155,6 +169,8 @@ class Host(ABC):
         self.world.advance()
         self.ledger.write(Heal, self.world.env.now)
         self.healed.set()
+        for drop in self.drops.values():
+            drop.flush()  # the plants have stopped: no night comes any more
 
     def arm(self, fault: Fault) -> str:
         """Put one more fault in place, now; returns its label."""
@@ -179,7 +195,8 @@ class Host(ABC):
     @property
     def undelivered(self) -> int:
         """Events that were stated and not acknowledged by everyone."""
-        return sum(webhook.pending for webhook in self.webhooks)
+        in_files = sum(drop.pending for drop in self.drops.values())
+        return in_files + sum(webhook.pending for webhook in self.webhooks)
 
     @property
     def longest_retry_gap_s(self) -> float:
@@ -194,9 +211,27 @@ class Host(ABC):
             self.world.advance()
         return max(0.0, until_s - self.world.env.now)
 
+    def drop_into(self, folder: Path) -> None:
+        """Let the systems that tell by files drop them below this folder, each into one of its own."""
+        for name, boundary in self.boundaries.items():
+            if boundary.profile.channel == "file":
+                self.drops[name] = FileDrop(
+                    boundary.system,
+                    boundary.profile.files,
+                    folder / name.replace("@", "-"),
+                    world=self.world,
+                    ledger=self.ledger,
+                    faults=self.faults,
+                    hold=self._hold,
+                    strike=self._struck,
+                    fail=self.fail,
+                )
+
     def _route(self, published: Published) -> None:
         if self.boundaries[published.system.name].profile.channel != "webhook":
-            return  # whoever wants to know looks for itself
+            if drop := self.drops.get(published.system.name):
+                drop.send(outgoing(published, self.world))
+            return  # of the others, whoever wants to know looks for itself
         webhooks = [webhook for webhook in self.webhooks if webhook.accepts(published.type.name)]
         if webhooks:
             sent = outgoing(published, self.world)
@@ -218,6 +253,10 @@ class Host(ABC):
         if self.failure is None:
             self.failure = error
             self.failed.set()
+
+
+async def _nothing() -> None:
+    """There is nothing to do."""
 
 
 async def _nobody_to_strike(_step: Step) -> None:

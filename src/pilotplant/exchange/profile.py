@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationInfo, field_validator
 
+from pilotplant.exchange.dropping import FileSpec
 from pilotplant.exchange.limits.limit import LimitSpec, limit_kinds
 from pilotplant.systems.catalog import kinds
 from pilotplant.systems.rows import ListSpec
@@ -77,8 +78,10 @@ class ProfileSpec(BaseModel):
     idempotency: Literal["none", "strict", "stripe"] = "none"
     """What an `idempotency-key` means: nothing; required and accepted once; replays the first answer."""
     latency: LatencySpec = LatencySpec()
-    channel: Literal["webhook", "delta"] = "webhook"
-    """How its events travel: posted to whoever subscribes; or not at all: the target has to look at its lists."""
+    channel: Literal["webhook", "delta", "file"] = "webhook"
+    """How its events travel: posted to whoever subscribes; dropped as files; or not at all: the target has to look."""
+    files: FileSpec = FileSpec()
+    """How they are dropped, where the channel is `file`."""
     lists: ListSpec = ListSpec()
     body_max_bytes: Annotated[int, Field(ge=64)] = 1_048_576
     behaviour: Any = None

@@ -51,6 +51,7 @@ def of_run(project: Project, directory: Path, target: str | None) -> Replay:
             EstateSetup(
                 EstateSpec.model_validate(documents["estate"]),
                 {kind: ProfileSpec.model_validate(profile) for kind, profile in documents["profiles"].items()},
+                project.root,
             ),
             [FlowSpec.model_validate(flow) for flow in documents["flows"]],
         )

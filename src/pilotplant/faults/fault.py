@@ -104,6 +104,9 @@ class Fault(BaseModel, ABC):
     ON_TARGET: ClassVar[bool] = False
     """Whether it is done to the middleware itself, which then has to be one that the run starts."""
 
+    FILES: ClassVar[bool] = False
+    """Whether it is about files, which not every system drops."""
+
     TOKENS: ClassVar[bool] = False
     """Whether it is about tokens, which not every system issues."""
 

@@ -81,6 +81,8 @@ def _step(flow: FlowSpec, name: str, step: StepSpec) -> Iterator[Flaw]:
         yield from _effect(
             (*place, "commit"), other.commit, catalog.operations(), "operation", (*place, "by"), other.by
         )
+    if step.aggregate is not None:
+        yield from _aggregate((*at, "aggregate"), step)
     for position, needed in enumerate(step.after):
         yield from _known((*at, "after", position), needed.step, flow.steps, "step")
         if needed.step == name:
@@ -101,6 +103,17 @@ def _silence(flow: FlowSpec, steps: tuple[str, ...]) -> Iterator[Flaw]:
         step = flow.steps.get(name)
         if step is not None and not (step.event and step.after):
             yield Flaw(place, f"`{name}` is no event that waits for another step", code="PP-VALUE")
+
+
+def _aggregate(at: Path, step: StepSpec) -> Iterator[Flaw]:
+    """A sum names everything but its cause."""
+    assert step.aggregate is not None
+    for position, key in enumerate(step.aggregate.by):
+        yield from _known((*at, "by", position), key, step.by, "key of the step")
+    if not step.commit:
+        yield Flaw(at, "only what is committed can be summed up", code="PP-VALUE")
+    elif len(set(step.by) - set(step.aggregate.by)) != 1:
+        yield Flaw((*at, "by"), "a sum leaves out exactly one key: the one that names its cause", code="PP-VALUE")
 
 
 def _effect(

@@ -34,6 +34,10 @@ class Promised(NamedTuple):
     due: float
 
 
+STRAYS_MAX = 10_000
+"""How many facts that nobody has promised are looked at again at rest."""
+
+
 class Expander:
     """Listens to the estate and writes obligations."""
 
@@ -47,6 +51,17 @@ class Expander:
         """Everything that was ever promised, in order: what is compared at rest."""
         self.alternatives: dict[str, None] = {}
         """What is accepted in the place of something promised: compared if it came about."""
+        self.strays: dict[str, None] = {}
+        """Facts that no flow of this run has promised, though a system of record may ask for them; bounded."""
+        self._facts = {
+            name
+            for kind in catalog.kinds().values()
+            for name in kind.replicas
+            if (operation := kind.operations.get(name)) is not None and operation.counted
+        }
+        for system in estate:
+            if not self._facts.isdisjoint(system.kind.replicas):
+                system.witnesses.append(self._saw)
         self.listeners: list[Callable[[Obligation], None]] = []
         """Told of every promise: a model works them off."""
 
@@ -60,6 +75,13 @@ class Expander:
                 self.alternatives.update(dict.fromkeys(expansion.alternatives))
                 for witness in self.witnesses:
                     witness(flow.flow, expansion.promises)
+
+    def _saw(self, effect: str) -> None:
+        """Something came about."""
+        if effect in self.effects or effect in self.alternatives or len(self.strays) >= STRAYS_MAX:
+            return
+        if effect.partition("|")[0] in self._facts:
+            self.strays[effect] = None
 
 
 class _Expansion:

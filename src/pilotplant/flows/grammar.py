@@ -31,6 +31,19 @@ class Alternative(BaseModel):
     by: tuple[str, ...]
 
 
+class Aggregate(BaseModel):
+    """Several promises of a step may be kept by sums that name none of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    by: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The keys that a sum still has: all of the effect but the one that names its cause."""
+    window: Duration = 0.0
+    """How long one may wait to become part of a sum; 0: it does not matter."""
+    conserve: Literal["quantity"] = "quantity"
+    """What has to be the same in sum."""
+
+
 class StepSpec(BaseModel):
     """A promise: this commit, or this event, for every row."""
 
@@ -50,6 +63,7 @@ class StepSpec(BaseModel):
     refused_by: str = ""
     """For an `event` step: the event that states the definite refusal instead."""
     accept: tuple[Alternative, ...] = ()
+    aggregate: Aggregate | None = None
     severity: Literal["fail", "warn"] = "fail"
 
     @model_validator(mode="after")

@@ -13,8 +13,10 @@ from statistics import NormalDist
 class Draws:
     """Everything random in a run, from one seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, mark: str = "") -> None:
         self.seed = seed
+        self._mark = mark
+        """What numbers of this run carry: it changes no draw, so that the seed alone says what happens."""
         self._prefix = f"{seed}|".encode()
         self._streams: dict[str, Random] = {}
 
@@ -30,6 +32,8 @@ class Draws:
 
     def number(self, key: str) -> int:
         """A 64-bit number that depends on the seed and the key only."""
+        if self._mark:
+            key = key.replace(self._mark, "")
         return int.from_bytes(blake2b(self._prefix + key.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
     def uniform(self, key: str) -> float:

@@ -17,13 +17,15 @@ from pilotplant.model.instants import BusinessInstant, BusinessSeconds, Instant,
 class World:
     """Time and chance for everything that is simulated."""
 
-    def __init__(self, *, seed: int, epoch: float, speed: float = 1.0) -> None:
+    def __init__(self, *, seed: int, epoch: float, speed: float = 1.0, mark: str = "") -> None:
         if not speed > 0:
             raise ValueError(f"speed={speed} must be positive")
         self.env = simpy.Environment()
-        self.draws = Draws(seed)
+        self.draws = Draws(seed, mark)
         self.epoch = epoch
         self.speed = speed
+        self.mark = mark
+        """What the numbers of this run carry, if its target may remember those of another."""
         self.wake: Callable[[], None] = lambda: None
         """Set by a pacer: something was scheduled."""
         self.advance: Callable[[], None] = lambda: None

@@ -172,6 +172,8 @@ class Deliver(Record, array_like=True, gc=False, frozen=True, tag=10):
     attempt: int
     bent: str = ""
     about: str = ""
+    waits: bool = False
+    """It stands where the target can fetch it: told only when that is acknowledged."""
 
 
 ILLEGIBLE = "?"

@@ -153,6 +153,34 @@ class Rewrite(Inner):
         """The answer as the caller gets it."""
 
 
+# --- What happens to a file ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Place(Step):
+    """Put a file where its reader fetches it, complete, in the way that the profile says."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacePart(Step):
+    """Write only the first part of a file and go on after a while: openly under the name of a complete one, or as the
+    writer may; `lock`: with a lock file beside it, while its name says that it is complete."""
+
+    share: float = 0.5
+    for_s: float = 1.0
+    openly: bool = False
+    lock: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceBesides(Step):
+    """Put a file with the same events besides: before the true one or after it, in another form."""
+
+    form: str = "same"
+    first: bool = False
+    apart_s: float = 0.0
+
+
 # --- What happens to an event on its way ---------------------------------------------------------------------------
 
 Envelope = Mapping[str, Any]
@@ -208,6 +236,7 @@ Script = tuple[Step, ...]
 
 NORMAL: Script = (Commit(), Respond())
 REFUSE: Script = (Respond(),)
+FILE: Script = (Place(),)
 DELIVERY: Script = (Respond(),)
 """How an event goes out: nothing is carried out, something is sent."""
 

@@ -10,11 +10,11 @@ from pilotplant.reference.clock import Clock
 from pilotplant.reference.connections import Connections
 from pilotplant.reference.flows import flows
 from pilotplant.reference.leadership import Leadership
-from pilotplant.reference.looking import ChangeLookout, keep_watch
 from pilotplant.reference.parts import Parts
 from pilotplant.reference.scopes import Scope
 from pilotplant.reference.settings import Settings
 from pilotplant.reference.store import Store
+from pilotplant.reference.watching import Watching
 from pilotplant.reference.work import Tools
 
 NOTICES_AT_ONCE = 8
@@ -90,13 +90,7 @@ class Middleware:
         self._telling = parts.lane("notice", self._notices.tell, clock, workers=NOTICES_AT_ONCE)
         kinds = {flow.kind: flow for flow in self._flows}
         self._lanes = (self._changes, *(flow.attach(parts.lane, kinds) for flow in self._flows), self._telling)
-        self._watch: asyncio.Task[None] | None = None
-        self._lookout = self._look_out(settings, parts) if settings.plm.events == "delta" else None
-
-    def _look_out(self, settings: Settings, parts: Parts) -> ChangeLookout:
-        """Who looks for changes where nobody tells of them."""
-        every_s, back_s = settings.look_every_s, settings.look_back_s
-        return parts.lookout(self._to.plm, self._store, self.accept, self._clock, every_s=every_s, back_s=back_s)
+        self._watching = Watching(settings, parts, to.plm, store, self.accept, clock)
 
     def start(self) -> None:
         """Go on with what an earlier life left unfinished, and work; beside another instance: when that has ended."""
@@ -113,8 +107,7 @@ class Middleware:
         self._go_on()
         for lane in self._lanes:
             lane.start()
-        if self._lookout is not None:
-            self._watch = asyncio.create_task(keep_watch(self._lookout, self._clock))
+        self._watching.start()
 
     def _go_on(self) -> None:
         self._changing.resume()
@@ -130,9 +123,7 @@ class Middleware:
 
     async def stop(self) -> None:
         """Stop at once: what is interrupted is in the database."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        await self._watching.stop()
         if self._leading is not None:
             self._leading.cancel()
             await asyncio.gather(self._leading, return_exceptions=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pilotplant.reference.activations import Activations
 from pilotplant.reference.client import SystemClient
 from pilotplant.reference.events import Events
+from pilotplant.reference.fetching import FileIntake
 from pilotplant.reference.identity import IdempotencyKeys
 from pilotplant.reference.inbox import Inbox
 from pilotplant.reference.lanes import Lane
@@ -51,5 +52,6 @@ class Parts:
     posting: type[StockPosting] = StockPosting
     notices: type[Notices] = Notices
     lookout: type[ChangeLookout] = ChangeLookout
+    intake: type[FileIntake] = FileIntake
     flows: tuple[type[Flow], ...] = ()
     """Each stands in the place of the flow of the same kind, as the folder `flows/` has it."""

@@ -1,6 +1,6 @@
 """Where the systems are, how to get in, and how hard to try."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 PREFIX = "PILOTPLANT_"
@@ -20,7 +20,9 @@ class SystemAccess:
     client_secret: str = field(default="", repr=False)
     api_key: str = field(default="", repr=False)
     events: str = ""
-    """How it tells of what happens: `delta` where one has to look for oneself; empty: it posts events."""
+    """How it tells of what happens: `delta` where one has to look for oneself, `file`; empty: it posts events."""
+    files: str = ""
+    """The folder into which it drops files."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Settings:
     """How often a system is looked at that posts no events."""
     look_back_s: float = 5.0
     """How much of what was seen before is looked at again: changes may become visible late."""
+    fetch_every_s: float = 0.5
+    """How often folders are looked into."""
     read_lag_s: float = 1.0
     """How long an ERP may hide a stock document that it has booked."""
     answer_patience_s: float = 3.0
@@ -56,6 +60,12 @@ class Settings:
     signature_age_max_s: float = 300.0
     instance: str = ""
     """Which of several instances on one database this is; empty if there is no other."""
+
+    def systems(self) -> Iterator[SystemAccess]:
+        """All that there are."""
+        yield from (self.plm, self.desk, *self.erp.values(), *self.mes.values(), *self.wms.values())
+        if self.supplier is not None:
+            yield self.supplier
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -82,6 +92,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             client_secret=environment.get(f"{PREFIX}{name}_CLIENT_SECRET", ""),
             api_key=environment.get(f"{PREFIX}{name}_API_KEY", ""),
             events=environment.get(f"{PREFIX}{name}_EVENTS", ""),
+            files=environment.get(f"{PREFIX}{name}_FILES", ""),
         )
 
     plants = tuple(plant.strip() for plant in required("PLANTS").split(",") if plant.strip())

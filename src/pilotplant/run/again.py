@@ -1,10 +1,12 @@
 """Judge a run again from its directory alone: ledger and run.json hold everything."""
 
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 from pydantic import ValidationError
 
+from pilotplant.checks.accepted import Acceptance, Known
 from pilotplant.checks.judge import judge
 from pilotplant.checks.result import Result
 from pilotplant.flows.grammar import FlowSpec
@@ -24,7 +26,9 @@ def judge_again(directory: Path) -> Result:
         scenario = ScenarioSpec.model_validate(info.configuration["scenario"])
         flows = [FlowSpec.model_validate(flow) for flow in info.configuration["flows"]]
         declares = Declares.model_validate(info.configuration["target"]["declares"])
-    except (OSError, KeyError, msgspec.MsgspecError, ValidationError) as error:
+        accepted = [Acceptance.model_validate(each) for each in info.configuration.get("accepted", [])]
+        started = datetime.fromisoformat(info.started).date()
+    except (OSError, KeyError, ValueError, msgspec.MsgspecError, ValidationError) as error:
         raise LedgerError(f"{path} cannot be read: {error}") from None
     try:
         judgement = judge(
@@ -33,6 +37,7 @@ def judge_again(directory: Path) -> Result:
             target=info.target,
             expressions=scenario.thresholds,
             declares=declares,
+            known=Known(tuple(accepted), started),
             under_load="load" in info.configuration,
         )
     except IndexError:

@@ -16,9 +16,18 @@ VALUES_MAX = 20
 
 
 def worth_comparing(estate: Estate, expander: Expander) -> Iterable[str]:
-    """What was promised, what came about in the place of something promised, and what was changed."""
+    """What was promised, what came about in its place or is owed though no flow of this run says so, and what was
+    changed."""
     instead = filter(estate.stands, expander.alternatives)
-    return dict.fromkeys((*expander.effects, *instead, *estate.changed()))
+    owed = (effect for effect in expander.strays if estate.stands(effect) and _is_owed(estate, effect))
+    return dict.fromkeys((*expander.effects, *instead, *owed, *estate.changed()))
+
+
+def _is_owed(estate: Estate, effect: str) -> bool:
+    """Whether a system of record asks for this fact, whatever flows are judged."""
+    name, *keys = effect.split("|")
+    replica = catalog.kinds()[name.partition(".")[0]].replicas[name]
+    return replica.intended(estate, tuple(keys)) is not None
 
 
 def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int:
@@ -32,9 +41,10 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
         if replica is None or system is None or catalog.discloses(name):
             continue  # what was disclosed is judged by what held when it was
         held = replica.held(system.state, tuple(keys))
-        intended = replica.intended(estate, tuple(keys))
+        intended = estate.intended(replica, tuple(keys))
         wanted = replica.form(system.state, intended) if intended else None
         present = replica.form(system.state, held) if held else None
+        wanted, present = estate.projection.compared(name, wanted, present)
         if anonymous and wanted is not None and present is None:
             asked = replica.amount(wanted)
             ledger.write(Amount, estate.world.env.now, system.number, ledger.operations[name], effect, asked)
@@ -58,7 +68,7 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
 
 def _of_sum(estate: Estate, system: System, replica: Replica, group: tuple[tuple[str, ...], ...], held: float) -> str:
     """How a sum differs from what is intended for all that it sums up; which of them is wrong, nobody can know."""
-    commands = (replica.intended(estate, keys) for keys in group)
+    commands = (estate.intended(replica, keys) for keys in group)
     wanted = sum(replica.amount(replica.form(system.state, command)) for command in commands if command is not None)
     if abs(wanted - held) <= 1e-4 * len(group):
         return ""

@@ -104,6 +104,7 @@ class Course:
         prepared.estate.stop()
         await self._stage.revive_target()
         host.heal()
+        await host.nudge()
         request.on_progress(Progress("waiting for rest"))
         waiting = asyncio.create_task(
             until_quiet(host, request.setup.scenario.quiescence, request.target.declares, self._stage.died)
@@ -120,6 +121,8 @@ class Course:
         if died := self._stage.died():
             host.ledger.write(Crash, host.world.env.now, host.incarnation, died)
             self.trace.notes.append(died)
+        await host.look_again()
+        self.trace.notes.extend(host.notes)
         host.world.advance()
         host.ledger.write(Quiesce, host.world.env.now, rest.settled, rest.note)
 

@@ -34,6 +34,8 @@ class RunInfo(msgspec.Struct, kw_only=True):
     limits_of_evidence: list[str] = []
     data_digest: str = ""
     stimuli_digest: str = ""
+    mark: str = ""
+    """What the numbers of the run carry; with the seed it gives the same run again."""
     duration_s: float = 0.0
     notes: list[str] = []
     model_figures: list[Figure] = []

@@ -63,7 +63,7 @@ class InProcessStage:
         self._request = request
         project = request.project
         self._folder = project.root if project.writable else Path.cwd()
-        self._connection = connect(target, request.seed, self._folder)
+        self._connection = connect(target, request.seed, self._folder, request.mark or "")
         draws = Draws(request.seed)
         self._loop = VirtualLoop(draws.stream("scheduling"))
         self._chance = draws.stream("network")
@@ -133,6 +133,7 @@ class InProcessStage:
         request.on_progress(Progress(f"starting {target.target}"))
         self._log()
         factory = self._factory()
+        self._connection.open_folders(host, self._fill(host, 1), self._directory / "drops")
         urls = self._deliver_urls(host, 1)
         if factory is not None:
             router = respx.mock(assert_all_called=False, using="httpcore")

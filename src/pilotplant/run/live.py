@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.types import ASGIApp
+
 from pilotplant.contracts.openapi import documents
 from pilotplant.model.errors import TargetError, UsageError
 from pilotplant.run.connecting import connect
@@ -18,6 +20,7 @@ from pilotplant.run.files import Files
 from pilotplant.run.mortal import INSTANCE, Instance, Mortal, has_company, refuse_model_alone, refuse_without_body
 from pilotplant.run.preparation import Data, Prepared, prepare_live
 from pilotplant.run.request import Progress, RunRequest
+from pilotplant.run.services import ExceptionEndpoint, Services
 from pilotplant.target.addresses import environment
 from pilotplant.target.model import Start
 from pilotplant.target.process import TargetProcess, free_port
@@ -40,10 +43,11 @@ class LiveStage:
         self._request = request
         project = request.project
         self._folder = project.root if project.writable else Path.cwd()
-        self._connection = connect(target, request.seed, self._folder)
+        self._connection = connect(target, request.seed, self._folder, request.mark or "", serves=True)
         self._directory = Path()
         self._process: TargetProcess | None = None
         self._mortal: Mortal | None = None
+        self._services: Services | None = None
         self._files = Files(Path())
 
     @property
@@ -51,7 +55,10 @@ class LiveStage:
         return 0
 
     def perform(self, work: Coroutine[Any, Any, None]) -> None:
-        run_until_ended(work)
+        try:
+            run_until_ended(work)
+        finally:
+            self._connection.end()
 
     def prepare(self, request: RunRequest, data: Data, directory: Path) -> Prepared:
         self._directory = directory
@@ -60,7 +67,7 @@ class LiveStage:
         return prepare_live(
             request.setup.setup,
             data,
-            elsewhere=request.elsewhere,
+            elsewhere=self._elsewhere,
             run=directory.name,
             seed=request.seed,
             epoch=time.time(),
@@ -73,11 +80,18 @@ class LiveStage:
             port=request.port,
         )
 
+    def _elsewhere(self, prepared: Prepared) -> ASGIApp:
+        """What the port answers besides the systems, and where a target posts what it gives up."""
+        inner = self._request.elsewhere(prepared)
+        spec = self._request.target.exceptions
+        return inner if spec is None or not spec.endpoint else ExceptionEndpoint(inner, lambda: self._services)
+
     async def start_target(self, prepared: Prepared) -> None:
         target, host = self._request.target, prepared.host
         self._request.on_progress(Progress(f"starting {target.target}"))
         fill = self._fill(host.url)
         urls = self._connection.addresses(fill)
+        self._connection.open_folders(host, fill, self._directory / "drops")
         if target.start is not None:
             self._process = self._instance(target.start, fill, prepared, 1)
             await self._process.start()
@@ -92,9 +106,13 @@ class LiveStage:
 
             self._mortal = Mortal(Instance(self._process, urls), host, another=another, clear=self._files.clear)
             self._mortal.note_start()
+        services = self._services = Services(target, host, fill, self._folder)
+        await services.before()
         for url in urls:
             await _reachable(url)
         self._connection.subscribe(host, fill)
+        services.watch()
+        host.nudge, host.look_again = services.nudge, services.collect
 
     def _fill(self, estate: str) -> dict[str, str]:
         return {
@@ -110,7 +128,7 @@ class LiveStage:
             told = {**told, INSTANCE: str(number)}
         log = self._directory / ("target.log" if number == 1 else f"target-{number}.log")
         secrets = self._connection.secrets
-        told = {**told, **secrets}
+        told = {**told, **self._connection.told()}
         return TargetProcess(start, fill, told, folder=self._folder, log=log, secrets=secrets.values())
 
     async def revive_target(self) -> None:
@@ -118,6 +136,8 @@ class LiveStage:
             await self._mortal.revive()
 
     async def stop_target(self) -> None:
+        if self._services is not None:
+            await self._services.after()
         if self._mortal is not None:
             self._mortal.leave()
             await self._mortal.stop()

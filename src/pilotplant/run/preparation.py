@@ -10,7 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pilotplant.dataset.digest import digest
 from pilotplant.dataset.generate import generate
+from pilotplant.dataset.marking import marked
 from pilotplant.dataset.records import Dataset
+from pilotplant.dataset.tables import Writing, read_tables
 from pilotplant.drive.host import Host
 from pilotplant.drive.live.host import LiveHost
 from pilotplant.exchange.authentication import Credentials, credentials_for
@@ -33,15 +35,19 @@ from pilotplant.target.addresses import Address
 
 @dataclass(frozen=True)
 class Data:
-    """The generated data of an estate, and their hash."""
+    """The data of an estate, generated or read, and their hash."""
 
     dataset: Dataset
     digest: str
 
 
 def generate_data(setup: EstateSetup, seed: int) -> Data:
-    """The data of an estate; the same for the same seed."""
-    dataset = generate(setup.estate.plan(), seed, Draws(seed))
+    """The data of an estate: the same for the same seed, or what the project holds."""
+    estate = setup.estate
+    if estate.data.from_:
+        dataset = read_tables(setup.root / estate.data.from_, estate.places(), seed, Writing())
+    else:
+        dataset = generate(estate.plan(), seed, Draws(seed))
     return Data(dataset, digest(dataset))
 
 
@@ -85,6 +91,7 @@ class Prepared:
                 self.host.token_url(system),
                 self.credentials[system.name],
                 self.host.boundaries[system.name].profile.channel,
+                str(self.host.drops[system.name].folder) if system.name in self.host.drops else "",
             )
             for system in self.estate
         ]
@@ -122,7 +129,7 @@ def lay(
     connection: Connection = NOBODY,
 ) -> Foundation:
     """Build clock, ledger, systems, credentials and fault plan; nobody can reach them yet."""
-    world = World(seed=seed, epoch=epoch, speed=speed)
+    world = World(seed=seed, epoch=epoch, speed=speed, mark=connection.mark)
     instances = setup.estate.instances()
     profile_of = {name: said_of(name, kind, setup.profiles) for name, kind, _plants in instances}
     credentials = {
@@ -146,7 +153,7 @@ def lay(
     ledger = LedgerWriter(directory, header, secrets=secrets)
     parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
     lists = {kind: profile.lists for kind, profile in setup.profiles.items()}
-    estate = Estate(setup.estate, data.dataset, parameters, world, ledger, lists)
+    estate = Estate(setup.estate, marked(data.dataset, connection.mark), parameters, world, ledger, lists)
     connection.instruct(estate)
     expander, losses = Expander(flows, estate, ledger), Losses(estate, ledger)
     connection.identities.promised = expander.effects
@@ -222,7 +229,14 @@ def prepare_live(
         epoch=epoch,
         speed=speed,
         directory=directory,
-        build=partial(LiveHost, elsewhere=app, address=address, port=port),
+        build=partial(
+            LiveHost,
+            elsewhere=app,
+            address=address,
+            port=port,
+            tls=connection.serving(),
+            public_url=connection.target.public_url,
+        ),
         documents=documents,
         flows=flows,
         faults=faults,

@@ -55,6 +55,8 @@ def moving_now(host: Host) -> str:
     parts: list[str] = []
     if host.away:
         parts.append(host.away)
+    if host.busy:
+        parts.append(host.busy)
     if host.open_exchanges:
         parts.append(f"{host.open_exchanges} exchange(s) are open")
     if host.undelivered:

@@ -48,6 +48,8 @@ class RunRequest:
     """How the user named the scenario: for the command that replays the run. Its own name if empty."""
     target_named: str = ""
     overrides: Sequence[str] = ()
+    mark: str | None = None
+    """What numbers carry, as the run had it that is to be repeated; if none is given, the run decides."""
     port: int = 0
     """Where the simulators listen; 0 takes a free one."""
     replayed: str = ""

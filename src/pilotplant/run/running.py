@@ -4,18 +4,22 @@ import os
 import shlex
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pilotplant.checks.accepted import Known
 from pilotplant.checks.judge import judge
 from pilotplant.checks.result import Result
+from pilotplant.dataset.marking import mark_of
 from pilotplant.ledger.reader import Ledger
 from pilotplant.model.errors import PilotplantError, UsageError
 from pilotplant.resources import find_project
 from pilotplant.run.course import Act, Course
 from pilotplant.run.crashing import at_every_await
 from pilotplant.run.identity import RunInfo, git_revision, legible, new_directory, versions
+from pilotplant.run.known import known_findings
 from pilotplant.run.live import LiveStage
 from pilotplant.run.preparation import Data, generate_data
 from pilotplant.run.request import Finished, Progress, RunRequest
@@ -59,6 +63,7 @@ def run(request: RunRequest, act: Act | None = None) -> Finished:
 
 
 def _run(request: RunRequest, act: Act | None = None) -> Finished:
+    request = _with_mark(request)
     modes = request.setup.scenario.modes
     if modes and request.mode not in modes:
         raise UsageError(
@@ -74,7 +79,9 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
     directory.mkdir(parents=True, exist_ok=True)
     request.on_progress(Progress("generating data"))
     data = request.data or generate_data(request.setup.setup, request.seed)
+    accepted = [each for each in known_findings(request.project) if each.scenario in ("", scenario.scenario)]
     info = _info(request, directory, started, data)
+    info.configuration["accepted"] = [each.model_dump(mode="json") for each in accepted]
     info.write(directory)
     course = Course(request, stage, directory, data, act) if stage else WhatIfCourse(request, directory, data)
     trace = course.trace
@@ -101,9 +108,18 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
         target=request.target.target,
         expressions=scenario.thresholds,
         declares=request.target.declares,
+        known=Known(tuple(accepted), started.date()),
         under_load="load" in info.configuration,
     )
     return Finished(result_of(info, scenario.about, judgement), directory, judgement.crashed, course.awaits)
+
+
+def _with_mark(request: RunRequest) -> RunRequest:
+    """The mark of the numbers is given, or decided now: a new one for a target that may remember another run."""
+    if request.mark is not None:
+        return request
+    remembers = request.mode == "live" and request.target.remembers
+    return replace(request, mark=mark_of(time.time()) if remembers else "")
 
 
 def _stage(request: RunRequest) -> Stage:
@@ -136,6 +152,7 @@ def _info(request: RunRequest, directory: Path, started: datetime, data: Data) -
         seed=request.seed,
         argv=[legible(word) for word in request.argv],
         repro=_repro(request),
+        mark=request.mark or "",
         started=started.isoformat(timespec="milliseconds"),
         versions=versions(),
         git=git_revision(request.project.root),

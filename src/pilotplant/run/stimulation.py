@@ -101,7 +101,7 @@ class Stimulation:
         acts = catalog.stimuli()[spec.do].plan(system.behaviour, self.parameters[number], chance)
         self._digest.update(f"{spec.do}|{moment:.6f}|{system.name}".encode())
         for operation, command in acts:
-            self._digest.update(operation.name.encode() + _told(command))
+            self._digest.update(operation.name.encode() + _told(command, world.mark))
             values = tuple(str(getattr(command, key, "")) for key in operation.keys)
             ledger = system.ledger
             number_ = ledger.operations[operation.name]
@@ -141,7 +141,8 @@ def stimulus_of(name: str) -> str:
     raise UsageError(f"nothing can be done that is called `{name}`{did_you_mean(name, (*known, *events))}")
 
 
-def _told(command: Command) -> bytes:
+def _told(command: Command, mark: str) -> bytes:
     """What a command says. Moments count from when it really happened, which is never the same twice."""
     fields = msgspec.structs.asdict(command).items()
-    return msgspec.json.encode({name: value for name, value in fields if not isinstance(value, datetime)})
+    told = msgspec.json.encode({name: value for name, value in fields if not isinstance(value, datetime)})
+    return told.replace(mark.encode(), b"") if mark else told

@@ -32,7 +32,7 @@ def result_of(info: RunInfo, about: str, judgement: Judgement) -> Result:
         board=judgement.board,
         faults=judgement.faults,
         untested=(*judgement.untested, *info.limits_of_evidence),
-        notes=tuple(info.notes),
+        notes=(*info.notes, *judgement.notes),
         data_digest=info.data_digest,
         stimuli_digest=info.stimuli_digest,
         repro=info.repro,
@@ -67,6 +67,11 @@ def summary_of(judgement: Judgement) -> str:
             besides = f" ({', '.join(apart)})" if apart else ""
             if judgement.modelled:
                 return f"{happened}; a model keeps every threshold; order and once hold by construction"
+            known = sum(bool(finding.accepted) for finding in judgement.findings)
+            if known:
+                return (
+                    f"{happened}; {known} known finding{'s' if known > 1 else ''} accepted, and nothing else{besides}"
+                )
             return f"{happened}; everything promised happened, once, in order{besides}"
         case Verdict.FAIL:
             failed = [f"{check.check} {check.findings}" for check in judgement.checks if check.findings]

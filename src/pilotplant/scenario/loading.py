@@ -50,6 +50,8 @@ class EstateSetup:
 
     estate: EstateSpec
     profiles: dict[str, ProfileSpec]
+    root: Path = Path()
+    """The project: what `data: {from: …}` is relative to."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def meant_for(project: Project, mode: Mode) -> list[str]:
 
 def load_estate(project: Project, name: str) -> EstateSetup:
     """An estate with its profiles."""
+    catalog.include(project.root)
     problems = Problems()
     setup = _estate(project, name, problems)
     problems.raise_if_any()
@@ -106,6 +109,7 @@ def load_scenario(project: Project, name: str) -> Setup:
 
 def load_scenarios(project: Project, names: Iterable[str]) -> list[Setup]:
     """Several scenarios; the problems of all of them are reported together."""
+    catalog.include(project.root)
     problems = Problems()
     setups = _scenarios(project, names, (), problems)
     problems.raise_if_any()
@@ -114,6 +118,7 @@ def load_scenarios(project: Project, names: Iterable[str]) -> list[Setup]:
 
 def without_scenario(project: Project, estate: str, name: str) -> Setup:
     """An estate in which nothing happens but what its systems do by themselves, with all flows of the project."""
+    catalog.include(project.root)
     problems = Problems()
     setup = _estate(project, estate, problems)
     flows = [_flow(project, each, problems) for each in project.names("flows")]
@@ -143,6 +148,7 @@ def load_run(
     project: Project, names: Iterable[str], overrides: Iterable[str], target: str
 ) -> tuple[list[Setup], TargetSpec]:
     """Scenarios, each with `a.b=c` overrides applied, and a target; the problems of all are reported together."""
+    catalog.include(project.root)
     problems = Problems()
     setups = _scenarios(project, names, tuple(overrides), problems)
     chosen = _address(target) or _target(project, target, problems)
@@ -162,6 +168,7 @@ def read_flow(path: Path) -> FlowSpec:
 
 def validate_all(project: Project) -> list[str]:
     """Check every document of the project; returns what was checked."""
+    catalog.include(project.root)
     problems = Problems()
     checked: list[str] = []
     for path in project.names("scenarios").values():
@@ -269,6 +276,7 @@ def _texts(content: Any, *path: str, at: Loc = ()) -> Iterator[tuple[Loc, str]]:
 
 def load_target(project: Project, name: str) -> TargetSpec:
     """A target by name, by file, or (an address) one that already runs and takes its events there."""
+    catalog.include(project.root)
     problems = Problems()
     target = _address(name) or _target(project, name, problems)
     problems.raise_if_any()
@@ -360,7 +368,7 @@ def _estate(project: Project, name: str, problems: Problems, overrides: Override
             chosen = estate.profiles()
             named = [name for name, of_kind, _plants in estate.instances() if of_kind == kind]
             profiles |= {name: read[chosen[name]] for name in named if chosen[name] in read}
-    return EstateSetup(estate, profiles)
+    return EstateSetup(estate, profiles, project.root)
 
 
 def _profile(

@@ -64,6 +64,11 @@ def _unfit(fault: Fault, estate: EstateSpec, profiles: Mapping[str, ProfileSpec]
     elif operation in named() and operation != catalog.TOKEN:
         yield from _misplaced(operation, system, estate)
     yield from _keyless(fault, estate)
+    if fault.FILES:
+        own = system if system in profiles else system.partition("@")[0]
+        asked = [p for name, p in profiles.items() if own in ("", name, p.system)]
+        if not any(profile.channel == "file" for profile in asked):
+            yield Flaw(("match", "system") if system else (), "no system that it is matched to drops files")
     if fault.TOKENS or operation == catalog.TOKEN:
         own = system if system in profiles else system.partition("@")[0]
         asked = [p for name, p in profiles.items() if own in ("", name, p.system)]

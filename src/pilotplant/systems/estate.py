@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Protocol, Self, TypeVar
 
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
@@ -12,6 +12,7 @@ from pilotplant.dataset.plan import DataPlan
 from pilotplant.dataset.records import Dataset, Plant
 from pilotplant.kernel.world import World
 from pilotplant.ledger.writer import LedgerWriter
+from pilotplant.model.operation import Replica
 from pilotplant.model.suggestions import did_you_mean
 from pilotplant.systems.catalog import kinds
 from pilotplant.systems.rows import ListSpec
@@ -26,8 +27,21 @@ _SIZES: dict[str, Any] = {
 }
 
 
-class DataSpec(create_model("Sizes", __config__=ConfigDict(extra="forbid", frozen=True), **_SIZES)):  # type: ignore[misc]
-    """Sizes for the data generator: the fields of `DataPlan` and no others."""
+_DATA_CONFIG = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class DataSpec(create_model("Sizes", __config__=_DATA_CONFIG, **_SIZES)):  # type: ignore[misc]
+    """Sizes for the data generator (the fields of `DataPlan` and no others), or `from`: a folder of tables."""
+
+    from_: Annotated[str, Field(alias="from")] = ""
+    """A folder of the project that `pilotplant data import` has made; then there is nothing to generate."""
+
+    @model_validator(mode="after")
+    def _generated_or_read(self) -> Self:
+        sizes = {name for name, (_type, usual) in _SIZES.items() if getattr(self, name) != usual}
+        if self.from_ and sizes:
+            raise ValueError(f"with `from` there is nothing to generate: leave out {', '.join(sorted(sizes))}")
+        return self
 
 
 class PlantSpec(BaseModel):
@@ -112,7 +126,7 @@ class EstateSpec(BaseModel):
 
     def plan(self) -> DataPlan:
         """What the data generator is to make."""
-        return DataPlan(plants=self.places(), **self.data.model_dump())
+        return DataPlan(plants=self.places(), **self.data.model_dump(exclude={"from_"}))
 
     def instances(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
         """The systems to build: name, kind, plants."""
@@ -132,6 +146,30 @@ class EstateSpec(BaseModel):
                     yield entry.called(kind), kind, plants, entry.profile
 
 
+class Projects(Protocol):
+    """How a target carries over what one system owns into another."""
+
+    def intended(self, operation: str, command: Any) -> Any:
+        """What is intended there, given what a copy would be."""
+        ...
+
+    def compared(self, operation: str, wanted: Any, held: Any) -> tuple[Any, Any]:
+        """Both as they are compared."""
+        ...
+
+
+class Equal:
+    """What is copied is the same there."""
+
+    def intended(self, operation: str, command: Any) -> Any:
+        del operation
+        return command
+
+    def compared(self, operation: str, wanted: Any, held: Any) -> tuple[Any, Any]:
+        del operation
+        return wanted, held
+
+
 class Estate:
     """The running systems."""
 
@@ -147,6 +185,8 @@ class Estate:
         self.spec = spec
         self.dataset = dataset
         self.world = world
+        self.projection: Projects = Equal()
+        """Set by the run, where the target's document says that copies differ."""
         self.systems: dict[str, System] = {}
         self._of_kind: dict[str, list[System]] = {}
         self._serving: dict[tuple[str, str], System] = {}
@@ -200,11 +240,16 @@ class Estate:
         replica = system.kind.replicas.get(name)
         if replica is None:
             return True
-        intended = replica.intended(self, tuple(keys))
+        intended = self.intended(replica, tuple(keys))
         if intended is None:
             return False
-        sent = replica.part(command, tuple(keys))
-        return bool(replica.form(system.state, sent) == replica.form(system.state, intended))
+        sent = replica.form(system.state, replica.part(command, tuple(keys)))
+        wanted, told = self.projection.compared(name, replica.form(system.state, intended), sent)
+        return bool(wanted == told)
+
+    def intended(self, replica: Replica, keys: tuple[str, ...]) -> Any:
+        """What a copy should be, as this target carries it over; `None` where nothing should be."""
+        return self.projection.intended(replica.effect, replica.intended(self, keys))
 
     def start(self) -> None:
         """Let the behaviours begin."""

@@ -116,7 +116,7 @@ class System:
         """State a business fact: record it, then tell whoever listens."""
         declared = event_type(event)
         self._events += 1
-        event_id = f"{self.name}-{self._events:08d}"
+        event_id = f"{self.name}-{self.world.mark}{self._events:08d}"
         effect, version = self._reader(declared.name, declared.effect.keys, declared.effect.version, "").one(event)
         self._rows.note(declared.effect.keys, effect)
         seq = self.ledger.write(

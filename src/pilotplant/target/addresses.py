@@ -19,6 +19,8 @@ class Address(NamedTuple):
     credentials: Credentials
     channel: str = "webhook"
     """How its events travel."""
+    files: str = ""
+    """The folder into which it drops them, if it does."""
 
 
 def environment(addresses: Iterable[Address], events_secret: str, plants: Iterable[str]) -> Mapping[str, str]:
@@ -38,6 +40,8 @@ def _variables(name: str, address: Address) -> dict[str, str]:
     variables = {f"{prefix}_URL": address.url}
     if address.channel != "webhook":
         variables[f"{prefix}_EVENTS"] = address.channel
+    if address.files:
+        variables[f"{prefix}_FILES"] = address.files
     match address.credentials.kind:
         case "oauth2":
             variables[f"{prefix}_TOKEN_URL"] = address.token_url

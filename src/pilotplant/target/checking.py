@@ -6,7 +6,7 @@ from typing import get_args, get_type_hints
 import msgspec
 
 from pilotplant.flows.checking import Flaw, Path
-from pilotplant.model.operation import EventType, Operation
+from pilotplant.model.operation import EventType, Operation, Replica
 from pilotplant.systems import catalog
 from pilotplant.target.delivery import DeliverSpec
 from pilotplant.target.extensions import place_of
@@ -27,6 +27,7 @@ def flaws_of_target(target: TargetSpec) -> Iterator[Flaw]:
             taken[event] = position
     yield from _extensions(target)
     yield from _identity(target)
+    yield from _projection(target)
     kinds = catalog.kinds()
     for system in target.credentials:
         if system.partition("@")[0] not in kinds:
@@ -78,6 +79,31 @@ def _identity(target: TargetSpec) -> Iterator[Flaw]:
                     if path not in known:
                         where: Path = (*place, position, "field" if rule.field else "composite")
                         yield Flaw(where, f"`{name}` has no field `{path}`", path, tuple(sorted(known)))
+
+
+def _projection(target: TargetSpec) -> Iterator[Flaw]:
+    operations, events = catalog.operations(), catalog.events()
+    replicas = {name: replica for kind in catalog.kinds().values() for name, replica in kind.replicas.items()}
+    for name, rules in target.projection.items():
+        if name not in replicas:
+            known = tuple(replicas)
+            what = "copies nothing" if name in operations or name in events else "there is no operation of that name"
+            yield Flaw(("projection", name), f"`{name}`: {what}", name, known)
+            continue
+        known = _comparable(operations.get(name), replicas[name])
+        for position, rule in enumerate(rules):
+            first = rule.field.partition(".")[0]
+            if first and known and first not in known:
+                place: Path = ("projection", name, position, "field")
+                yield Flaw(place, f"`{name}` has no field `{first}`", first, known)
+
+
+def _comparable(operation: Operation | None, replica: Replica) -> tuple[str, ...]:
+    """The fields of what is sent, and of the form in which it is compared."""
+    if operation is None:
+        return ()  # what an event states is compared in a form of its own
+    form = getattr(replica.form, "__annotations__", {}).get("return")
+    return (*operation.command.__struct_fields__, *getattr(form, "__struct_fields__", ()))
 
 
 def readable(operation: Operation, custom: Mapping[str, object]) -> set[str]:

@@ -20,7 +20,8 @@ _FIELD = re.compile(r"\{([\w.]+)\}")
 _CONFIG = ConfigDict(extra="forbid", frozen=True)
 
 
-def _pattern(text: str) -> str:
+def pattern_of(text: str) -> str:
+    """The text, if it is a regular expression."""
     try:
         re.compile(text)
     except re.error as error:
@@ -49,10 +50,12 @@ class Rule(BaseModel):
     field: str = ""
     composite: str = ""
     """Several fields as one text: `{doc_type}-{doc_number}`."""
-    pattern: Annotated[str, AfterValidator(_pattern)] = ""
+    pattern: Annotated[str, AfterValidator(pattern_of)] = ""
     """What of the text is the identity: a group with the name of a key, else the first group, else all of it."""
     all: bool = False
     """Every match is one: the line sums up what belongs to all of them."""
+    values: dict[str, str] = {}
+    """What the target calls something, and its identity here."""
     truncated: Truncated | None = None
 
     @model_validator(mode="after")
@@ -114,6 +117,8 @@ class Identities:
         if not text:
             return {}
         told = _matches(rule, key, text) if rule.pattern else {key: (text,)}
+        if rule.values:
+            told = {**told, key: tuple(rule.values.get(part, part) for part in told.get(key, ()))}
         if rule.truncated is None:
             return told
         whole = [self._whole(operation, key, rule.truncated, part, command, line) for part in told.get(key, ())]

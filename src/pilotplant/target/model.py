@@ -8,9 +8,13 @@ from pilotplant.drive.whatif.model import ModelSpec
 from pilotplant.model.durations import Duration
 from pilotplant.target.credentials import FixedCredentials
 from pilotplant.target.delivery import DeliverSpec
+from pilotplant.target.exceptions import ExceptionsSpec
 from pilotplant.target.extensions import Kind as ExtensionKind
+from pilotplant.target.hooks import Hooks
 from pilotplant.target.identity import Rule
-from pilotplant.target.words import Url, Word
+from pilotplant.target.projection import ProjectionRule
+from pilotplant.target.tls import TlsSpec
+from pilotplant.target.words import PublicUrl, Url, Word
 
 FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$")]
 
@@ -48,6 +52,14 @@ class Start(BaseModel):
     environment: dict[Annotated[Word, Field(pattern="^[^=]+$")], Word] = {}
     ready: Ready | None = None
     stop: Stop = Stop()
+    fresh: bool | None = None
+    """Whether it remembers nothing of earlier runs; if not said, that is so where it is given `{work}`."""
+
+    @property
+    def forgets(self) -> bool:
+        """Whether each start is its first."""
+        words = (*self.command, self.directory, *self.environment.values())
+        return self.fresh if self.fresh is not None else any("{work}" in word for word in words)
 
 
 class InProcess(BaseModel):
@@ -91,12 +103,23 @@ class TargetSpec(BaseModel):
     start: Start | None = None
     inprocess: InProcess | None = None
     deliver: DeliverSpec | list[DeliverSpec] | None = None
+    files: Word = ""
+    """Below which folder systems that tell by files drop them (`{work}`: the target's own); empty: in the run's."""
     credentials: dict[str, FixedCredentials] = {}
     """By system, what the target calls it with, where it cannot take the credentials that each run draws."""
+    tls: TlsSpec | None = None
+    """The simulators serve HTTPS to this target."""
+    public_url: PublicUrl = ""
+    """How this target reaches the simulators, if not at 127.0.0.1; `{port}` is the port that they listen on."""
     extensions: dict[str, dict[FieldPath, ExtensionKind]] = {}
     """By operation, the custom fields that its system accepts from this target: `{lines.item_text: text}`."""
     identity: dict[str, dict[str, Annotated[list[Rule], Field(min_length=1)]]] = {}
     """By operation and key of its effect, where identities stand, if not in the field made for them."""
+    projection: dict[str, Annotated[list[ProjectionRule], Field(min_length=1)]] = {}
+    """By operation, how what is held differs from a copy of what another system owns."""
+    hooks: Hooks = Hooks()
+    exceptions: ExceptionsSpec | None = None
+    """Where it tells what it gives up, if not the exception desk."""
     declares: Declares = Declares()
     model: ModelSpec | None = None
     """How it behaves, for what-if: the parameters of the model that stands in its place."""
@@ -112,6 +135,15 @@ class TargetSpec(BaseModel):
         named = [each for each in self.deliveries if event in each.events]
         rest = [each for each in self.deliveries if not each.events]
         return next(iter((*named, *rest)), None)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it may know numbers of an earlier run: it is not reset, and does not begin anew each time."""
+        if self.hooks.reset is not None or not (self.deliveries or self.start):
+            return False
+        if self.start is not None:
+            return not self.start.forgets
+        return not all("{estate}" in each.url for each in self.deliveries)
 
     @property
     def started(self) -> bool:

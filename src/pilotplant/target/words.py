@@ -47,6 +47,12 @@ def _usable(url: str) -> bool:
     return known and url.isascii() and url.isprintable() and " " not in url
 
 
+def _public(url: str) -> str:
+    return _address(url).rstrip("/") if url else ""
+
+
+PublicUrl = Annotated[str, AfterValidator(_public)]
+"""The address of the simulators as the target knows it."""
 Word = Annotated[str, AfterValidator(_word)]
 Url = Annotated[str, AfterValidator(_address)]
 """An address, perhaps with placeholders in it."""

@@ -14,7 +14,7 @@ from pilotplant.ledger.records import Commit
 
 _Likeness = tuple[str, ...]
 """An effect without the key that would identify it."""
-_ROUNDED = 0.001
+ROUNDED = 0.001
 """Sums of rounded quantities differ by so much at most."""
 
 
@@ -33,8 +33,8 @@ class Accounting:
     """Which missing promises may have been kept by postings without an identity. Nothing counts twice."""
 
     def __init__(self, promises: Promises) -> None:
-        self._left = Counter({likeness: len(found) for likeness, found in _by_likeness(promises).items()})
-        self._places = _places(promises)
+        self._left = Counter({likeness: len(found) for likeness, found in by_likeness(promises).items()})
+        self._places = places_of(promises)
         self._amounts = dict(promises.sums.amounts)
         refused = [effect.split("|") for effect in promises.sums.refused]
         places = [(parts, place) for parts in refused for place, part in enumerate(parts) if not part]
@@ -46,14 +46,14 @@ class Accounting:
 
     def take(self, promise: Promise) -> bool:
         """Whether what is not used up yet may be, or hold, what was promised."""
-        refused = _likenesses(promise.effect, self._refused_places) if self._refused else ()
+        refused = likenesses(promise.effect, self._refused_places) if self._refused else ()
         if promise.instance.exception and any(each in self._refused for each in refused):
             return True  # somebody was told, so it may have been part of what was refused
         asked = self._amounts.get(promise.effect)
-        for likeness in _likenesses(promise.effect, self._places):
+        for likeness in likenesses(promise.effect, self._places):
             held = self._amounts.get("|".join(likeness))
             if held is not None and asked is not None:
-                if held >= asked - _ROUNDED:
+                if held >= asked - ROUNDED:
                     self._amounts["|".join(likeness)] = held - asked
                     return True
             elif self._left[likeness] > 0:
@@ -64,25 +64,26 @@ class Accounting:
 
 def surplus(promises: Promises) -> list[Surplus]:
     """Postings of which there are more than anything asks for."""
-    found = _by_likeness(promises)
+    found = by_likeness(promises)
     if not found:
         return []
-    places, amounts = _places(promises), promises.sums.amounts
+    places, amounts = places_of(promises), promises.sums.amounts
     asked: Counter[_Likeness] = Counter()
     wanted: dict[_Likeness, float] = defaultdict(float)
     for instance in promises.instances.values():
         for effect in {promise.effect for promise in instance.open}:
-            for likeness in _likenesses(effect, places):
+            for likeness in likenesses(effect, places):
                 asked[likeness] += 1
                 wanted[likeness] += amounts.get(effect, float("inf"))  # nobody knows how much it asks for
     told = (
         Surplus(records, asked[likeness], amounts.get("|".join(likeness), 0.0), wanted[likeness])
         for likeness, records in found.items()
     )
-    return [each for each in told if len(each.records) > each.asked or each.held > each.wanted + _ROUNDED]
+    return [each for each in told if len(each.records) > each.asked or each.held > each.wanted + ROUNDED]
 
 
-def _by_likeness(promises: Promises) -> dict[_Likeness, list[Commit]]:
+def by_likeness(promises: Promises) -> dict[_Likeness, list[Commit]]:
+    """Postings without an identity, by what they are alike in."""
     found: dict[_Likeness, list[Commit]] = defaultdict(list)
     for effect, record in promises.anonymous.items():
         parts = effect.split("|")
@@ -90,13 +91,14 @@ def _by_likeness(promises: Promises) -> dict[_Likeness, list[Commit]]:
     return found
 
 
-def _places(promises: Promises) -> set[tuple[str, int]]:
+def places_of(promises: Promises) -> set[tuple[str, int]]:
     """By operation, which of its keys stands for the missing identity."""
     split = (effect.split("|") for effect in promises.anonymous)
     return {(parts[0], _place(parts)) for parts in split}
 
 
-def _likenesses(effect: str, places: set[tuple[str, int]]) -> list[_Likeness]:
+def likenesses(effect: str, places: set[tuple[str, int]]) -> list[_Likeness]:
+    """What postings without an identity would be like that could hold this effect."""
     parts = effect.split("|")
     return [_without(parts, place) for name, place in sorted(places) if name == parts[0] and place < len(parts)]
 

@@ -60,5 +60,5 @@ class Dropped:
         return [
             (poison, ack)
             for poison, ack in self._taken.values()
-            if max(others, self._raised.get(poison.about.rpartition("/")[2], 0)) < poison.seq
+            if poison.about.rpartition("/")[2] not in self._raised and others < poison.seq
         ]

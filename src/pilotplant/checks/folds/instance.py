@@ -16,6 +16,8 @@ class Terms:
     executable: bool
     event: bool
     actor: str
+    window_s: float | None = None
+    """How long it may wait to become part of a sum, where the flow allows sums; 0: for ever."""
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +94,7 @@ def terms_of(case: Case) -> dict[tuple[int, str], Terms]:
             executable=step.guard == "executable",
             event=bool(step.event),
             actor=step.actor,
+            window_s=step.aggregate.window if step.aggregate is not None else None,
         )
         for number, flow in enumerate(case.flows)
         for name, step in flow.steps.items()

@@ -21,6 +21,7 @@ from pilotplant.ledger.records import (
     Ack,
     Amount,
     Commit,
+    Compare,
     Crash,
     Deliver,
     Emit,
@@ -87,6 +88,8 @@ class Promises:
         self._disbelieved: set[tuple[int, int]] = set()
         self.delivered: dict[int, Deliver | ResponseEnd] = {}
         """By trigger, what first told the target of it: an event that was delivered, or a list that it looked at."""
+        self._waiting: dict[int, Deliver] = {}
+        """Triggers in files that nobody has fetched yet."""
         self.acknowledged: dict[int, Ack] = {}
         self.triggers: dict[int, Emit] = {}
         self._open: dict[str, list[Promise]] = {}
@@ -124,6 +127,7 @@ class Promises:
             ResponseFirst: (None, self.on_response),
             Quiesce: (None, self.on_quiesce),
             Amount: (None, self.sums.on_amount),
+            Compare: (None, self.on_compare),
             Crash: (None, self.on_crash),
             FaultBitten: (None, self._outages.on_bitten),
         }
@@ -303,6 +307,10 @@ class Promises:
         elif record.version > self._promised.get(record.effect, 0) or not record.version:
             self._unasked.setdefault((record.effect, record.version), record)
 
+    def on_compare(self, record: Compare) -> None:
+        """Facts are compared only if a flow or a system of record asks for them: this one was asked for after all."""
+        self._unasked.pop((record.effect, 0), None)
+
     def _note_exception(self, record: Commit) -> None:
         plant, subject = record.effect.split("|")[1:3]
         for instance in self._about(subject, plant):
@@ -393,7 +401,7 @@ class Promises:
             self._disbelieved.add((record.emit, record.attempt))
             return
         if record.emit in self.triggers and not record.about:
-            self.delivered.setdefault(record.emit, record)
+            (self._waiting if record.waits else self.delivered).setdefault(record.emit, record)
         if self._told and record.emit in self._told:
             self._told[record.emit] = self._told[record.emit] or record.seq
 
@@ -403,6 +411,8 @@ class Promises:
             return
         if record.emit in self.triggers and 200 <= record.status < 300:
             self.acknowledged[record.emit] = record
+            if record.emit in self._waiting:  # a file that was fetched is known
+                self.delivered.setdefault(record.emit, self._waiting.pop(record.emit))
         elif self._recalling and record.emit in self._recalling and 200 <= record.status < 300:
             self.recalled.setdefault(self._recalling.pop(record.emit), record.seq)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -80,6 +81,8 @@ def attach(
 
 
 def _request(found: "Project", settings: "Settings", chosen: "TargetSpec", estate: str) -> "RunRequest":
+
+    from pilotplant.dataset.marking import mark_of
     from pilotplant.run.identity import new_directory
     from pilotplant.run.latest import point_to
     from pilotplant.run.request import RunRequest
@@ -88,8 +91,17 @@ def _request(found: "Project", settings: "Settings", chosen: "TargetSpec", estat
     directory = new_directory(settings.out or found.runs_dir(), f"attach-{chosen.target}", datetime.now(UTC))
     point_to(directory)
     setup = without_scenario(found, estate, "attach")
+    mark = mark_of(time.time()) if chosen.remembers else ""
     return RunRequest(
-        found, setup, chosen, settings.seed or 0, _nowhere, directory=directory, argv=sys.argv, port=settings.port
+        found,
+        setup,
+        chosen,
+        settings.seed or 0,
+        _nowhere,
+        directory=directory,
+        argv=sys.argv,
+        mark=mark,
+        port=settings.port,
     )
 
 

@@ -57,6 +57,7 @@ def run(
         int | None,
         typer.Option("--port", metavar="N", help="Where the simulators listen, for a target that runs already. [free]"),
     ] = None,
+    mark: Annotated[str | None, typer.Option("--mark", metavar="TEXT", help="Repeat a run with its numbers.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, start nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
     project: ProjectOption = None,
@@ -76,6 +77,7 @@ def run(
     found = open_project(project)
     settings = settings_of(found, seed=seed, target=target, reports=report, out=out, port=port, format=format_)
     check_reports(settings.reports, tuple(reporters()))
+    _check_mark(mark)
     setups, chosen = load_run(found, scenarios, set_ or [], settings.target)
     if dry_run:
         for setup in setups:
@@ -88,13 +90,21 @@ def run(
     for named, setup in zip(scenarios, setups, strict=True):
         for number in range(first, first + repeat):
             request = _request(found, settings, setup, chosen, number, set_ or [])
-            request = replace(request, mode=mode, scenario_named=named, target_named=settings.target)
+            request = replace(request, mode=mode, scenario_named=named, target_named=settings.target, mark=mark)
             done = run_one(request, settings, quiet or settings.format == "json")
             finished.append(done)
             codes.append(Exit(done.result.exit))
     if settings.format == "json":
         print_json([{"directory": str(done.directory), **brief(done)} for done in finished])
     return worst(codes)
+
+
+def _check_mark(mark: str | None) -> None:
+    from pilotplant.dataset.marking import MARK
+    from pilotplant.model.errors import UsageError
+
+    if mark and not MARK.fullmatch(mark):
+        raise UsageError(f"--mark {mark!r} is not of the form R1A2B3C-", help="It stands in run.json as `mark`.")
 
 
 def _request(

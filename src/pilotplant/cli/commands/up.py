@@ -82,7 +82,7 @@ def _prepare(found: "Project", settings: "Settings", estate: str, speed: float, 
     seed = settings.seed or 0
     directory = new_directory(settings.out or found.runs_dir(), f"up-{estate}", datetime.now(UTC))
     point_to(directory)
-    return prepare_live(
+    prepared = prepare_live(
         setup,
         generate_data(setup, seed),
         run=directory.name,
@@ -95,6 +95,8 @@ def _prepare(found: "Project", settings: "Settings", estate: str, speed: float, 
         address=settings.host,
         port=settings.port,
     )
+    prepared.host.drop_into((directory / "drops").absolute())
+    return prepared
 
 
 async def _serve(prepared: "Prepared", as_json: bool, deliver: str | None) -> None:
@@ -132,6 +134,10 @@ def _announce(prepared: "Prepared", as_json: bool) -> None:
             }
         if given.kind == "api-key":
             entry |= {"api_key": given.api_key}
+        if address.channel != "webhook":
+            entry |= {"events": address.channel}
+        if address.files:
+            entry |= {"files": address.files}
         for plant in address.plants:
             systems[f"{address.kind}@{plant}"] = {**entry, "plant": plant}
         if "@" not in address.name:

@@ -18,6 +18,7 @@ def validate(
 ) -> int:
     """Check the documents of the project: scenarios with all they name, targets, flows, estates, profiles."""
     from pilotplant.load.loading import validate_profiles
+    from pilotplant.run.known import known_findings
     from pilotplant.scenario.loading import load_scenarios, validate_all
     from pilotplant.sweep.planning import validate_studies
 
@@ -27,6 +28,7 @@ def validate(
         checked = [setup.scenario.scenario for setup in load_scenarios(found, names)]
     else:
         checked = [*validate_all(found), *validate_profiles(found), *validate_studies(found)]
+        checked += [f"accepted/{entry.fingerprint}" for entry in known_findings(found)]
     if settings.format == "json":
         print_json({"valid": checked})
     else:

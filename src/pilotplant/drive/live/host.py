@@ -38,11 +38,15 @@ class LiveHost(Host):
         elsewhere: ASGIApp,
         address: str = "127.0.0.1",
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        public_url: str = "",
     ) -> None:
         super().__init__(estate, profiles, credentials, faults, events_secret=events_secret, documents=documents)
         application = Application(self.front, elsewhere=elsewhere, incarnation=lambda: self.incarnation)
         self.address = address
-        self._server = Server(application, address, port)
+        self._server = Server(application, address, port, tls=tls)
+        self._scheme = "http" if tls is None else "https"
+        self._public_url = public_url
         self._flushing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -78,8 +82,10 @@ class LiveHost(Host):
 
     @property
     def url(self) -> str:
+        if self._public_url:
+            return self._public_url.replace("{port}", str(self.port))
         host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"http://{host}:{self.port}"
+        return f"{self._scheme}://{host}:{self.port}"
 
     def _poster(self, tls: ssl.SSLContext | None = None) -> Poster:
         return Poster(connections_max=CONNECTIONS_MAX, tls=tls)

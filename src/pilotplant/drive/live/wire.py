@@ -13,6 +13,7 @@ a request head has a limit.
 """
 
 import asyncio
+import ssl
 from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import count
@@ -227,7 +228,9 @@ class _Deaf(asyncio.Protocol):
 class Server:
     """Serves an ASGI application from the running event loop: `async with Server(app, "127.0.0.1", 0) as server:`."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, *, grace_s: float = 2.0) -> None:
+    def __init__(
+        self, app: ASGIApp, host: str, port: int, *, grace_s: float = 2.0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._config = Config(
             app,
             interface="asgi3",
@@ -246,6 +249,7 @@ class Server:
         self._host = host
         self._port = port
         self._grace_s = grace_s
+        self._tls = tls
         self._listener: asyncio.Server | None = None
 
     @property
@@ -259,7 +263,11 @@ class Server:
             self._config.load()
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(
-            lambda: WireProtocol(self._config, self._state, {}, loop), self._host, self._port, backlog=2048
+            lambda: WireProtocol(self._config, self._state, {}, loop),
+            self._host,
+            self._port,
+            backlog=2048,
+            ssl=self._tls,
         )
         self._port = self._listener.sockets[0].getsockname()[1]
         return self

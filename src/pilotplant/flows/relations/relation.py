@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 
 from pilotplant.model.discovery import modules
 from pilotplant.model.operation import event_type
+from pilotplant.systems.catalog import on_include
 from pilotplant.systems.estate import Estate
 
 Row = Mapping[str, str]
@@ -33,3 +34,6 @@ def relations() -> Mapping[str, Relation]:
             triggers = frozenset(event_type(each).name for each in get_args(payload) or (payload,))
             found[name.replace("_", "-")] = Relation(triggers, module.FIELDS, rows)
     return found
+
+
+on_include.append(relations.cache_clear)  # an event of a project's system may be asked about as well

@@ -6,8 +6,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from pilotplant.reference.calls import Call, CallFailed, GaveUp
-from pilotplant.reference.messages import Owner
+from pilotplant.reference.calls import Call, GaveUp
 from pilotplant.reference.purchasing import (
     Acknowledged,
     CancelOrder,
@@ -163,22 +162,19 @@ class PurchaseChanges(Flow):
         await self.to.retry.persist(attempt)
 
     async def _order(self, work: Work, po: str) -> PurchaseOrder:
-        call = Call("GET", f"/purchase-orders/{quote(po, safe='')}", traceparent=work.traceparent)
+        path = f"/plants/{work.plant}/purchase-orders/{quote(po, safe='')}"
+        call = Call("GET", path, traceparent=work.traceparent)
         return await self.to.erp[work.plant].send(call, PurchaseOrder)
 
     def _call(self, work: Work, agreed: Acknowledged, order: PurchaseOrder) -> Call:
         """An order for nothing is cancelled."""
-        path, tag = f"/purchase-orders/{quote(agreed.po, safe='')}", f'"{order.po}.{order.row}"'
+        path = f"/plants/{work.plant}/purchase-orders/{quote(agreed.po, safe='')}"
+        tag = f'"{order.po}.{order.row}"'
         if not agreed.quantity:
             body = msgspec.json.encode(CancelOrder(agreed.change))
             return Call("POST", f"{path}/cancellation", body, traceparent=work.traceparent, if_match=tag)
         body = msgspec.json.encode(ChangeOrder(agreed.quantity, agreed.change))
         return Call("PATCH", path, body, traceparent=work.traceparent, if_match=tag)
-
-    def owner_of(self, failed: CallFailed) -> Owner:
-        """What ERP refuses of an order, buyers see to."""
-        del failed
-        return "procurement"
 
 
 class Drawings(Flow):

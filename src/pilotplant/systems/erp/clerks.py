@@ -93,7 +93,7 @@ class Clerks:
         item, start = chance.choice(here), None
         if parameters.starts_within:
             start = datetime.fromtimestamp(round(self._system.world.now().business + wait_s, 3), UTC)
-        number = f"PRO-{plant}-N{erp.orders_created + 1:05d}"
+        number = f"PRO-{plant}-{erp.dataset.mark}N{erp.orders_created + 1:05d}"
         return [
             (create_order, CreateOrder(plant=plant, item=item, quantity=quantity, start=start)),
             (release_order, NameOrder(order=number)),
@@ -130,7 +130,7 @@ class Clerks:
         demand = RaiseDemand(
             plant=plant,
             item=chance.choice(here),
-            demand=f"DEM-{plant}-{self._demands:05d}",
+            demand=f"DEM-{plant}-{self._system.world.mark}{self._demands:05d}",
             quantity=float(chance.randint(1, parameters.quantity_max)),
             due=due,
         )

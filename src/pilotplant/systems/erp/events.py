@@ -91,10 +91,11 @@ class ProductionOrderReleased(Event, frozen=True, kw_only=True, gc=False):
 
 @event("erp.po.changed", keys=("plant", "po"), effect=state("plant", "po", version="row"))
 class PurchaseOrderChanged(Event, frozen=True, kw_only=True, gc=False):
-    """A purchase order was changed or cancelled."""
+    """A purchase order was changed or cancelled, or goods of it were received."""
 
     plant: str
     po: str
     row: int
     quantity: float
+    received: float
     status: str

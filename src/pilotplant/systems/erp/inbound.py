@@ -9,7 +9,7 @@ from pilotplant.model.instants import Instant
 from pilotplant.model.operation import Command, effect_id, fact, operation, state
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.model.problem import Rejection
-from pilotplant.systems.erp.events import StockPosted
+from pilotplant.systems.erp.events import PurchaseOrderChanged, StockPosted
 from pilotplant.systems.erp.problems import (
     AlreadyReversed,
     DeliveryReceived,
@@ -274,11 +274,11 @@ def post_receipt(erp: Erp, cmd: PostReceipt, now: Instant) -> Outcome:
         lines=lines,
     )
     purchases.receive(receipt)
-    _move(erp, receipt, 1.0)
+    changed = _move(erp, receipt, 1.0)
     for delivery in purchases.announced(cmd.plant, cmd.asn)[:1]:
         delivery.status = "received"
     posted = StockPosted(plant=cmd.plant, document=receipt.document, source_document=cmd.receipt)
-    return Committed(_receipt_view(receipt), emit=(posted,))
+    return Committed(_receipt_view(receipt), emit=(posted, *changed))
 
 
 @operation("erp.inbound.receipts", rest="GET /goods-receipts", keys=("plant", "receipt"), returns=ReceiptList)
@@ -306,8 +306,12 @@ def reverse_receipt(erp: Erp, cmd: ReverseReceipt, now: Instant) -> Outcome:
     if receipt.reversed:
         return Refused(AlreadyReversed(detail=cmd.document))
     receipt.reversed = True
-    _move(erp, receipt, -1.0)
-    return Committed(_receipt_view(receipt), undoes=(effect_id(RECEIPT, (receipt.plant, receipt.receipt)),))
+    changed = _move(erp, receipt, -1.0)
+    for delivery in erp.purchases.announced(receipt.plant, receipt.asn)[:1]:
+        delivery.status = "announced"
+    return Committed(
+        _receipt_view(receipt), emit=changed, undoes=(effect_id(RECEIPT, (receipt.plant, receipt.receipt)),)
+    )
 
 
 def _announced(
@@ -356,12 +360,15 @@ def _checked(erp: Erp, plant: str, lines: tuple[InboundLine, ...]) -> tuple[Deli
     return tuple(found)
 
 
-def _move(erp: Erp, receipt: GoodsReceipt, direction: float) -> None:
+def _move(erp: Erp, receipt: GoodsReceipt, direction: float) -> tuple[PurchaseOrderChanged, ...]:
+    """Move stock and what is received of each order; the orders that changed."""
     for line in receipt.lines:
         order = erp.purchases.orders[line.po]
         order.received = round(order.received + direction * line.quantity, 6)
         key = (receipt.plant, line.item, line.lot)
         erp.balances[key] = erp.balances.get(key, 0.0) + direction * line.quantity
+    numbers = dict.fromkeys(line.po for line in receipt.lines)
+    return tuple(erp.purchases.orders[number].changed() for number in numbers)
 
 
 def _delivery_view(held: InboundDelivery) -> DeliveryView:

@@ -229,7 +229,7 @@ def plan_order(
 ) -> OrderState:
     """Give an order its number and keep it."""
     erp.orders_created += 1
-    number = f"PRO-{plant}-N{erp.orders_created:05d}"
+    number = f"PRO-{plant}-{erp.dataset.mark}N{erp.orders_created:05d}"
     order = ProductionOrder(plant, number, item, revision, quantity, 0.0, dispatched=False, remaining_s=0.0)
     created = erp.orders[number] = OrderState(order, quantity, revision, status=status, start_at=start_at)
     return created

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from pilotplant.dataset.records import Dataset
+from pilotplant.systems.erp.events import PurchaseOrderChanged
 
 
 class PurchaseOrderState(msgspec.Struct):
@@ -22,6 +23,18 @@ class PurchaseOrderState(msgspec.Struct):
     row: int = 1
     changes: dict[str, float] = {}
     """By the change that asked for it, the quantity that the order was given."""
+
+    def changed(self) -> PurchaseOrderChanged:
+        """Something about it is different now: it has another row, and the world is told."""
+        self.row += 1
+        return PurchaseOrderChanged(
+            plant=self.plant,
+            po=self.po,
+            row=self.row,
+            quantity=self.quantity,
+            received=self.received,
+            status=self.status,
+        )
 
     @property
     def left(self) -> float:

@@ -6,7 +6,6 @@ from pilotplant.model.instants import Instant
 from pilotplant.model.operation import Command, effect_id, fact, operation
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.model.paging import BadCursor, Page, PageQuery, paged
-from pilotplant.systems.erp.events import PurchaseOrderChanged
 from pilotplant.systems.erp.problems import (
     AlreadyReceived,
     BelowReceived,
@@ -30,14 +29,16 @@ class ListPurchaseOrders(PageQuery, frozen=True, kw_only=True):
 
 
 class NamePurchaseOrder(Command, frozen=True, kw_only=True):
-    """Which purchase order."""
+    """Which purchase order of which plant."""
 
+    plant: str
     po: str
 
 
 class ChangePurchaseOrder(Command, frozen=True, kw_only=True):
     """How much is ordered in all from now on, in the order's unit, and the engineering change that asks for it."""
 
+    plant: str
     po: str
     quantity: float
     change: str = ""
@@ -46,6 +47,7 @@ class ChangePurchaseOrder(Command, frozen=True, kw_only=True):
 class CancelPurchaseOrder(Command, frozen=True, kw_only=True):
     """Which order is not wanted any more, and the engineering change that asks for it."""
 
+    plant: str
     po: str
     change: str = ""
 
@@ -81,7 +83,7 @@ def etag(held: PurchaseOrderState) -> str:
 
 def current_etag(erp: Erp, cmd: ChangePurchaseOrder | CancelPurchaseOrder) -> str:
     """The entity tag that a change of this order has to carry; empty where there is no such order."""
-    held = erp.purchases.orders.get(cmd.po)
+    held = _order(erp, cmd)
     return etag(held) if held else ""
 
 
@@ -111,14 +113,14 @@ def list_open_orders(erp: Erp, query: ListPurchaseOrders, now: Instant) -> Outco
 
 @operation(
     "erp.po.get",
-    rest="GET /purchase-orders/{po}",
-    keys=("po",),
+    rest="GET /plants/{plant}/purchase-orders/{po}",
+    keys=("plant", "po"),
     returns=PurchaseOrderView,
     rejects=(UnknownPurchaseOrder,),
 )
 def get_purchase_order(erp: Erp, query: NamePurchaseOrder, now: Instant) -> Outcome:
     """Read a purchase order; the ETag that comes with it is needed to change it."""
-    held = erp.purchases.orders.get(query.po)
+    held = _order(erp, query)
     if held is None:
         return Refused(UnknownPurchaseOrder(detail=query.po))
     return Found(_view(held), _reveals(held), etag=etag(held))
@@ -126,8 +128,8 @@ def get_purchase_order(erp: Erp, query: NamePurchaseOrder, now: Instant) -> Outc
 
 @operation(
     CHANGE,
-    rest="PATCH /purchase-orders/{po}",
-    keys=("po", "change"),
+    rest="PATCH /plants/{plant}/purchase-orders/{po}",
+    keys=("plant", "po", "change"),
     effect=fact("plant", "po", "change"),
     returns=PurchaseOrderView,
     rejects=(UnknownPurchaseOrder, PurchaseOrderCancelled, QuantityNotPositive, BelowReceived),
@@ -135,7 +137,7 @@ def get_purchase_order(erp: Erp, query: NamePurchaseOrder, now: Instant) -> Outc
 )
 def change_purchase_order(erp: Erp, cmd: ChangePurchaseOrder, now: Instant) -> Outcome:
     """Change how much is ordered. What was received stays ordered; an order for nothing is to be cancelled."""
-    held = erp.purchases.orders.get(cmd.po)
+    held = _order(erp, cmd)
     if held is None:
         return Refused(UnknownPurchaseOrder(detail=cmd.po))
     if held.status == "cancelled":
@@ -149,8 +151,8 @@ def change_purchase_order(erp: Erp, cmd: ChangePurchaseOrder, now: Instant) -> O
 
 @operation(
     CANCEL,
-    rest="POST /purchase-orders/{po}/cancellation",
-    keys=("po", "change"),
+    rest="POST /plants/{plant}/purchase-orders/{po}/cancellation",
+    keys=("plant", "po", "change"),
     effect=fact("plant", "po", "change"),
     returns=PurchaseOrderView,
     rejects=(UnknownPurchaseOrder, PurchaseOrderCancelled, AlreadyReceived),
@@ -158,7 +160,7 @@ def change_purchase_order(erp: Erp, cmd: ChangePurchaseOrder, now: Instant) -> O
 )
 def cancel_purchase_order(erp: Erp, cmd: CancelPurchaseOrder, now: Instant) -> Outcome:
     """Cancel an order of which nothing was received."""
-    held = erp.purchases.orders.get(cmd.po)
+    held = _order(erp, cmd)
     if held is None:
         return Refused(UnknownPurchaseOrder(detail=cmd.po))
     if held.status == "cancelled":
@@ -171,18 +173,23 @@ def cancel_purchase_order(erp: Erp, cmd: CancelPurchaseOrder, now: Instant) -> O
 
 @operation(
     "erp.invoice.status",
-    rest="GET /purchase-orders/{po}/invoice",
-    keys=("po",),
+    rest="GET /plants/{plant}/purchase-orders/{po}/invoice",
+    keys=("plant", "po"),
     returns=InvoiceStatus,
     rejects=(UnknownPurchaseOrder,),
 )
 def get_invoice_status(erp: Erp, query: NamePurchaseOrder, now: Instant) -> Outcome:
     """Read whether an order's invoice can be paid: what was ordered against what was received."""
-    held = erp.purchases.orders.get(query.po)
+    held = _order(erp, query)
     if held is None:
         return Refused(UnknownPurchaseOrder(detail=query.po))
     status = "cleared" if held.left <= 0 else "partly-received" if held.received else "nothing-received"
     return Found(InvoiceStatus(held.po, status, held.quantity, held.received, held.unit), ())
+
+
+def _order(erp: Erp, cmd: NamePurchaseOrder | ChangePurchaseOrder | CancelPurchaseOrder) -> PurchaseOrderState | None:
+    held = erp.purchases.orders.get(cmd.po)
+    return held if held is not None and held.plant == cmd.plant else None
 
 
 def _changed(held: PurchaseOrderState, change: str, quantity: float) -> Outcome:
@@ -192,8 +199,7 @@ def _changed(held: PurchaseOrderState, change: str, quantity: float) -> Outcome:
     undoes = (effect_id(CHANGE, keys),) if before is not None else ()
     held.quantity = quantity or held.quantity
     held.changes = {**held.changes, change: quantity}
-    held.row += 1
-    event = PurchaseOrderChanged(plant=held.plant, po=held.po, row=held.row, quantity=held.quantity, status=held.status)
+    event = held.changed()
     return Committed(_view(held), emit=(event,), effects=((keys, 0),), undoes=undoes, etag=etag(held))
 
 

@@ -30,21 +30,21 @@ class Goods(msgspec.Struct, frozen=True):
 
 def _intended_quantity(estate: "Estate", keys: Keys) -> ChangePurchaseOrder | None:
     """What the supplier has agreed to; while it has not, what was ordered stays."""
-    _plant, po, change = keys
+    plant, po, change = keys
     portal = estate.of_kind("supplier")
     notice = portal[0].state.notices.get((po, change)) if portal else None
     if notice is None or notice.status != "acknowledged":
         return None
-    return ChangePurchaseOrder(po=po, quantity=notice.quantity, change=change)
+    return ChangePurchaseOrder(plant=plant, po=po, quantity=notice.quantity, change=change)
 
 
 def _held_quantity(erp: Erp, keys: Keys) -> ChangePurchaseOrder | None:
-    _plant, po, change = keys
+    plant, po, change = keys
     held = erp.purchases.orders.get(po)
     if held is None or change not in held.changes:
         return None
     quantity = 0.0 if held.status == "cancelled" else held.quantity
-    return ChangePurchaseOrder(po=po, quantity=quantity, change=change)
+    return ChangePurchaseOrder(plant=plant, po=po, quantity=quantity, change=change)
 
 
 def _form_quantity(erp: Erp, command: Command) -> Ordered:

@@ -274,7 +274,11 @@ class Erp:
         self.over_delivery_share: float = parameters.over_delivery_share
         self.aside: dict[tuple[str, str, str, str], float] = {}
         """Of what is in stock, how much is in quality inspection or blocked, by plant, item, lot and status."""
-        self.balances = {(quant.plant, quant.item, quant.lot): quant.quantity for quant in dataset.stock}
+        self.balances = {
+            (quant.plant, quant.item, quant.lot): quant.quantity
+            for quant in dataset.stock
+            if quant.plant in self.plants
+        }
         self.orders = {
             order.order: OrderState(order, order.quantity, order.revision)
             for order in dataset.production_orders

@@ -145,7 +145,7 @@ class Behaviour(Machines):
         self._system.publish(
             NonconformanceRaised(
                 plant=mes.plant,
-                nonconformance=f"NC-{mes.plant}-{self._nonconformances:05d}",
+                nonconformance=f"NC-{mes.plant}-{mes.dataset.mark}{self._nonconformances:05d}",
                 order=order.order,
                 item=order.item,
                 revision=order.revision,
@@ -166,7 +166,7 @@ class Behaviour(Machines):
         if not self._made:
             return []
         self._reported += 1
-        number = f"{mes.plant}-S{self._reported:07d}"
+        number = f"{mes.plant}-{mes.dataset.mark}S{self._reported:07d}"
         item = chance.choice(self._made)
         quantity = float(chance.randint(1, parameters.quantity_max))
         scrap = float(chance.random() < self._system.parameters.scrap_share and quantity > 1)

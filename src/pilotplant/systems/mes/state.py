@@ -137,7 +137,7 @@ class Mes:
     def next_confirmation(self) -> str:
         """The next confirmation number; each plant counts for itself, so plants share numbers."""
         self.confirmations += 1
-        return f"CNF-{self.confirmations:07d}"
+        return f"CNF-{self.dataset.mark}{self.confirmations:07d}"
 
 
 def build(dataset: Dataset, plants: tuple[str, ...], parameters: Any) -> Mes:

@@ -154,7 +154,7 @@ class Behaviour(Launching):
     def _next_number(self, plm: Plm) -> str:
         """The next change number that is free: others may open changes too."""
         while True:
-            number = f"ECO-{len(self._plan.numbers) + 1:06d}"
+            number = f"ECO-{plm.dataset.mark}{len(self._plan.numbers) + 1:06d}"
             self._plan.numbers.append(number)
             if number not in plm.changes:
                 return number

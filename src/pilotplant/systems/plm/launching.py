@@ -105,7 +105,7 @@ class Launching:
     ) -> list[Act]:
         """The launch itself: everything that is new, at every plant, approved and released."""
         plm: Plm = self._system.state
-        number = f"LCH-{self._launches:06d}"
+        number = f"LCH-{plm.dataset.mark}{self._launches:06d}"
         acts: list[Act] = [(open_launch, OpenLaunch(change=number, title=f"Launch of {product.item}", gate=gate))]
         for new in (*parts, product):
             acts.append((add_affected, AddAffected(change=number, item=new.item, plants=plm.plants)))
@@ -137,7 +137,7 @@ class Launching:
             code = chance.choice(idle).code
             steps = (RoutingStep(first.number, code, first.text, first.setup_s, first.cycle_s), *steps[1:])
         return CreateItem(
-            item=f"PRD-{self._launches:06d}",
+            item=f"PRD-{self._system.world.mark}{self._launches:06d}",
             description=f"{chance.choice(NAMES)} {self._launches}",
             unit="EA",
             plants=plm.plants,

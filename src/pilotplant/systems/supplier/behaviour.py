@@ -189,12 +189,12 @@ class Behaviour:
 
     def _lot(self, order: OpenOrder) -> str:
         tracked = self._portal.dataset.items[order.item].tracking == "lot"
-        return f"{order.supplier}-B{self._announced + 1:05d}" if tracked else ""
+        return f"{order.supplier}-{self._portal.dataset.mark}B{self._announced + 1:05d}" if tracked else ""
 
     def _next_number(self) -> str:
         while True:
             self._announced += 1
-            number = f"ASN-{self._announced:06d}"
+            number = f"ASN-{self._portal.dataset.mark}{self._announced:06d}"
             if number not in self._portal.asns:
                 return number
 

@@ -90,7 +90,7 @@ class Behaviour:
             self._put_away += 1
             task = CreateTask(
                 plant=self._wms.plant,
-                task=f"PUT-{self._put_away:07d}",
+                task=f"PUT-{self._system.world.mark}{self._put_away:07d}",
                 kind="putaway",
                 item=job.item,
                 lot=job.lot,
@@ -191,7 +191,7 @@ class Behaviour:
             quantity = _part(quant.quantity, 0.1 + 0.4 * chance.random(), wms.unit(quant.item)) or quant.quantity
             line = ShipLine(item=quant.item, lot=quant.lot, bin=quant.bin, quantity=quantity)
             self._shipped += 1
-            number = f"SHP-{self._shipped:07d}"
+            number = f"SHP-{self._system.world.mark}{self._shipped:07d}"
             return [(ship_stock, ShipStock(plant=wms.plant, shipment=number, lines=(line,)))]
         return []
 

@@ -146,7 +146,7 @@ class Wms:
     def next_number(self, prefix: str) -> str:
         """The next number of its kind; each site counts for itself, so sites share numbers."""
         self._numbers[prefix] = self._numbers.get(prefix, 0) + 1
-        return f"{prefix}-{self._numbers[prefix]:07d}"
+        return f"{prefix}-{self.dataset.mark}{self._numbers[prefix]:07d}"
 
     def _of(self, item: str) -> dict[Place, float]:
         lying = self._stock.get(item)

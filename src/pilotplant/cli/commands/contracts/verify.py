@@ -28,9 +28,7 @@ def verify(
         str | None,
         typer.Option("--pacts", metavar="DIR|FILE|URL", help="Where pacts are: files, or a broker. [contracts/pacts]"),
     ] = None,
-    estate: Annotated[
-        str, typer.Option("--estate", metavar="NAME", help="Whose simulators are asked.")
-    ] = "three-plants",
+    estate: Annotated[str, typer.Option("--estate", metavar="NAME", help="Whose simulators are asked.")] = "whole",
     as_: Annotated[
         list[str] | None,
         typer.Option("--as", metavar="NAME=SYSTEM", help="The system that a pact calls by another name; repeatable."),

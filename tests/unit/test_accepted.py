@@ -1,0 +1,90 @@
+"""Known findings: accepted until a day, told when they are over or not there, and recognised in every run."""
+
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pilotplant.checks.accepted import Acceptance, Known, accept
+from pilotplant.checks.finding import Finding, Severity
+from pilotplant.model.errors import DocumentError
+from pilotplant.resources import Project
+from pilotplant.run.known import add, known_findings
+
+FINDING = Finding("once", "ERP booked it twice.", (), instance="CNF-0000001@DE01", step="repeat", effect="e|1")
+
+
+def known(until: str, fingerprint: str = FINDING.fingerprint) -> Known:
+    entry = Acceptance(fingerprint=fingerprint, owner="planning", reason="known", until=date.fromisoformat(until))
+    return Known((entry,), date(2026, 3, 2))
+
+
+def accepted(entries: Known) -> tuple[Finding, list[str]]:
+    check: Any = SimpleNamespace(findings=[FINDING])
+    notes = accept([check], entries)
+    return check.findings[0], notes
+
+
+@pytest.mark.parametrize("until", ["2026-03-02", "2027-01-01"])
+def test_an_accepted_finding_warns_and_says_who_answers_for_it(until: str) -> None:
+    finding, notes = accepted(known(until))
+    assert finding.severity is Severity.WARN and finding.accepted == f"planning until {until}: known"
+    assert notes == [f"the finding {FINDING.fingerprint} is accepted by planning until {until}: known"]
+
+
+def test_after_its_day_it_fails_again() -> None:
+    finding, notes = accepted(known("2026-03-01"))
+    assert finding.severity is Severity.FAIL and not finding.accepted
+    assert "and that is over" in notes[0]
+
+
+def test_what_is_accepted_and_not_found_is_told() -> None:
+    finding, notes = accepted(known("2027-01-01", "00000000"))
+    assert finding == FINDING
+    assert "no finding of this run has the fingerprint 00000000" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("erp.stock.post|DE01|?4900000012|receipt|A|", "erp.stock.post|DE01|?4900000345|receipt|A|"),
+        ("dropped|4711", "dropped|815"),
+        ("erp.stock.post|DE01|CNF-R1A2B3C-0000001|receipt|A|", "erp.stock.post|DE01|CNF-R9Z8Y7X-0000001|receipt|A|"),
+    ],
+)
+def test_what_tells_only_when_it_happened_is_no_part_of_a_fingerprint(one: str, other: str) -> None:
+    first, second = (Finding("once", "", (), effect=effect) for effect in (one, other))
+    assert first.fingerprint == second.fingerprint
+    assert (
+        first.fingerprint
+        != Finding("once", "", (), effect=one.replace("DE01", "US01").replace("4711", "x")).fingerprint
+    )
+
+
+def test_the_list_is_written_and_read_and_kept_as_it_was(tmp_path: Path) -> None:
+    project = Project(tmp_path, tmp_path, writable=True)
+    assert known_findings(project) == []
+    entry = Acceptance(
+        fingerprint="12345678", owner="a: b", reason='"quoted" # not a comment', until=date(2027, 1, 1), scenario="s"
+    )
+    path = add(project, entry)
+    path.write_text(path.read_text("utf-8") + "  # a remark of ours\n", "utf-8")
+    second = entry.model_copy(update={"fingerprint": "87654321"})
+    add(project, second)
+    assert known_findings(project) == [entry, second]
+    assert "# a remark of ours" in path.read_text("utf-8")
+
+
+def test_everything_that_is_wrong_with_the_list_is_told(tmp_path: Path) -> None:
+    project = Project(tmp_path, tmp_path, writable=True)
+    row = "{fingerprint: abcdef01, owner: x, reason: y, until: 2027-01-01}"
+    (tmp_path / "accepted.yaml").write_text(f"accepted:\n  - {row}\n  - {row}\n", "utf-8")
+    with pytest.raises(DocumentError) as caught:
+        known_findings(project)
+    assert [(p.line, p.message) for p in caught.value.problems] == [(3, "abcdef01 is accepted twice")]
+    (tmp_path / "accepted.yaml").write_text("accepted:\n  - {fingerprint: XYZ, owner: '', until: soon}\n", "utf-8")
+    with pytest.raises(DocumentError) as caught:
+        known_findings(project)
+    assert len(caught.value.problems) == 4

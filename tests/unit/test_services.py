@@ -1,0 +1,125 @@
+"""What a target gives up elsewhere reaches the desk, whatever it is written in; hooks are called, in their time."""
+
+import asyncio
+import json
+import sqlite3
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pilotplant.ledger.records import Commit, Request
+from pilotplant.model.errors import TargetError
+from pilotplant.run.services import Services
+from pilotplant.target.exceptions import ExceptionsSpec
+from pilotplant.target.model import TargetSpec
+from tests.estates import Live, live
+
+PARTS: dict[str, Any] = {
+    "subject": {"field": "Betreff", "pattern": "CNF-[0-9]+"},
+    "plant": "Werk",
+    "owner": {"field": "Amt", "values": {"FI": "planning"}},
+    "reason": "Grund",
+    "flow": {"constant": "production-confirmation"},
+}
+ENTRY = {"Betreff": "Meldung CNF-0000007", "Werk": "DE01", "Amt": "FI", "Grund": "period-closed"}
+
+
+def used(folder: Path, act: Callable[[Services, Live], Awaitable[None]], **spec: Any) -> None:
+    async def main() -> None:
+        async with live(folder) as estate:
+            target = TargetSpec.model_validate({"target": "t", "deliver": {"url": "http://h/"}, **spec})
+            services = Services(target, estate.host, {"work": str(folder), "python": sys.executable}, folder)
+            try:
+                await act(services, estate)
+            finally:
+                await services.after()
+
+    asyncio.run(main())
+
+
+def raised(estate: Live) -> list[str]:
+    return [commit.effect for commit in estate.records(Commit) if commit.effect.startswith("desk.")]
+
+
+EXPECTED = ["desk.exception.raise|DE01|CNF-0000007|period-closed"]
+
+
+def test_a_file_with_a_document_a_line(tmp_path: Path) -> None:
+    async def act(services: Services, estate: Live) -> None:
+        await services.collect()  # it is not there yet
+        path = tmp_path / "given-up.jsonl"
+        path.write_text(json.dumps(ENTRY) + "\n" + json.dumps(ENTRY)[:20], "utf-8")
+        await services.collect()
+        await services.collect()
+        assert raised(estate) == EXPECTED, "once, and not the line that is half written"
+        (request,) = estate.records(Request)
+        assert request.keys == ("DE01", "CNF-0000007")
+
+    used(tmp_path, act, exceptions={"file": "{work}/given-up.jsonl", **PARTS})
+
+
+def test_a_table(tmp_path: Path) -> None:
+    async def act(services: Services, estate: Live) -> None:
+        base = sqlite3.connect(tmp_path / "hub.sqlite")
+        base.execute("CREATE TABLE dead (Betreff, Werk, Amt, Grund)")
+        base.execute("INSERT INTO dead VALUES (?, ?, ?, ?)", list(ENTRY.values()))
+        base.commit()
+        base.close()
+        await services.collect()
+        assert raised(estate) == EXPECTED
+
+    sql = {"sqlite": "{work}/hub.sqlite", "query": "SELECT * FROM dead"}
+    used(tmp_path, act, exceptions={"sql": sql, **PARTS})
+
+
+def test_what_the_desk_cannot_take_is_noted(tmp_path: Path) -> None:
+    async def act(services: Services, estate: Live) -> None:
+        assert services.take([{**ENTRY, "Amt": "??"}, {"Betreff": "nothing of ours"}]) == 0
+        assert len(estate.host.notes) == 1 and "CNF-0000007" in estate.host.notes[0]
+
+    used(tmp_path, act, exceptions={"endpoint": True, **PARTS})
+
+
+def test_hooks_are_called_in_order_and_say_how_they_fail(tmp_path: Path) -> None:
+    def writes(word: str) -> list[str]:
+        return ["{python}", "-c", f"open('called', 'a').write('{word} ')"]
+
+    async def act(services: Services, estate: Live) -> None:
+        await services.before()
+        await services.nudge()
+        assert (tmp_path / "called").read_text("utf-8") == "reset start replay run_batch "
+
+    names = ("start", "reset", "run_batch", "replay")
+    used(tmp_path, act, hooks={name: {"command": writes(name)} for name in names})
+
+    async def fails(services: Services, estate: Live) -> None:
+        with pytest.raises(TargetError, match="`reset` ended with 3"):
+            await services.before()
+        with pytest.raises(TargetError, match="`poll_now` was not done within"):
+            await services.nudge()
+
+    command = ["{python}", "-c", "raise SystemExit(3)"]
+    slow = {"command": ["{python}", "-c", "import time; time.sleep(30)"], "within": "300ms"}
+    used(tmp_path, fails, hooks={"reset": {"command": command}, "poll_now": slow})
+
+
+def test_a_target_that_says_that_it_is_busy_is_waited_for(tmp_path: Path) -> None:
+    async def act(services: Services, estate: Live) -> None:
+        services.watch()
+        async with asyncio.timeout(20):
+            while "queue.open: 2" not in estate.host.busy:
+                await asyncio.sleep(0.01)
+
+    told = ["{python}", "-c", 'print(\'{"queue": {"open": 2}}\')']
+    used(tmp_path, act, hooks={"status": {"command": told, "busy": "queue.open"}})
+
+
+@pytest.mark.parametrize(
+    "spec", [{}, {"file": "a", "endpoint": True}, {"sql": {"sqlite": "a", "query": "DROP TABLE x"}}]
+)
+def test_exceptions_come_from_one_place(spec: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"one of|pattern"):
+        ExceptionsSpec.model_validate({**spec, **PARTS})
