@@ -64,3 +64,9 @@ def holder_of(effect: str) -> str:
     """The kind of system that an effect is in, as people call it."""
     kind = effect.partition(".")[0]
     return SYSTEM_OF.get(kind, kind.upper())
+
+
+def some_of(names: list[str], most: int = 4) -> str:
+    """The first of these names, and how many more there are."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

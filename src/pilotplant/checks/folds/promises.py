@@ -465,9 +465,8 @@ class Promises:
 
     def missing(self, instance: Instance) -> list[Promise]:
         """What of an instance should have happened and did not."""
-        if self.released(instance):
-            return []
-        return [each for each in instance.open if not (self.overtaken(each) or self.barred(each))]
+        left = [] if self.released(instance) else instance.open
+        return [each for each in left if not (self.overtaken(each) or self.barred(each))]
 
     def barred(self, promise: Promise) -> bool:
         """Whether it waits for something at another place that was refused there for good."""
