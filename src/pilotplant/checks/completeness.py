@@ -18,7 +18,7 @@ from pilotplant.checks.folds.promises import EXCEPTION, Promises
 from pilotplant.checks.folds.silence import asked_at
 from pilotplant.checks.folds.silence import silent as silent_of
 from pilotplant.checks.wording import effect_in_words, holder_of, plant_of, some_of
-from pilotplant.ledger.records import ILLEGIBLE, Ack, Commit, Compare, Deliver, Emit, Reject
+from pilotplant.ledger.records import ILLEGIBLE, Ack, Commit, Compare, Deliver, Emit, Obligation, Reject
 from pilotplant.systems import catalog
 
 POISON_TIMES = 8
@@ -45,7 +45,7 @@ class Completeness(Check):
         self._agreeing: set[str] = set()
         """Copies that are what their owner has, at rest."""
         self._sums: Aggregated
-        self._dropped = Dropped(case, promises)
+        self._dropped = Dropped(promises)
         self._looks = Looks(case)
         promises.on_finish.append(self._on_finish)
 
@@ -53,7 +53,7 @@ class Completeness(Check):
         return self._looks.handlers() | {
             Reject: (lambda named: named.name == EXCEPTION or self.case.governed(named), self.on_reject),
             Commit: (lambda named: named.name in (_REPORT, EXCEPTION), self.on_report),
-            Emit: (self._dropped.concerns, self._dropped.on_emit),
+            Obligation: (None, self._dropped.on_obligation),
             Deliver: (None, self._dropped.on_deliver),
             Ack: (None, self._dropped.on_ack),
             Compare: (lambda named: self.case.governed(named), self.on_compare),

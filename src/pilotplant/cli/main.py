@@ -10,6 +10,7 @@ from pilotplant import __version__
 from pilotplant.cli.commands import (
     accept,
     attach,
+    calibrate,
     contracts,
     data,
     doctor,
@@ -64,6 +65,7 @@ app.command("gate")(gate.gate)
 app.command("prove")(prove.prove)
 app.command("sweep")(sweep.sweep)
 app.command("load")(load.load)
+app.command("calibrate")(calibrate.calibrate)
 app.command("up")(up.up)
 app.command("attach")(attach.attach)
 app.command("init")(init.init)

@@ -300,6 +300,23 @@ class Loss(Record, array_like=True, gc=False, frozen=True, tag=50):
     cause: int
 
 
+class Reconcile(Record, array_like=True, gc=False, frozen=True, tag=42):
+    """At rest, of a plant that was moved from one system to another: what one part of the books comes to on both sides.
+
+    Pairs are (has to be, is). `rows` names some that differ: which, what it has to be, what it is, and the commits that
+    changed it on one side and loaded it on the other, 0 where there is none.
+    """
+
+    system: int
+    plant: str
+    part: str
+    counts: tuple[int, int]
+    quantities: tuple[float, float]
+    value: tuple[float, float]
+    differing: int
+    rows: tuple[tuple[str, str, str, int, int], ...]
+
+
 AnyRecord = (
     Stimulus
     | Obligation
@@ -326,6 +343,7 @@ AnyRecord = (
     | Sample
     | Driven
     | Loss
+    | Reconcile
 )
 
 KINDS: dict[str, type[Record]] = {
@@ -354,5 +372,6 @@ KINDS: dict[str, type[Record]] = {
     "loss": Loss,
     "sample": Sample,
     "driven": Driven,
+    "reconcile": Reconcile,
 }
 NAMES: dict[type[Record], str] = {kind: name for name, kind in KINDS.items()}
