@@ -393,14 +393,14 @@ def test_sources_and_cross_references_follow_engineerings_issues(estate: Bench) 
 
 
 def test_stock_is_used_up_first_where_the_erp_was_told(estate: Bench) -> None:
-    said = {"plant": "DE01", "item": PRODUCT.number, "reference": "ECO-1"}
-    assert refused(erp(estate, discontinue, **{**said, "item": "?"}, revision="B")) == "item-not-at-plant"
-    assert refused(erp(estate, get_discontinuation, **said)) == "not-held"
-    assert isinstance(erp(estate, discontinue, **said, revision="B"), Committed)
-    assert isinstance(erp(estate, discontinue, **said, revision="B"), Found)
-    assert erp(estate, get_discontinuation, **said).reveals == (
-        (f"erp.item.discontinue|DE01|{PRODUCT.number}|ECO-1", 0),
-    )
+    here = {"plant": "DE01", "item": PRODUCT.number}
+    assert refused(erp(estate, discontinue, plant="DE01", item="?", reference="E", revision="B")) == "item-not-at-plant"
+    assert refused(erp(estate, get_discontinuation, **here)) == "not-held"
+    assert not erp(estate, discontinue, **here, reference="ECO-1", revision="C").stale
+    assert erp(estate, discontinue, **here, reference="ECO-0", revision="B").stale
+    found = erp(estate, get_discontinuation, **here)
+    assert found.result.reference == "ECO-0"
+    assert found.reveals == ((f"erp.item.discontinue|DE01|{PRODUCT.number}", 2),)
 
 
 def test_a_new_item_is_produced_only_when_it_is_released(estate: Bench) -> None:

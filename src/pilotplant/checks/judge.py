@@ -145,9 +145,8 @@ def _judge(
     court = [check for check in court if check not in idle]
     faults: Counter[str] = Counter()
     dispatch = Dispatch(ledger.header)
-    told = (figures, figures.sourcing, figures.business)
-    folds = (intended, knowledge, promises, *told, *((curves,) if curves else ()))
-    for part in (*folds, *court):
+    told = (figures, figures.sourcing, figures.business, *((curves,) if curves else ()))
+    for part in (intended, knowledge, promises, *told, *court):
         dispatch.add(part.handlers())
     wanted: list[str] = []
     dispatch.add({FaultArmed: (None, lambda record: faults.update({record.fault: 0}))})

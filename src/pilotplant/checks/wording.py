@@ -17,7 +17,7 @@ _TEMPLATES = {
     "erp.aml.upsert": "source {2} of {1} at {0}",
     "erp.xref.upsert": "part number of {2} for {1} at {0}",
     "erp.hold.release": "production release of {1} for {2} at {0}",
-    "erp.item.discontinue": "using up of {1} for {2} at {0}",
+    "erp.item.discontinue": "using up of what came before {1}/{revision} at {0}",
     "erp.hold.set": "hold of {1} for {2} at {0}",
     "erp.production_order.confirm": "{2} of {3} for {1} at {0}",
     "erp.po.change": "change of {1} for {2} at {0}",

@@ -1,11 +1,8 @@
 """A step of `engineering-change`: stock of the revision before is used up first, where a plant's ERP has to be told."""
 
-from dataclasses import replace
-from urllib.parse import quote
-
 import msgspec
 
-from pilotplant.reference.calls import Call, Refusal
+from pilotplant.reference.calls import Call
 from pilotplant.reference.messages import ChangeReleased, Discontinue
 from pilotplant.reference.work import Flow, Later, Take, Takes
 from pilotplant.reference.works import Work
@@ -45,16 +42,5 @@ class UseUp(Flow):
             return
         if state != "accepted":
             raise Later(LONG_PAUSE_S if state == "refused" else PAUSE_S)
-        erp = self.to.erp[work.plant]
-        item, reference = quote(wish.item, safe=""), quote(wish.reference, safe="")
-        path = f"/plants/{work.plant}/items/{item}/discontinuations/{reference}"
-        call = Call("GET", path, traceparent=work.traceparent)
-
-        async def said() -> bool:
-            try:
-                await erp.send(call, msgspec.Raw)
-            except Refusal:
-                return False
-            return True
-
-        await self.to.posting.once(erp, replace(work, key=f"use-up|{work.key}"), "/discontinuations", said)
+        erp, call = self.to.erp[work.plant], Call("POST", "/discontinuations", work.body, traceparent=work.traceparent)
+        await self.to.retry.persist(lambda: erp.send(call, msgspec.Raw))

@@ -250,7 +250,7 @@ class Erp:
         self.overlap: str = parameters.overlap
         self.gap: str = parameters.gap
         self.use_up: str = parameters.use_up
-        self.discontinued: dict[tuple[str, str, str], Discontinued] = {}
+        self.discontinued: dict[tuple[str, str], Discontinued] = {}
         self.holds_new_items: bool = parameters.hold_new_items
         self.rules: Mapping[str, PlantRules] = {}
         self.holds: dict[tuple[str, str], dict[str, Hold]] = {}
