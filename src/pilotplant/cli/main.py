@@ -16,6 +16,7 @@ from pilotplant.cli.commands import (
     doctor,
     explain,
     explore,
+    fit,
     gate,
     init,
     ledger,
@@ -64,8 +65,9 @@ app.command("shrink")(shrink.shrink)
 app.command("gate")(gate.gate)
 app.command("prove")(prove.prove)
 app.command("sweep")(sweep.sweep)
-app.command("load")(load.load)
+app.command("fit")(fit.fit_model)
 app.command("calibrate")(calibrate.calibrate)
+app.command("load")(load.load)
 app.command("up")(up.up)
 app.command("attach")(attach.attach)
 app.command("init")(init.init)
