@@ -237,21 +237,12 @@ class Promises:
         if record.effect != promise.effect:
             self.elsewhere.add(promise.effect)
         if instance.refusals or instance.setbacks:
-            self._make_good(promise, record)
+            instance.make_good(promise, record.version)
         instance.left -= 1
         if not instance.left:
             self._finish(instance, record.t)
         elif record.version > promise.version > 0:
             self._surpassed.setdefault(promise.effect, []).append(promise)
-
-    def _make_good(self, promise: Promise, record: Commit | Emit) -> None:
-        """What was refused came about: by the instance's own version, or only by a newer one."""
-        instance, effect = promise.instance, promise.effect
-        refusal = instance.refusals.pop(effect, None)
-        if not record.version > promise.version > 0:
-            instance.setbacks.pop(effect, None)
-        elif refusal is not None:
-            instance.setbacks[effect] = refusal.seq
 
     def _note_actor(self, promise: Promise, record: Commit | Emit) -> None:
         """Who did it: the target, or a system by itself. Events are always stated by a system."""
