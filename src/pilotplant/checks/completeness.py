@@ -303,10 +303,13 @@ class Completeness(Check):
                 "let the target declare its `answer_patience`",
             )
             return
+        told = f"no exception was raised for {instance.name}"
+        if instance.exception:
+            told = f"the exception for {instance.name} did not wait the {patience_s:g} s that the target declares"
         self.findings.append(
             Finding(
                 self.NAME,
-                f"The {what} never came in {settled.t - since:.1f} s, and no exception was raised for {instance.name}.",
+                f"The {what} never came in {settled.t - since:.1f} s, and {told}.",
                 self._proof(instance, len(silent)),
                 plant=self.promises.plant(instance),
                 instance=instance.name,

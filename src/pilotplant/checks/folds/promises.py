@@ -30,6 +30,7 @@ from pilotplant.ledger.records import (
     Reject,
     ResponseEnd,
     ResponseFirst,
+    Restart,
 )
 
 BOARD_MAX = 400
@@ -47,7 +48,9 @@ class Promises:
         self.instances: dict[str, Instance] = {}
         self._by_subject: dict[str, dict[str, Instance]] = {}
         self.died = False
-        """Whether the target was seen dead: nothing more could come of it."""
+        """Whether the target is dead, with every instance of it: nothing more can come of it."""
+        self._alive: set[int] = set()
+        """Which starts of the target are alive."""
         self.finished: list[Instance] = []
         self.expanded = 0
         self.begun = 0
@@ -128,6 +131,7 @@ class Promises:
             Amount: (None, self.sums.on_amount),
             Compare: (None, self.on_compare),
             Crash: (None, self.on_crash),
+            Restart: (None, self.on_restart),
             FaultBitten: (None, self._outages.on_bitten),
         }
 
@@ -416,9 +420,14 @@ class Promises:
             self.recalled.setdefault(self._recalling.pop(record.emit), record.seq)
 
     def on_crash(self, record: Crash) -> None:
-        """The target died."""
-        del record
-        self.died = True
+        """The target died, or one instance of it."""
+        self._alive.discard(record.incarnation)
+        self.died = not self._alive
+
+    def on_restart(self, record: Restart) -> None:
+        """It was started, perhaps again, perhaps beside another."""
+        self._alive.add(record.incarnation)
+        self.died = False
 
     def on_quiesce(self, record: Quiesce) -> None:
         """The run came to rest, or gave up."""
