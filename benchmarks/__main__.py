@@ -3,7 +3,7 @@
 import argparse
 from importlib import import_module
 
-NAMES = ("startup", "exchange", "memory", "judge", "dataset")
+NAMES = ("startup", "exchange", "memory", "judge", "dataset", "estate", "whatif")
 
 
 def main() -> None:

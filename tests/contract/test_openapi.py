@@ -61,7 +61,8 @@ SYSTEMS = ("plm", "erp", "mes@DE01", "supplier", "desk")
 
 @cache
 def committed_profiles(repository: Path) -> dict[str, ProfileSpec]:
-    return load_estate(find_project(str(repository), {}, repository), "whole").profiles
+    project = find_project(str(repository), {}, repository)
+    return {**load_estate(project, "cutover").profiles, **load_estate(project, "whole").profiles}
 
 
 def test_committed_documents_are_current(repository: Path) -> None:
@@ -283,7 +284,9 @@ def test_every_event_conforms_to_its_schema(tmp_path: Path) -> None:
     for system in built.estate:
         system.listeners.append(keep)
     _produce(built)
-    assert set(bodies) == set(catalog.events()), "an event that nobody states, or that is not tried here"
+    # Those of cutovers are tried in tests/unit/test_systems_cutover.py.
+    of_cutovers = {name for name in catalog.events() if name.startswith(("legacy.", "cloud."))}
+    assert set(bodies) == set(catalog.events()) - of_cutovers, "an event that nobody states, or that is not tried here"
     for name, body in bodies.items():
         validator = _validator(name)
         event = msgspec.json.decode(body)

@@ -41,10 +41,12 @@ CYCLE = {
     "disconnected",
     "keep_alive",
     "more_body",
+    "on_response",
+    "waiting_for_100_continue",
     "response_started",
     "response_complete",
 }
-FLOW = {"pause_reading", "resume_reading"}
+FLOW = {"drain", "pause_reading", "resume_reading"}
 STATE = {"connections", "tasks", "default_headers"}
 PARSER = {"feed_data", "get_method", "get_http_version"}
 OPTIONS = {
@@ -95,6 +97,7 @@ def test_the_cycle_has_what_we_read_and_set() -> None:
     assert not gone, f"RequestResponseCycle of uvicorn {version('uvicorn')} no longer sets {gone}"
     assert "scope" in parameters and "transport" in parameters
     assert not _missing(FlowControl, FLOW, "FlowControl")
+    assert "self.write_paused = " in inspect.getsource(FlowControl.__init__)
 
 
 def test_the_server_parts() -> None:

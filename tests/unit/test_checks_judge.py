@@ -64,7 +64,10 @@ def test_a_ledger_without_flows_is_unknown_and_no_check_has_a_say(tmp_path: Path
     assert [entry.partition(" ")[0] for entry in judgement.untested] == sorted(checks())
 
 
-@pytest.mark.parametrize(("name", "untested"), [(CHANGE, ["once"]), (CONFIRMATION, ["sequencing"])])
+MOVED = "reconciliation"
+
+
+@pytest.mark.parametrize(("name", "untested"), [(CHANGE, ["once", MOVED]), (CONFIRMATION, [MOVED, "sequencing"])])
 def test_a_check_that_no_flow_concerns_says_nothing(tmp_path: Path, name: str, untested: list[str]) -> None:
     history = History(tmp_path, shipped_flow(name))
     work(history)
@@ -90,7 +93,7 @@ def test_a_check_that_had_nothing_to_judge_does_not_say_pass(history: History) -
         "sequencing": Verdict.PASS,
         "traceability": Verdict.PASS,
     }
-    assert {entry.partition(" ")[0] for entry in judgement.untested} == {"atomicity", "recovery"}
+    assert {entry.partition(" ")[0] for entry in judgement.untested} == {"atomicity", "reconciliation", "recovery"}
     assert judgement.verdict is Verdict.UNKNOWN
 
 

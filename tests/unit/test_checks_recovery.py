@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pilotplant.ledger.records import Crash, FaultArmed, FaultBitten, Restart
+from pilotplant.ledger.records import Crash, FaultArmed, FaultBitten, Reject, Restart
 from pilotplant.systems.erp.stock import FindDocuments, find_documents
 from pilotplant.target.model import Declares
 from tests.unit.histories import CONFIRMATION, DE, History, convicting, flow, kinds, shipped_flow
@@ -96,6 +96,21 @@ def test_the_backlog_takes_too_long(tmp_path: Path, took_s: float, kind: set[str
     outage(history)
     history.heal()
     history.wait(took_s)
+    history.book(event)
+    assert kinds(history.judge(), "recovery") == kind
+
+
+@pytest.mark.parametrize(("asked_s", "kind"), [(25.0, set()), (5.0, {"unbounded"})])
+def test_what_a_system_asked_to_wait_is_not_the_targets_time(tmp_path: Path, asked_s: float, kind: set[str]) -> None:
+    history = History(tmp_path, flow(IN_TIME))
+    event = history.finish_order(DE)
+    outage(history)
+    history.heal()
+    ledger, now = history.ledger, history.world.env.now
+    system, operation = ledger.systems["erp"], ledger.operations["erp.stock.post"]
+    for _ in range(2):  # who is asked twice waits once
+        ledger.write(Reject, now, system, 1, operation, "", 0, "rate-limited", 429, True, True, asked_s)
+    history.wait(40.0)
     history.book(event)
     assert kinds(history.judge(), "recovery") == kind
 

@@ -290,3 +290,19 @@ def test_an_impossible_plan_is_refused_by_name_and_value(wish: dict[str, object]
     wishes: dict[str, object] = {"plants": (DE01, US01, CN01), "items": 100, **wish}
     with pytest.raises(ValueError, match=re.escape(message)):
         DataPlan(**wishes)  # type: ignore[arg-type]
+
+
+def test_more_lots_are_there_besides_and_change_nothing_else() -> None:
+    plants = (Plant("DE01", "Leipzig", "Europe/Berlin", "EUR"), Plant("US01", "Detroit", "America/Detroit", "USD"))
+    plain, more = DataPlan(plants=plants, items=120), DataPlan(plants=plants, items=120, more_lots=3)
+    before, after = generate(plain, 5, Draws(5)), generate(more, 5, Draws(5))
+    assert set(before.stock) < set(after.stock)
+    tracked = sum(item.tracking != "none" for item in before.items.values() for _plant in item.plants)
+    assert len(after.stock) - len(before.stock) == 3 * tracked
+    names = [(quant.plant, quant.lot) for quant in after.stock if quant.lot]
+    assert len(set(names)) == len(names)
+    assert (before.boms, before.production_orders, before.plant_items) == (
+        after.boms,
+        after.production_orders,
+        after.plant_items,
+    )

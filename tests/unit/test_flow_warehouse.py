@@ -164,6 +164,19 @@ def test_a_movement_that_is_lost(stock: History) -> None:
     convicted(stock, "completeness")
 
 
+@pytest.mark.parametrize(("to", "told"), [("PR", False), ("QA", True)])
+def test_poison_among_moves_that_ask_for_nothing_may_be_passed_over(stock: History, to: str, told: bool) -> None:
+    event, other = move(stock, to), count(stock, 1.0)
+    stock.deliver(other)
+    stock.post(posting(other))
+    stock.deliver(event)
+    if told:
+        stock.post(posting(event))
+    stock.send_event(event, bent="poison", about="DE01/MOV-6000001")
+    stock.acknowledge(event)
+    assert ("completeness" in convicting(stock.judge())) == told
+
+
 def test_a_posting_that_another_flow_asks_for_is_not_unexplained(stock: History) -> None:
     event = move(stock, "QA")
     made = stock.finish_order(DE)

@@ -22,6 +22,7 @@ from tests.estates import SECRET, bench, dataset, posting
 
 POST = catalog.operations()["erp.stock.post"]
 CHANGE = catalog.operations()["erp.production_order.change"]
+RELEASE = catalog.operations()["erp.production_order.release"]
 LIST = catalog.operations()["plm.change.list"]
 
 
@@ -60,7 +61,7 @@ def sent(caller: Caller, operation: Any, path: str, body: Any = None, **headers:
 
 
 def posted(caller: Caller, source: str = "CNF-1") -> Sent:
-    return sent(caller, POST, "/stock-documents", posting(source), idempotency_key=b"k-0")
+    return sent(caller, POST, "/stock-documents", posting(source), idempotency_key=source.encode())
 
 
 def changed(caller: Caller) -> Sent:
@@ -79,6 +80,14 @@ def test_a_system_that_keeps_its_word_is_not_accused(erp: Callable[..., Caller],
         for shown in (posted(caller, f"CNF-{probe}"), changed(caller)):
             assert complaints(caller, probe, shown) == []
     assert {caller.judged[probe] > 0 for probe in ("idempotency", "entity tag", "credentials")} == {True}
+
+
+def test_a_request_without_a_body_can_be_other_bytes_too(erp: Callable[..., Caller]) -> None:
+    caller = erp()
+    order = next(order.order for order in dataset().production_orders if not order.dispatched)
+    shown = sent(caller, RELEASE, f"/production-orders/{order}/release", idempotency_key=b"k-0")
+    assert shown.reply.status < 300
+    assert complaints(caller, "idempotency", shown) == [] and caller.judged["idempotency"] == 1
 
 
 def test_a_key_that_means_nothing_is_found_out(erp: Callable[..., Caller], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pilotplant.checks.finding import Severity
 from pilotplant.drive.whatif.middleware import Middleware
 from pilotplant.drive.whatif.pieces import modelled
 from pilotplant.drive.whatif.port import Port
+from pilotplant.run.whatif import WhatIfCourse
 from pilotplant.systems.system import System
 from tests.unit.whatif_runs import before_all_checks, modelled_run, project, setup_of
 
@@ -20,6 +21,12 @@ def _can_be_modelled(name: str) -> bool:
 SCENARIOS = [name for name in project().names("scenarios") if name != "business-day" and _can_be_modelled(name)]
 IMPATIENT = {"timeout": "300ms", "retry": {"first": "20ms", "cap": "100ms"}, "queue": "fifo", "at_once": 40}
 POLLS = {"intake": {"kind": "polling", "every": "2s", "confirm_every": "1s"}, "workers": 3, "documents": "lines"}
+
+
+@pytest.fixture(autouse=True)
+def all_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what a model books."""
+    monkeypatch.setattr(WhatIfCourse, "COMPARES_FACTS", True)
 
 
 def failures(directory: Path, scenario: str) -> list[str]:

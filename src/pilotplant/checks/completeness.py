@@ -18,7 +18,7 @@ from pilotplant.checks.folds.promises import EXCEPTION, Promises
 from pilotplant.checks.folds.silence import asked_at
 from pilotplant.checks.folds.silence import silent as silent_of
 from pilotplant.checks.wording import effect_in_words, holder_of, plant_of
-from pilotplant.ledger.records import ILLEGIBLE, Ack, Commit, Deliver, Emit, Reject
+from pilotplant.ledger.records import ILLEGIBLE, Ack, Commit, Deliver, Emit, Obligation, Reject
 from pilotplant.systems import catalog
 
 POISON_TIMES = 8
@@ -43,7 +43,7 @@ class Completeness(Check):
         """By change and plant, the last report to the PLM that all went well."""
         self._near: NearMisses | None = None
         self._sums: Aggregated
-        self._dropped = Dropped(case, promises)
+        self._dropped = Dropped(promises)
         self._looks = Looks(case)
         promises.on_finish.append(self._on_finish)
 
@@ -51,7 +51,7 @@ class Completeness(Check):
         return self._looks.handlers() | {
             Reject: (lambda named: named.name == EXCEPTION or self.case.governed(named), self.on_reject),
             Commit: (lambda named: named.name in (_REPORT, EXCEPTION), self.on_report),
-            Emit: (self._dropped.concerns, self._dropped.on_emit),
+            Obligation: (None, self._dropped.on_obligation),
             Deliver: (None, self._dropped.on_deliver),
             Ack: (None, self._dropped.on_ack),
         }

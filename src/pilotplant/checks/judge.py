@@ -22,8 +22,9 @@ from pilotplant.checks.folds.instance import Instance
 from pilotplant.checks.folds.intended import Intended
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import Promises
-from pilotplant.checks.load_result import LoadResult
+from pilotplant.checks.load_result import LoadResult, LoadTerms
 from pilotplant.checks.result import BoardRow, Cell, Counts, FaultResult, Figure, ThresholdResult
+from pilotplant.checks.soak import leaks
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import FaultArmed, Outside
@@ -84,7 +85,7 @@ def judge(
     expressions: Sequence[str] = (),
     declares: Declares | None = None,
     known: Known = NOTHING_KNOWN,
-    under_load: bool = False,
+    under_load: LoadTerms | None = None,
 ) -> Judgement:
     """Judge a ledger. `declares`: what the target says of itself; `known`: findings that somebody answers for;
     `under_load`: with curves over time."""
@@ -93,7 +94,7 @@ def judge(
             ledger, flows, tuple(checks().values()), target, expressions, declares, known, under_load=under_load
         )
     judged = [each for each in expressions if read(each).metric not in _CONSTRUCTED]
-    found = _judge(ledger, flows, (checks()[COUNTED],), target, judged, declares, known, under_load=False)
+    found = _judge(ledger, flows, (checks()[COUNTED],), target, judged, declares, known, under_load=None)
     return _of_model(found, [each for each in expressions if each not in judged])
 
 
@@ -131,13 +132,13 @@ def _judge(
     declares: Declares | None,
     known: Known,
     *,
-    under_load: bool,
+    under_load: LoadTerms | None,
 ) -> Judgement:
     case = Case(ledger.header, flows, target=target, declares=declares)
     knowledge, promises = Knowledge(case), Promises(case)
     intended = Intended(case)
     figures = Figures(case, promises, intended)
-    curves = Curves(case, promises, intended) if under_load else None
+    curves = Curves(case, promises, intended) if under_load is not None else None
     promises.on_finish.append(lambda instance, _t: intended.forget(instance.trigger))
     court = [check(case, knowledge, promises) for check in sitting]
     idle = [check for check in court if not check.applies()]
@@ -168,6 +169,8 @@ def _judge(
             del counted[metric]  # a check that could not decide has not counted nothing
     judged = tuple(thresholds.judge(read(e), figures, counted) for e in expressions)
     judged += _within(case, figures)
+    if curves is not None and under_load is not None:
+        judged = _loaded(judged, curves, under_load, counts)
     if wanted:
         judged = tuple(replace(each, verdict=Verdict.UNKNOWN) for each in judged)
     faults.update(figures.bitten)
@@ -303,16 +306,32 @@ def _more_doubts(counts: Counts, promises: Promises, faults: Counter[str], wante
     return doubts
 
 
+def _loaded(
+    judged: tuple[ThresholdResult, ...], curves: Curves, under_load: LoadTerms, counts: Counts
+) -> tuple[ThresholdResult, ...]:
+    """The thresholds of a run under load. A harness that is late itself misses none for the target: what was kept all
+    the same was kept, the rest is not known."""
+    if under_load.soak is not None:
+        judged += leaks(under_load.soak, curves.samples, counts.commits)
+    if not curves.late:
+        return judged
+    kept = Verdict.PASS
+    return tuple(each if each.verdict is kept else replace(each, verdict=Verdict.UNKNOWN) for each in judged)
+
+
 def _undriven(curves: Curves) -> list[Doubt]:
     """What was planned and never happened: of that nothing is known."""
-    driven = curves.driven
+    driven, doubts = curves.driven, []
+    if curves.late:
+        help = "give it a processor of its own, or fewer arrivals"
+        doubts.append(Doubt("load", f"The harness itself did not keep up: {curves.late}.", help))
     if driven is None or driven.happened >= driven.planned:
-        return []
+        return doubts
     missing = driven.planned - driven.happened
     sentence = (
         f"{missing:,} of {driven.planned:,} planned arrivals never happened: {driven.note or 'the run was ended'}."
     )
-    return [Doubt("load", sentence, "see drivers.log and target.log, and run it again")]
+    return [*doubts, Doubt("load", sentence, "see drivers.log and target.log, and run it again")]
 
 
 def _board(case: Case, promises: Promises) -> tuple[BoardRow, ...]:

@@ -3,6 +3,20 @@
 import msgspec
 
 
+class Soak(msgspec.Struct, frozen=True):
+    """What a long run is held to: after the first share of it memory and handles may grow by so much."""
+
+    warm_up: float = 0.3
+    growth_max_mb: float = 32.0
+    handles_max: int = 50
+
+
+class LoadTerms(msgspec.Struct, frozen=True):
+    """That a run was under load, and what it is held to besides its flows."""
+
+    soak: Soak | None = None
+
+
 class Curve(msgspec.Struct, frozen=True):
     """A quantity over time, from the first intended moment on, a value for each step."""
 
@@ -35,6 +49,8 @@ class SystemLoad(msgspec.Struct, frozen=True):
     open_max: int
     open_mean: float
     answer_ms_mean: float
+    jobs_mean: float = 0.0
+    """Accepted work that had not been finished, on average."""
 
 
 class Used(msgspec.Struct, frozen=True):

@@ -13,8 +13,9 @@ from pilotplant.checks.finding import Finding, Proof
 from pilotplant.checks.folds.instance import Instance, Promise
 from pilotplant.checks.folds.knowledge import EVER, Knowledge
 from pilotplant.checks.folds.promises import Promises
+from pilotplant.checks.folds.waits import Waits
 from pilotplant.checks.wording import effect_in_words, plant_of
-from pilotplant.ledger.records import Commit, Crash, FaultBitten, Heal, Request, Restart
+from pilotplant.ledger.records import Commit, Crash, FaultBitten, Heal, Reject, Request, Restart
 
 _SHOWN = 4
 
@@ -38,6 +39,7 @@ class Recovery(Check):
         self._restarts: list[Restart] = []
         self._slow: dict[int, list[tuple[Instance, float]]] = defaultdict(list)
         self._repeated: list[Commit] = []
+        self._waits = Waits()
         promises.on_finish.append(self._on_finish)
 
     def applies(self) -> bool:
@@ -50,6 +52,7 @@ class Recovery(Check):
             Crash: (None, self.on_crash),
             Restart: (None, self.on_restart),
             Request: (None, self.on_request),
+            Reject: (None, self._waits.on_reject),
             Commit: (lambda named: named.effect == "fact" and self.case.governed(named), self.on_commit),
         }
 
@@ -58,6 +61,7 @@ class Recovery(Check):
     def on_heal(self, record: Heal) -> None:
         """From here on it has to recover."""
         self._healed = record
+        self._waits.on_heal(record)
 
     def on_bitten(self, record: FaultBitten) -> None:
         """A fault touched a system."""
@@ -85,7 +89,7 @@ class Recovery(Check):
         if healed is None or not self._bitten or instance.due > healed.t or instance.exception:
             return  # what a person had to resolve waited for that
         self.examined += 1
-        if flow.recover_within is not None and t - healed.t > flow.recover_within:
+        if flow.recover_within is not None and self._waits.took_s(t) > flow.recover_within:
             self._slow[instance.flow].append((instance, t))
 
     def _between(self, before: int, after: int) -> tuple[Crash, Restart] | None:
@@ -142,7 +146,7 @@ class Recovery(Check):
         for instance, _owed in owing:
             limit_s = self.case.flows[instance.flow].recover_within
             held_up = self._bitten and instance.due <= healed.t and not instance.exception
-            if limit_s is not None and held_up and until - healed.t > limit_s:
+            if limit_s is not None and held_up and self._waits.took_s(until) > limit_s:
                 self._slow[instance.flow].append((instance, until))
 
     def _report_slow(self, flow: int, late: list[tuple[Instance, float]]) -> None:

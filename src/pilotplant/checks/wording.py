@@ -27,10 +27,22 @@ _TEMPLATES = {
     "supplier.po.acknowledged": "acknowledgement of {1} on {0}",
     "supplier.po.rejected": "rejection of {1} on {0}",
     "supplier.drawing.share": "drawing {1}/{revision} for {0}",
+    "legacy.stock.post": "{2} of {3}{lot} for {1} at {0}",
+    "cloud.stock.post": "{2} of {3}{lot} for {1} at {0}",
+    "legacy.plant.release": "release of plant {0}",
+    "cloud.plant.take_over": "take-over of plant {0}",
     "desk.exception.raise": "exception for {1} at {0} ({2})",
 }
 
-SYSTEM_OF = {"erp": "ERP", "mes": "MES", "plm": "PLM", "desk": "the exception desk", "supplier": "the supplier portal"}
+SYSTEM_OF = {
+    "erp": "ERP",
+    "mes": "MES",
+    "plm": "PLM",
+    "desk": "the exception desk",
+    "legacy": "the legacy ERP",
+    "cloud": "the cloud ERP",
+    "supplier": "the supplier portal",
+}
 
 
 def effect_in_words(effect: str, version: int = 0) -> str:
@@ -39,7 +51,7 @@ def effect_in_words(effect: str, version: int = 0) -> str:
     template = _TEMPLATES.get(name)
     if template is None:
         return f"{name} {' '.join(keys)}".strip()
-    lot = f" lot {keys[4]}" if name == "erp.stock.post" and len(keys) > 4 and keys[4] else ""
+    lot = f" lot {keys[4]}" if name.endswith(".stock.post") and len(keys) > 4 and keys[4] else ""
     if not version:
         template = template.replace("/{revision}", "")
     return template.format(*keys, revision=letters(version), lot=lot)

@@ -10,11 +10,13 @@ from pilotplant import __version__
 from pilotplant.cli.commands import (
     accept,
     attach,
+    calibrate,
     contracts,
     data,
     doctor,
     explain,
     explore,
+    fit,
     gate,
     init,
     ledger,
@@ -63,6 +65,8 @@ app.command("shrink")(shrink.shrink)
 app.command("gate")(gate.gate)
 app.command("prove")(prove.prove)
 app.command("sweep")(sweep.sweep)
+app.command("fit")(fit.fit_model)
+app.command("calibrate")(calibrate.calibrate)
 app.command("load")(load.load)
 app.command("up")(up.up)
 app.command("attach")(attach.attach)

@@ -62,7 +62,6 @@ class Control:
                 Route(f"{BASE}/faults/{{label}}", guarded(self.lift), methods=["DELETE"]),
                 Route(f"{BASE}/stimuli", guarded(self.stimulate), methods=["POST"]),
                 Route(f"{BASE}/ledger", guarded(self.ledger)),
-                Route(f"{BASE}/stimuli", guarded(self._load.stimulus), methods=["POST"]),
                 Route(f"{BASE}/flows", guarded(self._load.flows)),
                 Route(f"{BASE}/load/claim", guarded(self._load.claim), methods=["POST"]),
                 Route(f"{BASE}/load/fire", guarded(self._load.fire), methods=["POST"]),

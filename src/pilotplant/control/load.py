@@ -1,30 +1,18 @@
-"""What load tools ask of an estate that is up: let something happen, say how the flows stand, hand out the plan."""
+"""What load tools ask of an estate that is up: how the flows stand, and which part of a plan is next."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pilotplant.load.driving import Driving
 from pilotplant.load.tracking import Tracker
-from pilotplant.model.suggestions import did_you_mean
 from pilotplant.run.preparation import Prepared
-from pilotplant.run.stimulation import Occurrence, Stimulation
-from pilotplant.scenario.model import StimulusSpec
-from pilotplant.systems import catalog
 
 BODY_MAX_BYTES = 1 << 20
 DONE_MAX = 5000
 T = TypeVar("T")
-
-
-class _Wish(msgspec.Struct, forbid_unknown_fields=True):
-    """Let a stimulus happen now."""
-
-    do: str
-    with_: dict[str, Any] = msgspec.field(name="with", default_factory=dict)
 
 
 class _Who(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,33 +34,6 @@ class LoadControl:
         self._prepared = prepared
         self._driving = driving
         self._own: Tracker | None = None
-        self._wishes = 0
-
-    async def stimulus(self, request: Request) -> Response:
-        """Let a system of record do something, now."""
-        wish = await _read(request, _Wish)
-        if isinstance(wish, Response):
-            return wish
-        known = [name for name in catalog.stimuli() if self._prepared.estate.of_kind(name.partition(".")[0])]
-        if wish.do not in known:
-            told = f"there is no stimulus `{wish.do}`{did_you_mean(wish.do, known)}"
-            return _json({"error": told, "known": known}, 404)
-        tracker, world = self._tracker(), self._prepared.world
-        self._wishes += 1
-        key = f"asked-{self._wishes}"
-        try:
-            spec = StimulusSpec.model_validate({"do": wish.do, "at": 0, "with": wish.with_, "key": key})
-            stimulation = Stimulation([spec], self._prepared.estate, [Occurrence(0.0, 0, key)])
-        except ValidationError as error:
-            problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-            return _json({"error": "the stimulus does not take this", "problems": problems}, 422)
-        world.advance()
-        stimulation.origin = tracker.intended_s = float(world.env.now)
-        try:
-            stimulation.occur(stimulation.plan[0])
-        finally:
-            tracker.intended_s = None
-        return _json({"happened": not stimulation.skipped, "note": "; ".join(stimulation.skipped)})
 
     async def flows(self, request: Request) -> Response:
         """How many instances were triggered and finished, and what was finished `after` a number."""

@@ -115,7 +115,7 @@ class Boundary:
             exchange.refuse(refusal)
         elif operation is not None:
             exchange.claim_key(operation, now)
-            exchange.take(self._script(operation, keys, now))
+            exchange.take(self._script(operation, keys, command, now))
             if operation.versioned and (self.turns.queues or not isinstance(exchange.script[0], Commit)):
                 self._queue_up(exchange, operation)
         return exchange
@@ -147,10 +147,11 @@ class Boundary:
         identified = self.system.identified
         return None, decoded if identified is None else identified(route.operation, decoded), taken
 
-    def _script(self, operation: Operation, keys: tuple[str, ...], now: float) -> Script:
+    def _script(self, operation: Operation, keys: tuple[str, ...], command: Any, now: float) -> Script:
         script = NORMAL
-        if self._latency.median_ms > 0:
-            script = (Delay("", self._latency.seconds(operation.name, keys)), *script)
+        if not self._latency.none:
+            took_s = self._latency.seconds(operation.name, keys, command)
+            script = (Delay("", took_s), *script) if took_s > 0 else script
         if self.faults.active:
             script = self.faults.bend(script, operation.name, self.system.name, keys, now)
         return script

@@ -47,13 +47,21 @@ class Open(BaseModel):
 Auth = Annotated[OAuth2 | ApiKey | Basic | Open, Field(discriminator="kind")]
 
 
-class LatencySpec(BaseModel):
-    """How long the system takes before it has carried something out: lognormal by median and 95th percentile."""
+class OperationLatency(BaseModel):
+    """How long one operation takes: lognormal by median and 95th percentile, and more for each line of what is sent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     median_ms: Annotated[float, Field(ge=0)] = 0.0
     p95_ms: Annotated[float, Field(ge=0)] = 0.0
+    per_line_ms: Annotated[float, Field(ge=0)] = 0.0
+    """For each line of a structure, step of a routing, line of a document: large ones take longer."""
+
+
+class LatencySpec(OperationLatency):
+    """How long the system takes before it has carried something out; of some operations otherwise."""
+
+    operations: dict[str, OperationLatency] = {}
 
 
 def _limit(entry: Any) -> Any:
@@ -78,6 +86,8 @@ class ProfileSpec(BaseModel):
     idempotency: Literal["none", "strict", "stripe"] = "none"
     """What an `idempotency-key` means: nothing; required and accepted once; replays the first answer."""
     latency: LatencySpec = LatencySpec()
+    calibrated: str = ""
+    """Of which system, and when, the latencies were measured. Empty: they are assumptions, and so is what follows."""
     channel: Literal["webhook", "delta", "file"] = "webhook"
     """How its events travel: posted to whoever subscribes; dropped as files; or not at all: the target has to look."""
     files: FileSpec = FileSpec()

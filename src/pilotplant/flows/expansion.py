@@ -2,6 +2,7 @@
 hand."""
 
 from collections.abc import Callable, Container, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from pilotplant.flows.grammar import After, Alternative, FlowSpec, StepSpec
@@ -14,6 +15,7 @@ from pilotplant.systems.estate import Estate
 from pilotplant.systems.system import Published
 
 
+@cache
 def declared_effect(name: str) -> Effect:
     """The effect that an operation or event declares."""
     operation = catalog.operations().get(name)
@@ -32,6 +34,7 @@ class Promised(NamedTuple):
     effect: str
     must: bool
     due: float
+    accept: tuple[str, ...]
 
 
 STRAYS_MAX = 10_000
@@ -138,10 +141,10 @@ class _Expansion:
         scope = tuple(row[key] for key in self._flow.scope)
         instance, due = "@".join(scope), self._due(row)
         must = must and not self._held_before(step, row, effect, version)
-        self.promises.append(Promised(instance, effect, must, due))
         after = tuple(known for needed in step.after for known in self._known_before(needed, row, scope))
         accept = tuple(_identity(other.commit, row)[0] for other in step.accept)
         self.alternatives.extend(accept)
+        self.promises.append(Promised(instance, effect, must, due, accept))
         t = self._estate.world.env.now
         told = (
             self._number,

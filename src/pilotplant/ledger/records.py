@@ -290,6 +290,23 @@ class Driven(Record, array_like=True, gc=False, frozen=True, tag=41):
     note: str
 
 
+class Reconcile(Record, array_like=True, gc=False, frozen=True, tag=42):
+    """At rest, of a plant that was moved from one system to another: what one part of the books comes to on both sides.
+
+    Pairs are (has to be, is). `rows` names some that differ: which, what it has to be, what it is, and the commits that
+    changed it on one side and loaded it on the other, 0 where there is none.
+    """
+
+    system: int
+    plant: str
+    part: str
+    counts: tuple[int, int]
+    quantities: tuple[float, float]
+    value: tuple[float, float]
+    differing: int
+    rows: tuple[tuple[str, str, str, int, int], ...]
+
+
 AnyRecord = (
     Stimulus
     | Obligation
@@ -315,6 +332,7 @@ AnyRecord = (
     | Amount
     | Sample
     | Driven
+    | Reconcile
 )
 
 KINDS: dict[str, type[Record]] = {
@@ -342,5 +360,6 @@ KINDS: dict[str, type[Record]] = {
     "amount": Amount,
     "sample": Sample,
     "driven": Driven,
+    "reconcile": Reconcile,
 }
 NAMES: dict[type[Record], str] = {kind: name for name, kind in KINDS.items()}

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -167,3 +168,26 @@ class Locusts:
 def _users(workers: int) -> tuple[str, ...]:
     users = str(workers * USERS_PER_WORKER)
     return ("--users", users, "--spawn-rate", users)
+
+
+def address_of(text: str, option: str) -> tuple[str, int]:
+    """`HOST:PORT`, read."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UsageError(f"{option} {text!r} is not HOST:PORT; write it like 127.0.0.1:5557")
+    return host, int(port)
+
+
+def be_a_worker(master: tuple[str, int], token: str) -> int:
+    """Work for a master on another machine, until it ends or Ctrl-C. It says where the estate is."""
+    refuse_without_locust()
+    host, port = master
+    command = [sys.executable, "-m", "locust", "-f", str(planned_locustfile_path()), "--worker"]
+    command += ["--master-host", host, "--master-port", str(port), "--loglevel", "WARNING"]
+    process = subprocess.Popen(command, env={**os.environ, TOKEN: token})
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise

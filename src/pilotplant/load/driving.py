@@ -9,14 +9,16 @@ shows as late, and one that dies leaves gaps that the verdict names.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from pilotplant.ledger.records import Driven, Sample
 from pilotplant.load.drivers import Drivers
 from pilotplant.load.model import LoadSpec
 from pilotplant.load.plan import Plan
-from pilotplant.load.samples import Usage, of_groups, own
+from pilotplant.load.samples import NOTHING_KNOWN, Groups, Usage, own
 from pilotplant.load.tracking import Tracker
 from pilotplant.model.errors import InternalError, UsageError
+from pilotplant.model.instants import WireSeconds
 from pilotplant.run.course import Acted
 from pilotplant.run.preparation import Prepared
 from pilotplant.run.request import Progress
@@ -27,6 +29,8 @@ SLICE_S = 0.1
 """A driver claims at most this much of the plan at once, so that the others get their share."""
 AHEAD_S = 0.6
 """How long before its moments a slice can be claimed."""
+EARLY_MAX_S = 0.2
+"""A driver whose clock is further ahead is not believed."""
 _LOOK_EVERY_S = 0.05
 _SAMPLE_EVERY_S = 0.5
 _AFTERMATH_S = 0.3
@@ -63,6 +67,7 @@ class Driving:
         self._seen: set[str] = set()
         self._origin_s: float | None = None
         self._over = False
+        self._target_group, self._driver_group = Groups(), Groups()
 
     async def act(self, prepared: Prepared, stage: Stage) -> Acted:
         """Start the drivers, let everything happen, and end them."""
@@ -84,9 +89,9 @@ class Driving:
         finally:
             self._over = True
             sampling.cancel()
+            self._write_samples(prepared, stage)
             await self._drivers.stop()
             prepared.world.advance()
-            self._write_samples(prepared, stage)
             happened, planned = len(self._fired), len(self._plan.occurrences)
             prepared.ledger.write(Driven, prepared.world.env.now, planned, happened, note)
         return Acted(self._plan.digest, [*stimulation.skipped[:100], *([note] if note else [])])
@@ -126,16 +131,26 @@ class Driving:
         for number in numbers:
             if number in self._fired or not 0 <= number < len(self._plan.occurrences):
                 continue
-            self._fired.add(number)
-            occurrence: Occurrence = self._plan.occurrences[number]
             prepared.world.advance()
-            tracker.intended_s = self._origin_s + occurrence.moment
-            try:
-                stimulation.occur(occurrence)
-            finally:
-                tracker.intended_s = None
+            occurrence = self._plan.occurrences[number]
+            early_s = self._origin_s + occurrence.moment - float(prepared.world.env.now)
+            if early_s > EARLY_MAX_S:
+                continue
+            self._fired.add(number)
+            happen = partial(self._happen, stimulation, tracker, occurrence)
+            if early_s > 0:  # the driver's clock is a little fast: nothing happens before its moment
+                prepared.world.later(WireSeconds(early_s), happen)
+            else:
+                happen()
             done += 1
         return done
+
+    def _happen(self, stimulation: Stimulation, tracker: Tracker, occurrence: Occurrence) -> None:
+        tracker.intended_s = stimulation.origin + occurrence.moment
+        try:
+            stimulation.occur(occurrence)
+        finally:
+            tracker.intended_s = None
 
     async def _until_ready(self, prepared: Prepared) -> None:
         """Wait until every driver has asked for work."""
@@ -183,12 +198,13 @@ class Driving:
         prepared.world.advance()
         self._write_sample(prepared, "harness", own())
         if stage.target_process:
-            self._write_sample(prepared, "target", of_groups([stage.target_process]))
+            self._write_sample(prepared, "target", self._target_group.usage([stage.target_process]))
         if self._drivers.processes:
-            self._write_sample(prepared, "drivers", of_groups(self._drivers.processes))
+            self._write_sample(prepared, "drivers", self._driver_group.usage(self._drivers.processes))
 
     def _write_sample(self, prepared: Prepared, process: str, usage: Usage) -> None:
-        prepared.ledger.write(Sample, prepared.world.env.now, process, *usage)
+        if usage is not NOTHING_KNOWN:
+            prepared.ledger.write(Sample, prepared.world.env.now, process, *usage)
 
 
 def _raise_failure(prepared: Prepared) -> None:

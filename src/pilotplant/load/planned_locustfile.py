@@ -14,7 +14,7 @@ from locust import constant, task
 
 from pilotplant.load.swarm import Source
 
-TOGETHER_S = 0.004
+TOGETHER_S = 0.01
 """What is due so close together is told to the estate in one request."""
 IDLE_S = 0.05
 RETRIES = 3

@@ -1,8 +1,11 @@
 """A load profile against a target, from start to verdict."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pilotplant.checks.load_result import LoadResult
+from pilotplant.load.capacity import Attempt, Capacity, conclude, highest_held, judged, search, steady
 from pilotplant.load.drivers import Drivers, Locusts, refuse_without_locust
 from pilotplant.load.driving import Driving
 from pilotplant.load.loading import LoadSetup
@@ -19,6 +22,8 @@ class Where:
     master: tuple[str, int] | None = None
     remote: int = 0
     token: str = ""
+    address: str = "127.0.0.1"
+    """Where the estate listens."""
 
 
 def locusts(where: Where, directory: Path) -> Drivers:
@@ -30,6 +35,23 @@ def locusts(where: Where, directory: Path) -> Drivers:
 def driving_of(request: RunRequest, load: LoadSetup, drivers: Drivers) -> Driving:
     """What drives a run of this profile."""
     return Driving(load.profile, planned(load.profile, request.seed), drivers, request.on_progress)
+
+
+def find_capacity(load: LoadSetup, target: str, seed: int, attempt: Callable[[LoadSetup, str], Finished]) -> Capacity:
+    """Search for the knee. `attempt` runs a profile against a fresh target in a directory of that name."""
+    results: dict[float, LoadResult | None] = {}
+    spec = load.profile.capacity
+
+    def hold(rate: float) -> Attempt:
+        name = f"{len(results) + 1:02d}-rate-{rate:g}"
+        finished = attempt(load.with_profile(steady(load.profile, rate, spec.hold)), name)
+        results[rate] = finished.result.load
+        return judged(rate, finished.result, spec, name)
+
+    tried = search(spec, hold)
+    best = highest_held(tried)
+    last = results[best.rate] if best is not None else None
+    return conclude(load.profile, target, seed, tried, last, load.setup.setup.profiles)
 
 
 def run_load(request: RunRequest, load: LoadSetup, driving: Driving) -> Finished:

@@ -29,22 +29,33 @@ def own() -> Usage:
     return Usage(times.user + times.system, usage.rss_bytes, usage.handles)
 
 
-def of_groups(leaders: Sequence[int]) -> Usage:
-    """What all processes of these process groups have used together; those that have ended count no more."""
-    if sys.platform != "linux" or not leaders:
-        return NOTHING_KNOWN
-    wanted = set(leaders)
-    cpu_s, rss_bytes, handles, seen = 0.0, 0, 0, False
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit() and _group_of(entry.name) in wanted:
-            usage = _of_process(int(entry.name))
-            if usage is not NOTHING_KNOWN:
-                seen = True
-                cpu_s, rss_bytes, handles = cpu_s + usage.cpu_s, rss_bytes + usage.rss_bytes, handles + usage.handles
-    return Usage(cpu_s, rss_bytes, handles) if seen else NOTHING_KNOWN
+class Groups:
+    """Process groups that are watched. Who belongs to them is looked up only now and then: it costs milliseconds."""
+
+    LOOK_EVERY = 10
+
+    def __init__(self) -> None:
+        self._members: list[int] = []
+        self._asked = 0
+        self._leaders: tuple[int, ...] = ()
+
+    def usage(self, leaders: Sequence[int]) -> Usage:
+        """What all processes of these groups have used together; those that have ended count no more."""
+        if sys.platform != "linux" or not leaders:
+            return NOTHING_KNOWN
+        if self._leaders != tuple(leaders) or self._asked % self.LOOK_EVERY == 0:
+            self._leaders = tuple(leaders)
+            numbers = (int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit())
+            self._members = [number for number in numbers if _group_of(number) in leaders]
+        self._asked += 1
+        usages = [usage for usage in map(_of_process, self._members) if usage is not NOTHING_KNOWN]
+        if not usages:
+            return NOTHING_KNOWN
+        cpu_s, rss_bytes, handles = map(sum, zip(*usages, strict=True))
+        return Usage(cpu_s, int(rss_bytes), int(handles))
 
 
-def _fields(process: str) -> list[str]:
+def _fields(process: int) -> list[str]:
     """The fields of `/proc/<pid>/stat` after the name, which may hold anything."""
     try:
         return Path(f"/proc/{process}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
@@ -52,13 +63,13 @@ def _fields(process: str) -> list[str]:
         return []
 
 
-def _group_of(process: str) -> int:
+def _group_of(process: int) -> int:
     fields = _fields(process)
     return int(fields[2]) if len(fields) > 2 else UNKNOWN
 
 
 def _of_process(process: int) -> Usage:
-    fields = _fields(str(process))
+    fields = _fields(process)
     if len(fields) < 22:
         return NOTHING_KNOWN
     try:

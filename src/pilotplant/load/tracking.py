@@ -32,12 +32,20 @@ class _Instance:
         self.left = 0
 
 
+class _Promise:
+    __slots__ = ("instance", "kept")
+
+    def __init__(self, instance: _Instance) -> None:
+        self.instance = instance
+        self.kept = False
+
+
 class Tracker:
     """Listens to promises and effects."""
 
     def __init__(self, estate: Estate) -> None:
         self._world = estate.world
-        self._open: dict[str, list[_Instance]] = {}
+        self._open: dict[str, list[_Promise]] = {}
         self.intended_s: float | None = None
         """The moment for which what happens right now was intended; nothing if nobody had intended it."""
         self.triggered = 0
@@ -67,15 +75,18 @@ class Tracker:
                 instance = instances[promise.instance] = _Instance(flow, promise.due - lag)
             if promise.must:
                 instance.left += 1
-                self._open.setdefault(promise.effect, []).append(instance)
+                waiting = _Promise(instance)
+                for effect in (promise.effect, *promise.accept):
+                    self._open.setdefault(effect, []).append(waiting)
         self.triggered += sum(instance.left > 0 for instance in instances.values())
 
     def saw(self, effect: str) -> None:
         """An effect came about."""
-        waiting = self._open.pop(effect, None)
-        if waiting is None:
-            return
-        for instance in waiting:
+        for promise in self._open.pop(effect, ()):
+            if promise.kept:
+                continue  # by something that is accepted as well
+            promise.kept = True
+            instance = promise.instance
             instance.left -= 1
             if not instance.left:
                 self.finished += 1

@@ -10,8 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from pilotplant.checks.finding import Finding, Severity
+from pilotplant.checks.load_result import Histogram
 from pilotplant.checks.result import Figure, Result
 from pilotplant.model.verdict import Verdict
+from pilotplant.reporting import charts as drawn
 from pilotplant.reporting import lanes, wording
 from pilotplant.reporting.board import tables
 
@@ -88,6 +90,9 @@ def render(result: Result) -> str:
         doubts=wording.doubts_once(result.doubts),
         undecided=_undecided(result),
         listed=LISTED,
+        load=result.load,
+        latencies=_latencies(result),
+        charts=list(_charts(result)),
     )
 
 
@@ -114,6 +119,28 @@ def _template() -> Template:
 def _finalize(value: object) -> object:
     """Every text that goes into the page is made printable, so that no place in the template can forget it."""
     return wording.printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _latencies(result: Result) -> tuple[Histogram, ...]:
+    load = result.load
+    return (*load.latencies, load.delivery, load.lag) if load is not None else ()
+
+
+def _charts(result: Result) -> Iterator[tuple[str, Markup]]:
+    """Of a run under load: what arrived and was finished, what was open, what limits refused; and histograms."""
+    load = result.load
+    if load is None:
+        return
+    by_name = {curve.name: curve for curve in load.curves}
+    rates = [by_name[name] for name in ("arrivals", "finished") if name in by_name]
+    refused = [curve for curve in load.curves if curve.name.startswith("refused")]
+    yield "Arrivals a second (whole line) and finished a second (dashes)", Markup(drawn.draw(rates))
+    if "open" in by_name:
+        yield "Flow instances that were open", Markup(drawn.draw([by_name["open"]]))
+    if refused:
+        yield ", ".join(curve.name for curve in refused) + ", a second", Markup(drawn.draw(refused))
+    for histogram in load.latencies[:LISTED]:
+        yield f"{histogram.name}: how many took up to so long", Markup(drawn.bars(histogram))
 
 
 def _order(verdict: Verdict) -> int:

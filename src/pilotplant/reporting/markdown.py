@@ -49,6 +49,7 @@ def summary(result: Result) -> str:
         *_findings(result),
         *_checks(result),
         *_thresholds(result),
+        *_load(result),
         *_figures(result),
         *_unknown(result),
         f"Replay: {_code(result.repro)}",
@@ -116,6 +117,31 @@ def _figures(result: Result) -> Iterable[str]:
         ("figure", "where", "value"),
         [(_safe(f.title), _safe(f.plant) or "whole estate", _safe(quantity(f.value, f.unit))) for f in rows],
     )
+
+
+def _load(result: Result) -> Iterable[str]:
+    load = result.load
+    if load is None:
+        return
+    yield from _table(
+        "Under load",
+        ("latency", "number", *(f"p{percentile:g}" for percentile, _value in load.lag.percentiles), "longest"),
+        [
+            (
+                _safe(each.name),
+                f"{each.count:,}",
+                *(_safe(quantity(value, "s")) for _percentile, value in each.percentiles),
+                _safe(quantity(each.max_s, "s")),
+            )
+            for each in (*load.latencies, load.lag)
+        ],
+    )
+    shares = [f"{used.process} {100 * used.processors:.0f} %" for used in load.used if used.processors >= 0]
+    yield _safe(
+        f"{load.happened:,} of {load.planned:,} arrivals, {load.arrivals_per_s:g} a second; {load.finished:,} of "
+        f"{load.begun:,} flow instances finished. Processors: {', '.join(shares) or 'not known'}."
+    )
+    yield ""
 
 
 def _unknown(result: Result) -> Iterable[str]:

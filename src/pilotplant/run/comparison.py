@@ -30,8 +30,9 @@ def _is_owed(estate: Estate, effect: str) -> bool:
     return replica.intended(estate, tuple(keys)) is not None
 
 
-def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int:
-    """Write a `Compare` record for each of these effects that has a replica; how many there were."""
+def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str], *, dated: bool = True) -> int:
+    """Write a `Compare` record for each of these effects that has a replica; how many there were. `dated`: with wrong
+    dates, which are not looked for where nobody judges them."""
     compared, anonymous = 0, _weigh_anonymous(estate, ledger)
     for effect in effects:
         name, *keys = effect.split("|")
@@ -50,7 +51,7 @@ def compare(estate: Estate, ledger: LedgerWriter, effects: Iterable[str]) -> int
             ledger.write(Amount, estate.world.env.now, system.number, ledger.operations[name], effect, asked)
         together = replica.together(system.state, tuple(keys))
         told = _of_sum(estate, system, replica, *together) if together else difference(wanted, present)
-        values = replica.moments(estate, tuple(keys)) if held and intended else ()
+        values = replica.moments(estate, tuple(keys)) if dated and held and intended else ()
         if told and wanted is not None and present is not None and not together:
             values += differing(wanted, present)
         compared += 1

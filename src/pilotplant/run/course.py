@@ -77,6 +77,7 @@ class Course:
                     self.trace.notes.extend(acted.notes)
                     await self._come_to_rest(prepared)
                     compare(prepared.estate, prepared.ledger, worth_comparing(prepared.estate, prepared.expander))
+                    prepared.estate.come_to_rest()
                 finally:
                     await stage.stop_target()
                 self._raise_failure(host)

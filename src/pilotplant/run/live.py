@@ -77,6 +77,7 @@ class LiveStage:
             flows=request.setup.flows,
             faults=scenario.faults,
             connection=self._connection,
+            address=request.address,
             port=request.port,
         )
 

@@ -52,6 +52,7 @@ class RunRequest:
     """What numbers carry, as the run had it that is to be repeated; if none is given, the run decides."""
     port: int = 0
     """Where the simulators listen; 0 takes a free one."""
+    address: str = "127.0.0.1"
     replayed: str = ""
     """What `pilotplant replay` was given, where this run replays something."""
     command: str = "run"

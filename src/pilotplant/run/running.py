@@ -16,6 +16,7 @@ from pilotplant.dataset.marking import mark_of
 from pilotplant.ledger.reader import Ledger
 from pilotplant.model.errors import PilotplantError, UsageError
 from pilotplant.resources import find_project
+from pilotplant.run.again import load_terms
 from pilotplant.run.course import Act, Course
 from pilotplant.run.crashing import at_every_await
 from pilotplant.run.identity import RunInfo, git_revision, legible, new_directory, versions
@@ -109,7 +110,7 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
         expressions=scenario.thresholds,
         declares=request.target.declares,
         known=Known(tuple(accepted), started.date()),
-        under_load="load" in info.configuration,
+        under_load=load_terms(info.configuration),
     )
     return Finished(result_of(info, scenario.about, judgement), directory, judgement.crashed, course.awaits)
 

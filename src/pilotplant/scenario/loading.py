@@ -102,6 +102,19 @@ def load_estate(project: Project, name: str) -> EstateSetup:
     return setup
 
 
+def load_flows(project: Project, setup: EstateSetup) -> list[FlowSpec]:
+    """All flows of the project that something in this estate can trigger."""
+    problems = Problems()
+    flows = [_flow(project, name, problems) for name in project.names("flows")]
+    problems.raise_if_any()
+    kinds = setup.estate.systems
+    return [
+        flow
+        for flow in flows
+        if flow is not None and any(trigger.partition(".")[0] in kinds for trigger in flow.triggers)
+    ]
+
+
 def load_scenario(project: Project, name: str) -> Setup:
     """A scenario with everything that it names."""
     return load_scenarios(project, [name])[0]

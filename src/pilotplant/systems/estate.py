@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Annotated, Any, Literal, Protocol, Self, TypeVar
+from typing import Annotated, Any, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
@@ -146,6 +146,15 @@ class EstateSpec(BaseModel):
                     yield entry.called(kind), kind, plants, entry.profile
 
 
+@runtime_checkable
+class LooksAtRest(Protocol):
+    """A behaviour that compares something once everything has come to rest, and records it."""
+
+    def at_rest(self, estate: "Estate") -> None:
+        """Look."""
+        ...
+
+
 class Projects(Protocol):
     """How a target carries over what one system owns into another."""
 
@@ -254,6 +263,12 @@ class Estate:
         """Let nothing begin any more of its own accord; what was accepted is finished."""
         for system in self:
             system.working = False
+
+    def come_to_rest(self) -> None:
+        """Let those look at what has become of everything who are to: nothing moves any more."""
+        for system in self:
+            if isinstance(system.behaviour, LooksAtRest):
+                system.behaviour.at_rest(self)
 
     def changed(self) -> Iterator[str]:
         """The state effects that were committed in this run, over all systems."""

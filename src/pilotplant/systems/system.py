@@ -150,6 +150,10 @@ class System:
         reader = self._reader(operation.name, effect.keys, effect.version, effect.each)
         return tuple(identity for identity, _version in reader.all(command))
 
+    def newest_commit(self, effect: str) -> int:
+        """Which commit that was; 0 if there was none."""
+        return self._newest.get(effect, (0, 0))[1]
+
     def changed(self) -> tuple[str, ...]:
         """The state effects that were committed in this run."""
         return tuple(self._newest)

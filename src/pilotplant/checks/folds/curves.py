@@ -14,11 +14,13 @@ from pilotplant.checks.folds.intended import Intended
 from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.folds.spread import Spread, milliseconds
 from pilotplant.checks.load_result import Curve, Histogram, LoadResult, SystemLoad, Used
-from pilotplant.ledger.records import Ack, Deliver, Driven, Emit, Reject, Request, ResponseEnd, Sample, Stimulus
+from pilotplant.ledger.records import Ack, Commit, Deliver, Driven, Emit, Reject, Request, ResponseEnd, Sample, Stimulus
 
 POINTS_MAX = 600
 """A curve of a long run is coarser."""
 _STEP_S = 0.25
+LATE_S = 0.5
+"""A harness that is so late proves nothing of whoever waits for it."""
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 
 
@@ -34,6 +36,7 @@ class Curves:
         self._case = case
         self._intended = intended
         self.driven: Driven | None = None
+        self._triggers = {trigger for flow in case.flows for trigger in flow.triggers}
         self._arrived: Counter[int] = Counter()
         self._triggered: Counter[int] = Counter()
         self._finished: Counter[int] = Counter()
@@ -49,6 +52,8 @@ class Curves:
         self._busy_s: Counter[int] = Counter()
         self._asked: Counter[int] = Counter()
         self._limited: Counter[int] = Counter()
+        self._jobs: dict[str, float] = {}
+        self._jobs_s: Counter[int] = Counter()
         self._first_s: float | None = None
         self._last_s = 0.0
         self._begun: set[int] = set()
@@ -56,15 +61,18 @@ class Curves:
 
     def handlers(self) -> dict[Any, Any]:
         """What it looks at."""
-        triggers = {trigger for flow in self._case.flows for trigger in flow.triggers}
+        triggers = self._triggers
+        names = {named.name for named in self._case.header.operations if not named.event}
+        events = {named.name for named in self._case.header.operations if named.event}
         return {
             Stimulus: (None, self.on_stimulus),
-            Emit: (lambda named: named.name in triggers, self.on_emit),
+            Emit: (lambda named: named.name in triggers or named.name.removesuffix("d") in names, self.on_emit),
             Deliver: (None, self.on_deliver),
             Ack: (None, self.on_ack),
             Request: (None, self.on_request),
             ResponseEnd: (None, self.on_response),
             Reject: (None, self.on_reject),
+            Commit: (lambda named: f"{named.name}d" in events, self.on_job),
             Sample: (None, self.on_sample),
             Driven: (None, self.on_driven),
         }
@@ -78,9 +86,19 @@ class Curves:
         self._lag.add(milliseconds(record.t - record.planned))
 
     def on_emit(self, record: Emit) -> None:
-        """A flow was triggered."""
+        """A flow was triggered, or a job is done: by convention `activate` is accepted, and later it is `activated`."""
+        name, _, keys = record.effect.partition("|")
+        since_s = self._jobs.pop(f"{name.removesuffix('d')}|{keys}", None)
+        if since_s is not None:
+            self._jobs_s[record.system] += record.t - since_s  # type: ignore[assignment]
+        if name not in self._triggers:
+            return
         self._triggered[int(record.t / _STEP_S)] += 1
         self._emitted[record.seq] = record.t
+
+    def on_job(self, record: Commit) -> None:
+        """Work was accepted that is announced when it is done."""
+        self._jobs.setdefault(record.effect, record.t)
 
     def on_deliver(self, record: Deliver) -> None:
         """The first attempt shows how long an event waited for a connection to the target."""
@@ -131,6 +149,13 @@ class Curves:
         spread.add(milliseconds(t - instance.due + self._intended.lag(instance.trigger)))
 
     @property
+    def late(self) -> str:
+        """How late the harness itself told arrivals, where that is too late to say anything of a target."""
+        if not self._lag.count or self._lag.at(99.0) < LATE_S:
+            return ""
+        return f"one arrival of a hundred was told {self._lag.at(99.0):.2f} s after its moment, or later"
+
+    @property
     def samples(self) -> dict[str, list[Sample]]:
         """What processes had used, in order."""
         return self._samples
@@ -141,12 +166,14 @@ class Curves:
             return None
         first = int(self._first_s / _STEP_S)
         last = max((*self._arrived, *self._finished), default=first)
-        window_s = max(self._last_s - self._first_s, _STEP_S)
+        arrived = sum(self._arrived.values())
+        # From the first to the last there is one gap fewer than there are arrivals.
+        window_s = max((self._last_s - self._first_s) * arrived / max(arrived - 1, 1), _STEP_S)
         return LoadResult(
             planned=self.driven.planned,
             happened=self.driven.happened,
             window_s=round(window_s, 3),
-            arrivals_per_s=round(sum(self._arrived.values()) / window_s, 3),
+            arrivals_per_s=round(arrived / window_s, 3),
             begun=begun,
             finished=sum(self._finished.values()),
             finished_in_window_per_s=round(self._within(first) / window_s, 3),
@@ -158,7 +185,9 @@ class Curves:
             delivery=_histogram("stated, until its first byte left", self._delivery),
             curves=tuple(self._curves(first, last)),
             systems=tuple(self._systems(window_s)),
-            used=tuple(_used(name, samples) for name, samples in sorted(self._samples.items())),
+            used=tuple(
+                _used(name, samples, self._first_s, self._last_s) for name, samples in sorted(self._samples.items())
+            ),
         )
 
     def _within(self, first: int) -> int:
@@ -190,12 +219,13 @@ class Curves:
     def _systems(self, window_s: float) -> list[SystemLoad]:
         return [
             SystemLoad(
-                self._case.system(system),
+                self._case.header.systems[system],
                 asked,
                 self._limited[system],
                 self._most_open[system],
                 round(self._busy_s[system] / window_s, 3),
                 round(1000 * self._busy_s[system] / asked, 3),
+                round(self._jobs_s[system] / window_s, 3),
             )
             for system, asked in sorted(self._asked.items())
         ]
@@ -211,8 +241,10 @@ def _histogram(name: str, spread: Spread) -> Histogram:
     )
 
 
-def _used(name: str, samples: list[Sample]) -> Used:
-    first, last = samples[0], samples[-1]
+def _used(name: str, samples: list[Sample], since_s: float, until_s: float) -> Used:
+    """Processor time counts while it arrives; before and after, processes start and wait."""
+    within = [sample for sample in samples if since_s - 0.5 <= sample.t <= until_s + 0.5]
+    first, last = (within[0], within[-1]) if len(within) > 1 else (samples[0], samples[-1])
     wall_s = max(last.t - first.t, 1e-9)
     cpu_s = last.cpu_s - first.cpu_s if first.cpu_s >= 0 else -1.0
     each = max(1, -(-len(samples) // POINTS_MAX))

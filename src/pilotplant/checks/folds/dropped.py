@@ -4,40 +4,34 @@ Told is whatever may have been meant: an exception that names the event's subjec
 nothing known. So one word about an event that cannot be read does for all that came before it.
 """
 
-from pilotplant.checks.case import Case
 from pilotplant.checks.folds.promises import EXCEPTION, Promises
 from pilotplant.checks.folds.recent import Recent
-from pilotplant.ledger.header import Named
-from pilotplant.ledger.records import ILLEGIBLE, Ack, Commit, Deliver, Emit, Reject
+from pilotplant.ledger.records import ILLEGIBLE, Ack, Commit, Deliver, Obligation, Reject
 
 POISON = "poison"
 _POISON_MAX = 5_000
 
 
 class Dropped:
-    """Follows poison among the events that flows begin with."""
+    """Follows poison among the events that ask for something."""
 
-    def __init__(self, case: Case, promises: Promises) -> None:
+    def __init__(self, promises: Promises) -> None:
         self._promises = promises
-        self._triggers = {trigger for flow in case.flows for trigger in flow.triggers}
-        self._stated: Recent[int, bool] = Recent()
+        self._promising: Recent[int, bool] = Recent()
         self._sent: dict[tuple[int, int], Deliver] = {}
         self._taken: dict[tuple[int, str], tuple[Deliver, Ack]] = {}
         """By event and subject, the first delivery that was acknowledged."""
         self._raised: dict[str, int] = {}
         """By subject that is not known, the last exception."""
 
-    def concerns(self, named: Named) -> bool:
-        """Events that flows begin with: what is done about others is nobody's business."""
-        return named.name in self._triggers
-
-    def on_emit(self, record: Emit) -> None:
-        """An event that flows begin with is stated."""
-        self._stated[record.seq] = True
+    def on_obligation(self, record: Obligation) -> None:
+        """An event asks for something. What is done about others is nobody's business: a move from bin to bin may be
+        passed over, of whatever it is."""
+        self._promising[record.trigger] = True
 
     def on_deliver(self, record: Deliver) -> None:
         """Poison goes out."""
-        if record.bent == POISON and record.about and record.emit in self._stated and len(self._taken) < _POISON_MAX:
+        if record.bent == POISON and record.about and record.emit in self._promising and len(self._taken) < _POISON_MAX:
             self._sent[record.emit, record.attempt] = record
 
     def on_ack(self, record: Ack) -> None:

@@ -9,6 +9,7 @@ from pilotplant.checks.folds.intended import Intended
 from pilotplant.checks.folds.promises import EXCEPTION, Promises
 from pilotplant.checks.folds.sourcing import Sourcing
 from pilotplant.checks.folds.spread import Spread, milliseconds
+from pilotplant.checks.folds.waits import Waits
 from pilotplant.checks.result import Counts, Figure
 from pilotplant.ledger.records import (
     Commit,
@@ -59,6 +60,7 @@ class Figures:
         self._histograms: dict[tuple[str, str], Spread] = defaultdict(Spread)
         self._steps: dict[tuple[str, str], Spread] = defaultdict(Spread)
         self._healed_at: float | None = None
+        self._waits = Waits()
         self._recovered: dict[str, float] = {}
         self._compared: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         self._by_plant: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
@@ -75,6 +77,7 @@ class Figures:
             Compare: (None, self.on_compare),
             FaultBitten: (None, self.on_bitten),
             Heal: (None, self.on_heal),
+            Reject: (None, self._waits.on_reject),
         }
 
     def on_commit(self, record: Commit) -> None:
@@ -103,6 +106,7 @@ class Figures:
     def on_heal(self, record: Heal) -> None:
         """From here on, what is open is recovering."""
         self._healed_at = record.t
+        self._waits.on_heal(record)
 
     def _on_finish(self, instance: Instance, t: float) -> None:
         flow, due = self._flows[instance.flow], instance.due - self._intended.lag(instance.trigger)
@@ -115,7 +119,7 @@ class Figures:
                     self._steps[flow, step].add(milliseconds(progress.at - due))
         healed_at = self._healed_at
         if healed_at is not None and due <= healed_at and self.bitten:
-            self._recovered[flow] = max(t - healed_at, self._recovered.get(flow, 0.0))
+            self._recovered[flow] = max(self._waits.took_s(t), self._recovered.get(flow, 0.0))
 
     def counts(self, seen: dict[type[Record], int]) -> Counts:
         """How much happened."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotplant.cli.commands.run import brief, report_on
+from pilotplant.cli.commands.run import brief, near, report_on
 from pilotplant.cli.frame import (
     FormatOption,
     ProjectOption,
@@ -20,6 +20,7 @@ from pilotplant.model.verdict import Exit
 
 if TYPE_CHECKING:
     from pilotplant.configuration import Settings
+    from pilotplant.load.capacity import Capacity
     from pilotplant.load.loading import LoadSetup
     from pilotplant.load.running import Where
     from pilotplant.resources import Project
@@ -27,25 +28,62 @@ if TYPE_CHECKING:
     from pilotplant.target.model import TargetSpec
 
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+Profile = Annotated[str | None, typer.Argument(metavar="PROFILE", help="The name of a load profile, or a YAML file.")]
+Target = Annotated[
+    str | None, typer.Option("--target", metavar="NAME|FILE|URL", help="The middleware under test. [reference]")
+]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of data and arrivals. [0]")]
+Scale = Annotated[
+    float, typer.Option("--scale", metavar="X", help="So many times as many arrivals as the profile says.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=0, max=64, help="Processes of Locust here. [as the profile says]"),
+]
+Master = Annotated[
+    str | None,
+    typer.Option("--master", metavar="HOST:PORT", help="Take workers from other machines at this address, too."),
+]
+Expect = Annotated[
+    int, typer.Option("--expect", metavar="N", min=0, max=64, help="With --master: so many workers from elsewhere.")
+]
+Worker = Annotated[
+    str | None, typer.Option("--worker", metavar="HOST:PORT", help="Be a worker of the master at this address.")
+]
+Host = Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="Where the estate listens. [127.0.0.1]")]
+Token = Annotated[
+    str | None,
+    typer.Option("--token", envvar="PILOTPLANT_TOKEN", metavar="TEXT", help="Guards control; needed beyond loopback."),
+]
+FindCapacity = Annotated[
+    bool, typer.Option("--find-capacity", help="Hold rate after rate: up to which does it keep up, and what binds?")
+]
+Repeat = Annotated[
+    int, typer.Option("--repeat", metavar="N", min=1, max=100, help="With --find-capacity: search so often.")
+]
+Report = Annotated[
+    str | None, typer.Option("--report", metavar="LIST", help="html,junit,json,md,github [json,junit,md,html]")
+]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where run directories go. [reports/runs]")]
+
+
 @guarded
 def load(
-    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="The name of a load profile, or a YAML file.")],
-    target: Annotated[
-        str | None, typer.Option("--target", metavar="NAME|FILE|URL", help="The middleware under test. [reference]")
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of data and arrivals. [0]")] = None,
-    scale: Annotated[
-        float, typer.Option("--scale", metavar="X", help="So many times as many arrivals as the profile says.")
-    ] = 1.0,
-    workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", help="Processes of Locust here. [as the profile says]")
-    ] = None,
-    report: Annotated[
-        str | None, typer.Option("--report", metavar="LIST", help="html,junit,json,md,github [json,junit,md,html]")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Where run directories go. [reports/runs]")
-    ] = None,
+    profile: Profile = None,
+    target: Target = None,
+    seed: Seed = None,
+    scale: Scale = 1.0,
+    workers: Workers = None,
+    master: Master = None,
+    expect: Expect = 0,
+    worker: Worker = None,
+    host: Host = None,
+    token: Token = None,
+    capacity: FindCapacity = False,
+    repeat: Repeat = 1,
+    report: Report = None,
+    out: Out = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, start nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
     project: ProjectOption = None,
@@ -56,27 +94,64 @@ def load(
     Arrivals do not wait for answers; latency counts from the moment that was intended for each. Exit codes are those
     of `pilotplant run`.
     """
+    from pilotplant.load.drivers import address_of, be_a_worker
     from pilotplant.load.loading import load_profile_and_target
-    from pilotplant.load.running import Where
     from pilotplant.model.errors import UsageError
     from pilotplant.reporting.catalog import reporters
 
+    if worker is not None:
+        return be_a_worker(address_of(worker, "--worker"), token or "")
+    if profile is None:
+        raise UsageError("which profile?", help="`pilotplant list loadtests` shows what there is.")
     found = open_project(project)
-    settings = settings_of(found, seed=seed, target=target, reports=report, out=out, format=format_)
+    settings = settings_of(found, seed=seed, target=target, reports=report, out=out, format=format_, host=host)
     check_reports(settings.reports, tuple(reporters()))
     if not 0 < scale <= 10_000:
         raise UsageError(f"--scale {scale:g} must be more than 0 and at most 10000")
     setup, chosen = load_profile_and_target(found, profile, settings.target)
     if scale != 1.0:
         setup = setup.with_profile(setup.profile.scaled(scale))
+    where = _where(settings, workers, setup.profile.workers, master, expect, token or "")
     if dry_run:
         print(f"{setup.profile.load}: valid, {setup.profile.rate:.1f} arrivals a second, target {chosen.target}")
         return Exit.PASS
-    where = Where(workers or setup.profile.workers)
-    done = _run(found, settings, setup, chosen, where, named=profile, quiet=quiet)
+    if capacity:
+        return _search(found, settings, setup, chosen, where, named=profile, quiet=quiet, repeat=repeat)
+    done = report_on(
+        lambda directory: _run(found, settings, setup, chosen, where, directory, named=profile, quiet=quiet),
+        _directory(found, settings, setup.profile.load),
+        settings,
+    )
     if settings.format == "json":
         print_json([{"directory": str(done.directory), **brief(done)}])
     return done.result.exit
+
+
+def _where(
+    settings: "Settings", workers: int | None, usual: int, master: str | None, expect: int, token: str
+) -> "Where":
+    """Where drivers and estate are, from the options."""
+    from pilotplant.load.drivers import address_of
+    from pilotplant.load.running import Where
+    from pilotplant.model.errors import UsageError
+
+    if settings.host not in LOOPBACK and not token:
+        raise UsageError(f"--host {settings.host} would open the estate to others", help="Give a --token.")
+    if expect and master is None:
+        raise UsageError("--expect goes with --master")
+    here = workers if workers is not None else (0 if expect else usual)
+    if not here and not expect:
+        raise UsageError("there is nobody to drive", help="Give --workers, or --master with --expect.")
+    at = address_of(master, "--master") if master is not None else None
+    return Where(here, master=at, remote=expect, token=token, address=settings.host)
+
+
+def _directory(found: "Project", settings: "Settings", name: str) -> Path:
+    from datetime import UTC, datetime
+
+    from pilotplant.run.identity import new_directory
+
+    return new_directory(settings.out or found.runs_dir(), name, datetime.now(UTC))
 
 
 def _run(
@@ -85,19 +160,16 @@ def _run(
     setup: "LoadSetup",
     chosen: "TargetSpec",
     where: "Where",
+    directory: Path,
     *,
     named: str,
     quiet: bool,
 ) -> "Finished":
-    from datetime import UTC, datetime
-
     from pilotplant.cli.progress import Watcher
     from pilotplant.control.application import Control
     from pilotplant.load.running import driving_of, locusts, run_load
-    from pilotplant.run.identity import new_directory
     from pilotplant.run.request import RunRequest
 
-    directory = new_directory(settings.out or found.runs_dir(), setup.profile.load, datetime.now(UTC))
     drivers = locusts(where, directory)
     seed = settings.seed or 0
     title = f"{setup.profile.load} · {chosen.target} · seed {seed}"
@@ -112,7 +184,47 @@ def _run(
             argv=sys.argv,
             scenario_named=named,
             target_named=settings.target,
+            address=where.address,
             on_progress=watcher,
         )
         driving = driving_of(request, setup, drivers)
-        return report_on(lambda: run_load(request, setup, driving), directory, settings)
+        return run_load(request, setup, driving)
+
+
+def _search(
+    found: "Project",
+    settings: "Settings",
+    setup: "LoadSetup",
+    chosen: "TargetSpec",
+    where: "Where",
+    *,
+    named: str,
+    quiet: bool,
+    repeat: int,
+) -> int:
+    """Search for the capacity, perhaps several times, and say how far the searches are apart."""
+    from pilotplant.load.running import find_capacity
+    from pilotplant.model.verdict import worst
+    from pilotplant.reporting import capacity as told
+
+    found_: list[Capacity] = []
+    for number in range(repeat):
+        parent = _directory(found, settings, f"{setup.profile.load}-capacity")
+
+        def attempt(load: "LoadSetup", name: str, parent: Path = parent) -> "Finished":
+            directory = parent / name
+            directory.mkdir()
+            if not quiet and settings.format != "json":
+                print(f"{setup.profile.load}: holding {load.profile.rate:g} arrivals a second", file=sys.stderr)
+            return _run(found, settings, load, chosen, where, directory, named=named, quiet=True)
+
+        capacity = find_capacity(setup, chosen.target, (settings.seed or 0) + number, attempt)
+        written = told.write(capacity, parent)
+        found_.append(capacity)
+        if settings.format != "json":
+            print(told.render(capacity, report=near(written)))
+    if settings.format == "json":
+        print_json(found_)
+    elif repeat > 1:
+        print(told.spread(found_))
+    return worst([Exit(capacity.exit) for capacity in found_])

@@ -142,17 +142,17 @@ def run_one(request: "RunRequest", settings: "Settings", quiet: bool) -> "Finish
     directory = request.directory
     assert directory is not None
     with Watcher(title, quiet=quiet) as watcher:
-        return report_on(lambda: run_live(replace(request, on_progress=watcher)), directory, settings)
+        return report_on(lambda _: run_live(replace(request, on_progress=watcher)), directory, settings)
 
 
-def report_on(running: "Callable[[], Finished]", directory: Path, settings: "Settings") -> "Finished":
+def report_on(running: "Callable[[Path], Finished]", directory: Path, settings: "Settings") -> "Finished":
     """Run something that leaves a directory, make its reports and print what it came to."""
     from pilotplant.reporting import text
     from pilotplant.reporting.catalog import reporters
     from pilotplant.run.latest import point_to
 
     try:
-        finished = running()
+        finished = running(directory)
     except KeyboardInterrupt:
         point_to(directory)
         print(f"the ledger up to here: pilotplant ledger show {near(directory)}", file=sys.stderr)

@@ -76,7 +76,7 @@ def _prepare(found: "Project", settings: "Settings", estate: str, speed: float, 
     from pilotplant.run.identity import new_directory
     from pilotplant.run.latest import point_to
     from pilotplant.run.preparation import generate_data, prepare_live
-    from pilotplant.scenario.loading import load_estate
+    from pilotplant.scenario.loading import load_estate, load_flows
 
     setup = load_estate(found, estate)
     seed = settings.seed or 0
@@ -92,6 +92,7 @@ def _prepare(found: "Project", settings: "Settings", estate: str, speed: float, 
         directory=directory,
         elsewhere=lambda prepared: Control(prepared, token).application(),
         documents=documents(setup.profiles),
+        flows=load_flows(found, setup),
         address=settings.host,
         port=settings.port,
     )

@@ -75,6 +75,8 @@ class Generated:
             said = getattr(case, part)
             if isinstance(said, dict | list):
                 setattr(case, part, vocabulary.speak(said, negative=negative))
+        if case.headers and "If-Match" in case.headers:
+            case.headers["If-Match"] = vocabulary.tag(str(case.headers["If-Match"]))
         prepared = _prepared(case)
         target = urlsplit(str(prepared.url))
         given = {

@@ -92,7 +92,8 @@ def idempotency(caller: Caller, sent: Sent) -> Iterator[Complaint]:
         yield f"a request that was accepted is answered {again.reply.status} under the same key, not 409", again
     if first.reply.status >= 300 and mode == "strict":
         return  # what was refused leaves its key free
-    other = caller.again(sent, {"idempotency-key": key}, body=sent.request.body + b" ")
+    different = sent.request.body + b" " if sent.request.body else b"{}"
+    other = caller.again(sent, {"idempotency-key": key}, body=different)
     if other.reply.status != 422 or other.reply.changed:
         yield f"other bytes under the same key are answered {other.reply.status}, not refused with 422", other
     if mode == "strict":
@@ -168,8 +169,8 @@ def retry_after(caller: Caller, sent: Sent) -> Iterator[Complaint]:
 
 
 PROBES: Mapping[str, Probe] = {
+    "entity tag": entity_tag,  # first: what the others send may change the document, and so its tag
     "idempotency": idempotency,
-    "entity tag": entity_tag,
     "credentials": credentials,
     "refusal": refusal,
     "retry-after": retry_after,

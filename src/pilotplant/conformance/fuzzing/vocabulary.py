@@ -23,6 +23,7 @@ class Vocabulary:
     def __init__(self, estate: Estate, draws: Draws) -> None:
         self._draws = draws
         self._words: dict[str, dict[str, None]] = defaultdict(dict)
+        self._items = estate.dataset.items
         self._today = iso(estate.world.now().business)
         self._used = 0
         _of_dataset(estate.dataset, self)
@@ -30,7 +31,7 @@ class Vocabulary:
     def learn(self, name: str, word: str) -> None:
         """Keep a word."""
         words = self._words[name]
-        if word and len(words) < KNOWN_MAX:
+        if word.strip(".") and len(words) < KNOWN_MAX:  # `.` and `..` lead elsewhere, wherever they stand in a path
             words.setdefault(word)
 
     def listen(self, answer: Any, name: str = "") -> None:
@@ -47,13 +48,26 @@ class Vocabulary:
     def speak(self, said: Any, *, negative: bool, name: str = "") -> Any:
         """The same with known words in many of its fields."""
         if isinstance(said, dict):
-            return {key: self.speak(value, negative=negative, name=str(key)) for key, value in said.items()}
+            return self._fitting(
+                {key: self.speak(value, negative=negative, name=str(key)) for key, value in said.items()}
+            )
         if isinstance(said, list):
             return [self.speak(value, negative=negative, name=name.removesuffix("s")) for value in said]
         self._used += 1
         u = self._draws.uniform(f"speak|{self._used}|{name}")
         share = _SPOKEN_NEGATIVE if negative else _SPOKEN
         return self._word(said, name, u / share) if u < share else said
+
+    def _fitting(self, said: dict[str, Any]) -> dict[str, Any]:
+        """What is said of an item in the unit that it has: of two words that do not fit nothing would come."""
+        item = said.get("item", said.get("component"))
+        known = self._items.get(item) if isinstance(item, str) else None
+        return {**said, "unit": known.unit} if known is not None and isinstance(said.get("unit"), str) else said
+
+    def tag(self, given: str) -> str:
+        """An entity tag for a request: often the one that fits whatever is there."""
+        self._used += 1
+        return "*" if self._draws.uniform(f"tag|{self._used}") < _SPOKEN else given
 
     def _word(self, said: Any, name: str, u: float) -> Any:
         if isinstance(said, str):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pilotplant.drive.front import Front
 from pilotplant.drive.live.wire import LINE, Line, head
@@ -24,7 +24,7 @@ class Application:
             return
         door = self._front.door(scope["raw_path"].decode("latin-1"))
         if door is None:
-            await self._elsewhere(scope, receive, send)
+            await self._elsewhere(scope, receive, _InOnePiece(scope, send))
             return
         boundary, path = door
         body = await _read(receive, boundary.profile.body_max_bytes)
@@ -35,17 +35,49 @@ class Application:
         request = WireRequest(
             scope["method"], path, scope["query_string"], headers, body, line.connection, self._incarnation()
         )
-        await self._front.serve(boundary, request, _OnTheLine(line, send))
+        await self._front.serve(boundary, request, _OnTheLine(line, send, scope["method"] == "HEAD"))
+
+
+class _InOnePiece:
+    """ASGI's `send`, such that an answer whose body comes at once leaves in one write; everything else as it comes."""
+
+    __slots__ = ("_line", "_send", "_start", "_without_body")
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._line: Line = scope[LINE]
+        self._without_body = scope["method"] == "HEAD"
+        self._send = send
+        self._start: Message | None = None
+
+    async def __call__(self, message: Message) -> None:
+        start, self._start = self._start, None
+        if start is None and message["type"] == "http.response.start":
+            self._start = message
+            return
+        if start is not None and message.get("more_body"):
+            await self._send(start)
+            start = None
+        if start is None:
+            await self._send(message)
+            return
+        body: bytes = message.get("body", b"")
+        headers = [*start.get("headers", ())]
+        if not self._line.kept:
+            headers.append((b"connection", b"close"))
+        known = any(name.lower() == b"content-length" for name, _value in headers)
+        raw = head(start["status"], headers, None if known else len(body))
+        await self._line.answer(raw if self._without_body else raw + body)
 
 
 class _OnTheLine:
     """A caller at the other end of a socket."""
 
-    __slots__ = ("_line", "_send")
+    __slots__ = ("_line", "_send", "_without_body")
 
-    def __init__(self, line: Line, send: Send) -> None:
+    def __init__(self, line: Line, send: Send, without_body: bool) -> None:
         self._line = line
         self._send = send
+        self._without_body = without_body
 
     @property
     def gone(self) -> bool:
@@ -59,8 +91,9 @@ class _OnTheLine:
             there = not line.gone
             line.drop(head(response.status, closing, len(response.body)) + response.body)
             return there
-        await self.begin(response)
-        await self.piece(response.body, more=False)
+        headers = response.headers if line.kept else (*response.headers, (b"connection", b"close"))
+        raw = head(response.status, headers, len(response.body))
+        await line.answer(raw if self._without_body else raw + response.body)
         return not line.gone
 
     async def begin(self, response: WireResponse) -> None:

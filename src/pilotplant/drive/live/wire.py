@@ -66,6 +66,28 @@ class Line:
         cycle = self._cycle()
         return cycle is None or cycle.disconnected or (not cycle.response_complete and cycle.transport.is_closing())
 
+    async def answer(self, raw: bytes) -> None:
+        """Send a whole answer at once, and end it as uvicorn would: ASGI's two messages are two system calls."""
+        cycle = self._cycle()
+        if cycle is not None and cycle.flow.write_paused and not cycle.disconnected:
+            await cycle.flow.drain()
+        if cycle is None or self.gone:
+            return
+        cycle.response_started = True
+        cycle.waiting_for_100_continue = False
+        cycle.transport.write(raw)
+        cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
+
+    @property
+    def kept(self) -> bool:
+        """Whether the connection stays after this answer."""
+        cycle = self._cycle()
+        return cycle is not None and cycle.keep_alive
+
     def write(self, raw: bytes) -> None:
         """Send `raw` exactly as it is and keep the connection; the answer must then end with `reset` or `drop`."""
         cycle = self._cycle()

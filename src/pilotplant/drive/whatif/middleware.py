@@ -348,7 +348,7 @@ class Middleware:
 
         call = Call(sending.operation, sending.command, self._name(piece, task), done)
         if task.fact:
-            call.key = call.name
+            call.key = f"{call.name}|instead" if sending.instead else call.name
             call.stands = lambda: all(task.system.stands(effect) for effect in sending.effects)
             call.look = self._send.query(sending.operation, sending.command)
             task.call = call

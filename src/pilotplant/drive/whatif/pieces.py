@@ -119,7 +119,7 @@ class Dispatcher:
         replica = system.kind.replicas.get(name)
         if replica is None:
             return None
-        commands = [replica.intended(self._estate, tuple(effect.split("|")[1:])) for effect in effects]
+        commands = [self._estate.intended(replica, tuple(effect.split("|")[1:])) for effect in effects]
         own = system.kind.operations.get(name)
         wanted = [_as_asked(own, command) for command in commands if command is not None]
         operation = self._operation(system, name, wanted[0]) if wanted else None

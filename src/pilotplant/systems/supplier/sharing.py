@@ -1,6 +1,7 @@
 """What suppliers are given: delivery schedules, and drawings of what they are to make."""
 
 from datetime import date
+from typing import Annotated
 
 import msgspec
 
@@ -9,6 +10,9 @@ from pilotplant.model.operation import Command, operation, state
 from pilotplant.model.outcome import Committed, Outcome, Refused
 from pilotplant.systems.supplier.problems import NotASource, UnknownSupplier
 from pilotplant.systems.supplier.state import Drawing, Portal, Schedule
+
+NUMBER_MAX = 999_999_999
+"""Nobody publishes more schedules."""
 
 
 class ScheduleLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -24,7 +28,7 @@ class PublishSchedule(Command, frozen=True, kw_only=True):
     plant: str
     supplier: str
     item: str
-    number: int
+    number: Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)]
     unit: str
     lines: tuple[ScheduleLine, ...]
 

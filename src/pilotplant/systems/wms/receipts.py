@@ -1,5 +1,7 @@
 """Goods that come in: what is expected against a supplier's announcement, and what really came."""
 
+from typing import Annotated
+
 import msgspec
 
 from pilotplant.dataset.bins import RECEIVING
@@ -23,6 +25,8 @@ from pilotplant.systems.wms.stock import QUANTITY_MAX, lying
 
 EXPECT = "wms.receipt.expect"
 CONFIRMED = "wms.receipt.confirmed"
+VERSION_MAX = 999_999
+"""Nobody corrects an announcement more often."""
 
 
 class ExpectReceipt(Command, frozen=True, kw_only=True):
@@ -31,7 +35,7 @@ class ExpectReceipt(Command, frozen=True, kw_only=True):
     plant: str
     asn: str
     lines: tuple[ExpectedLine, ...]
-    version: int = 1
+    version: Annotated[int, msgspec.Meta(ge=0, le=VERSION_MAX)] = 1
     supplier: str = ""
     arrives_at: Moment | None = None
 

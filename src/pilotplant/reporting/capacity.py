@@ -1,0 +1,91 @@
+"""Tells what a search for capacity came to: on a console, and as a page that opens from disk."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from pilotplant.load.capacity import Attempt, Capacity, lowest_broken
+from pilotplant.model.verdict import Verdict
+from pilotplant.reporting import charts, wording
+
+FILE = "capacity.html"
+_LEFT = "    "
+_VERDICTS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.UNKNOWN: "unknown"}
+
+
+def write(capacity: Capacity, directory: Path) -> Path:
+    """Write `capacity.json` and the page; where the page is."""
+    (directory / "capacity.json").write_bytes(msgspec.json.format(msgspec.json.encode(capacity), indent=2))
+    path = directory / FILE
+    path.write_text(page(capacity), encoding="utf-8")
+    return path
+
+
+def page(capacity: Capacity) -> str:
+    """The page as text."""
+    broken = lowest_broken(capacity.attempts)
+    return _template().render(
+        capacity=capacity,
+        attempts=capacity.attempts,
+        broken=broken,
+        backlog=Markup(charts.draw([broken.backlog])) if broken else Markup(""),
+        verdict_word=_VERDICTS[capacity.verdict],
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("pilotplant.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: value if isinstance(value, Markup) or not isinstance(value, str) else _shown(value),
+    )
+    return environment.get_template("capacity.html.j2")
+
+
+def _shown(text: str) -> str:
+    return wording.printable(text)
+
+
+def render(capacity: Capacity, *, report: str) -> str:
+    """Plain text that ends with the verdict."""
+    lines = [f"{capacity.profile} · {wording.printable(capacity.target)} · capacity · seed {capacity.seed}"]
+    lines += [f"{_LEFT}{line}" for line in _lines(capacity)]
+    last = f"{capacity.verdict.upper()} — report: {report}"
+    return "\n".join([*lines, "", f"{last:<78}   exit {capacity.exit}", ""])
+
+
+def _lines(capacity: Capacity) -> Iterator[str]:
+    yield wording.printable(capacity.summary)
+    yield f"why: {wording.printable(capacity.binding.why)}"
+    if capacity.recovery_s is not None:
+        yield f"after too much, all was finished {capacity.recovery_s:.1f} s after the last arrival"
+    yield ""
+    yield from (_attempt(each) for each in capacity.attempts)
+
+
+def _attempt(attempt: Attempt) -> str:
+    state = "held" if attempt.held else f"did not hold: {wording.printable(attempt.why)}"
+    p95 = " · ".join(f"{flow} p95 {p95:.3f} s" for flow, _p50, p95, _p99 in attempt.latencies)
+    return f"{attempt.rate:>8g}/s  finished {attempt.finished_per_s:>8.1f}/s  {p95}  {state}"
+
+
+def spread(found: Sequence[Capacity]) -> str:
+    """How far several searches are apart."""
+    knees = sorted(each.knee_per_s for each in found if each.knee_per_s is not None)
+    if len(knees) < len(found) or not knees:
+        return f"{len(found) - len(knees)} of {len(found)} searches found no rate that held"
+    middle = knees[len(knees) // 2]
+    apart = 100 * (knees[-1] - knees[0]) / middle
+    bound = ", ".join(dict.fromkeys(each.binding.resource for each in found))
+    return (
+        f"{len(found)} searches: {', '.join(f'{knee:g}' for knee in knees)} arrivals a second, "
+        f"{apart:.1f} % apart; what binds: {bound}"
+    )

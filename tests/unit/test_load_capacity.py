@@ -1,0 +1,232 @@
+"""The search for the knee, what binds there, and calibration: from what runs came to, without running anything."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pilotplant.checks.load_result import Curve, Histogram, LoadResult, SystemLoad, Used
+from pilotplant.exchange.latency import Latency
+from pilotplant.exchange.profile import LatencySpec, ProfileSpec
+from pilotplant.kernel.draws import Draws
+from pilotplant.load.binding import Binding, binding, sustained_by_limits
+from pilotplant.load.calibration import as_profile, calibrate
+from pilotplant.load.capacity import Attempt, conclude, highest_held, lowest_broken, search, steady
+from pilotplant.load.model import CapacitySpec, LoadSpec
+from pilotplant.model.errors import UsageError
+from pilotplant.model.verdict import Exit, Verdict
+from pilotplant.reporting import capacity as told
+from tests.estates import profile
+
+BACKLOG = Curve("open", "", 0.25, (0.0, 1.0, 2.0))
+SPEC = CapacitySpec.model_validate({"from": "5/s", "to": "4000/s"})
+
+
+def attempt(rate: float, capacity: float, *, wrong_above: float = 1e9, resource: str = "target") -> Attempt:
+    """What holding a rate comes to, with a target that carries so much."""
+    held, convicted = rate <= capacity * 1.02 and rate <= wrong_above, rate > wrong_above
+    return Attempt(
+        rate=rate,
+        held=held,
+        why="" if held else "it was too much",
+        verdict=Verdict.PASS if held else Verdict.FAIL,
+        convicted=convicted,
+        finished_per_s=min(rate, capacity),
+        growth_per_s=max(0.0, rate - capacity),
+        drained_s=1.0,
+        latencies=(("production-confirmation", 0.1, 0.2, 0.3),),
+        binding=Binding(resource, "it shows"),
+        backlog=BACKLOG,
+        run="x",
+    )
+
+
+@pytest.mark.parametrize("capacity", [0.4, 3.0, 7.3, 20.0, 61.0, 333.0, 1510.0])
+def test_the_knee_is_found_to_the_wanted_precision(capacity: float) -> None:
+    tried = search(SPEC, lambda rate: attempt(rate, capacity))
+    low, high = highest_held(tried), lowest_broken(tried)
+    assert low is not None and high is not None
+    assert low.rate == pytest.approx(capacity, rel=0.08)
+    assert high.rate / low.rate <= 1 + SPEC.precision + 1e-9
+    assert len(tried) <= 14
+
+
+def test_a_target_that_carries_everything_has_no_knee() -> None:
+    tried = search(SPEC, lambda rate: attempt(rate, 1e6))
+    assert lowest_broken(tried) is None
+    assert max(each.rate for each in tried) == SPEC.to
+
+
+def load_spec() -> LoadSpec:
+    """Two kinds of arrivals, one four times as frequent as the other."""
+    arrivals = [
+        {"do": "mes.order.complete", "shape": "poisson", "rate": "8/s", "for": "10s"},
+        {"do": "plm.change.release", "shape": "ramp", "from": "1/s", "to": "3/s", "for": "10s"},
+    ]
+    content = {"load": "mix", "estate": "three-plants", "flows": ["production-confirmation"], "arrivals": arrivals}
+    return LoadSpec.model_validate(content)
+
+
+def test_a_rate_that_is_held_keeps_the_mix() -> None:
+    held = steady(load_spec(), 50.0, 4.0)
+    assert [each.expected for each in held.arrivals] == [pytest.approx(160), pytest.approx(40)]
+    assert held.quiescence.give_up >= 32
+
+
+def concluded(tried: list[Attempt], last: LoadResult | None = None, **profiles: ProfileSpec) -> Any:
+    """What a search comes to."""
+    return conclude(load_spec(), "shop", 0, tried, last, profiles)
+
+
+def test_a_middleware_that_is_wrong_under_load_fails_however_fast_it_is() -> None:
+    tried = search(SPEC, lambda rate: attempt(rate, 1000.0, wrong_above=100.0))
+    found = concluded(tried)
+    assert found.exit == Exit.VIOLATION and found.verdict is Verdict.FAIL
+    assert found.knee_per_s == pytest.approx(100, rel=0.08)
+
+
+def test_a_knee_of_the_harness_proves_nothing() -> None:
+    found = concluded([attempt(5, 7, resource="harness"), attempt(9, 7, resource="harness")])
+    assert found.exit == Exit.UNKNOWN
+
+
+def test_a_knee_is_relative_until_the_profiles_are_calibrated() -> None:
+    tried = [attempt(5, 7), attempt(9, 7)]
+    assumed, measured = profile("erp"), profile("erp", calibrated="DEV200, 400 samples, 2026-11-01")
+    assert concluded(tried, erp=assumed).relative and "relative" in concluded(tried, erp=assumed).summary
+    assert not concluded(tried, erp=measured).relative
+    page = told.page(concluded(tried, erp=assumed))
+    assert "relative" in page and "<script" not in page and "<svg" in page
+    assert "5 searches" in told.spread([concluded(tried, erp=measured)] * 5)
+
+
+def histogram(name: str, seconds: float) -> Histogram:
+    """Durations that are all the same."""
+    return Histogram(name, 10, tuple((p, seconds) for p in (50.0, 90.0, 95.0, 99.0, 99.9)), seconds, ())
+
+
+def under_load(
+    *, lag_s: float = 0.01, delivery_s: float = 0.01, harness: float = 0.3, target: float = 0.3, **erp: float
+) -> LoadResult:
+    """A run of which only what is given is out of the ordinary."""
+    given = {"limited": 0, "open_max": 16, "open_mean": 1.0, "answer_ms_mean": 5.0, "jobs_mean": 0.0} | erp
+    system = SystemLoad("erp", 1000, **given)  # type: ignore[arg-type]
+    return LoadResult(
+        planned=500,
+        happened=500,
+        window_s=5,
+        arrivals_per_s=100,
+        begun=500,
+        finished=500,
+        finished_in_window_per_s=80,
+        drained_s=2,
+        latencies=(),
+        lag=histogram("lag", lag_s),
+        delivery=histogram("delivery", delivery_s),
+        curves=(BACKLOG,),
+        systems=(system,),
+        used=(Used("harness", 1, harness, 1, 1), Used("target", 1, target, 1, 1)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "resource"),
+    [
+        ({}, "target"),
+        ({"target": 0.97}, "target: its processor"),
+        ({"lag_s": 0.4}, "harness"),
+        ({"harness": 0.98}, "harness"),
+        ({"limited": 200}, "limit of erp"),
+        ({"delivery_s": 1.0}, "target: taking events"),
+        ({"open_mean": 14.0}, "service time of erp"),
+        ({"jobs_mean": 30.0}, "job queue of erp"),
+    ],
+)
+def test_what_binds_is_named(given: dict[str, float], resource: str) -> None:
+    assert binding(under_load(**given)).resource == resource
+
+
+def test_a_limit_with_a_long_window_binds_though_a_short_run_does_not_meet_it() -> None:
+    limited = profile("erp", limits=[{"kind": "sliding-window", "requests": 6000, "per_s": 300}])
+    implied = sustained_by_limits(under_load(), {"erp": limited})
+    assert implied is not None and implied[0] == pytest.approx(10), "two requests for each flow, twenty a second"
+    found = concluded([attempt(80, 90), attempt(99, 90)], under_load(), erp=limited)
+    assert found.sustained_per_s == pytest.approx(10) and found.binding.resource == "limit of erp"
+    assert concluded([attempt(5, 7), attempt(9, 7)], under_load(), erp=limited).sustained_per_s is None
+
+
+def test_a_csv_calibrates(tmp_path: Path) -> None:
+    path = tmp_path / "measured.csv"
+    rows = [f"erp.bom.release,{100 + n}" for n in range(100)] + ["erp.stock.post,12", "sap.something,3"]
+    path.write_text("operation,ms\n" + "\n".join(rows), encoding="utf-8")
+    found = calibrate(path, "erp")
+    assert [(each.operation, each.samples) for each in found.measured] == [
+        ("erp.bom.release", 100),
+        ("erp.stock.post", 1),
+    ]
+    assert found.unmatched == (("sap.something", 1),)
+    content = yaml.safe_load(as_profile(found, "measured.csv", date(2026, 11, 25)))
+    made = ProfileSpec.model_validate({"profile": "mine", "system": "erp", **content})
+    assert made.calibrated == "measured.csv, 101 samples, 2026-11-25"
+    assert made.latency.operations["erp.bom.release"].median_ms == pytest.approx(150, abs=1)
+    assert made.latency.operations["erp.bom.release"].p95_ms == pytest.approx(195, abs=1)
+
+
+def test_a_har_calibrates_whatever_stands_before_the_path(tmp_path: Path) -> None:
+    def entry(method: str, url: str, wait: float) -> dict[str, Any]:
+        return {"request": {"method": method, "url": url}, "timings": {"wait": wait}}
+
+    entries = [
+        entry("POST", "https://erp.example/odata/v1/stock-documents?x=1", 80.0),
+        entry("GET", "https://erp.example/odata/v1/plants/DE01/items/I-1/stock", 20.0),
+        entry("GET", "https://erp.example/logo.png", 3.0),
+        entry("POST", "https://erp.example/odata/v1/stock-documents", -1.0),
+    ]
+    path = tmp_path / "measured.har"
+    path.write_text(json.dumps({"log": {"entries": entries}}), encoding="utf-8")
+    found = calibrate(path, "erp")
+    assert {each.operation: each.samples for each in found.measured} == {"erp.stock.post": 1, "erp.stock.balance": 1}
+    assert found.unmatched == (("GET /logo.png", 1),)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told_"),
+    [
+        ("a.csv", "operation,ms\nerp.stock.post,soon\n", "a.csv:2: `ms` is 'soon'"),
+        ("a.csv", "name,ms\nx,1\n", "needs the columns operation and ms"),
+        ("a.csv", "operation,ms\nx,1\n", "holds nothing that is an operation"),
+        ("a.har", "{}", "is not a HAR"),
+        ("a.har", '{"log": {"entries": 7}}', "is not a HAR"),
+    ],
+)
+def test_what_cannot_calibrate_says_why(name: str, content: str, told_: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(UsageError) as error:
+        calibrate(path, "erp")
+    assert told_ in error.value.message
+
+
+def test_a_large_structure_takes_longer(tmp_path: Path) -> None:
+    from pilotplant.systems.erp.stock import PostLine, PostStock
+
+    spec = LatencySpec.model_validate(
+        {
+            "median_ms": 10,
+            "p95_ms": 10,
+            "operations": {"erp.stock.post": {"median_ms": 5, "p95_ms": 5, "per_line_ms": 2}},
+        }
+    )
+    latency = Latency("erp", spec, Draws(1))
+    line = PostLine(movement="issue", item="I", quantity=1, unit="EA")
+
+    def took_ms(lines: int) -> float:
+        command = PostStock(plant="DE01", posting_date=date(2026, 1, 1), lines=(line,) * lines)
+        return 1000 * latency.seconds("erp.stock.post", ("DE01", "X"), command)
+
+    assert took_ms(1) == pytest.approx(7)
+    assert took_ms(100) == pytest.approx(205)
+    assert 1000 * latency.seconds("erp.stock.documents", ("DE01", "X")) == pytest.approx(10)
