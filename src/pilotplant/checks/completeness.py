@@ -159,7 +159,7 @@ class Completeness(Check):
                     "set `source_document` to the number of the confirmation",
                 )
             blamed = left
-        if blamed and settled is not None and not settled.settled and not self.promises.died:
+        if blamed and settled is not None and not settled.settled and not self.promises.lives.over:
             if poison := self._blocking(instance):
                 self._report_blocked(instance, blamed, poison)
             else:
@@ -330,7 +330,7 @@ class Completeness(Check):
             by_holder[holder_of(promise.effect)].append(words.removesuffix(f" for {instance.subject}"))
         lists = "; ".join(f"{holder}: {_listed(list(dict.fromkeys(names)))}" for holder, names in by_holder.items())
         severity = Severity.FAIL if any(promise.terms.must for promise in missing) else Severity.WARN
-        late = " (the target died)" if self.promises.died else ""
+        late = " (the target died)" if self.promises.lives.over else ""
         never = "was only half carried out" if _begun(instance) else "was never carried out"
         miss = next(filter(None, map(self._near.of, blamed)), None) if self._near is not None else None
         almost = f" But {miss.in_words()}." if miss is not None else ""
