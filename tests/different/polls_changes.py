@@ -42,6 +42,9 @@ class Change(msgspec.Struct, frozen=True):
     effectivity: str
     effective_at: str
     affected: tuple[Affected, ...]
+    kind: str
+    gate: str
+    wip: str
     superseded: tuple[Superseded, ...]
 
 
@@ -107,6 +110,9 @@ def _found(change: Change) -> bytes:
         "priority": change.priority,
         "effectivity": {"kind": change.effectivity, "at": change.effective_at},
         "affected": change.affected,
+        "kind": change.kind,
+        "gate": change.gate,
+        "wip": change.wip,
         "superseded": change.superseded,
     }
     about = {"id": f"{change.change}/{change.status}", "source": "poller", "type": FOUND + change.status}

@@ -55,6 +55,7 @@ from pilotplant.systems.erp.definitions import (
 )
 from pilotplant.systems.erp.stock import PostLine, PostStock, ReverseDocument, post_stock, reverse_document
 from pilotplant.systems.estate import Estate, EstateSpec
+from pilotplant.systems.losses import Losses
 from pilotplant.systems.mes.events import OrderCompleted
 from pilotplant.systems.mes.operations import CompleteOrder, PublishRouting, complete_order, publish_routing
 from pilotplant.systems.mes.state import ShopOrder
@@ -181,9 +182,11 @@ class History:
         parameters = {kind: catalog.kinds()[kind].parameters() for kind in spec.systems}
         self.estate = Estate(spec, data or dataset(), parameters, self.world, self.ledger)
         self.expander = Expander(self.flows, self.estate, self.ledger)
+        losses = Losses(self.estate, self.ledger)
         self.published: list[Published] = []
         for system in self.estate:
             system.listeners.append(self.expander.on_event)
+            system.listeners.append(losses.on_event)
             system.listeners.append(self.published.append)
         self._boundaries = {system.name: self._boundary(system.name, idempotency) for system in self.estate}
         self._attempts: dict[int, int] = {}

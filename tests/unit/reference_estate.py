@@ -284,6 +284,8 @@ class Estate:
         body = seen.body
         if match := re.fullmatch(r"/plants/([^/]+)/items/([^/]+)", seen.path):
             return httpx.Response(200, json=self._erp_item(match[1], match[2]))
+        if re.fullmatch(r"/plants/[^/]+", seen.path):
+            return httpx.Response(200, json={"units": []})
         match seen.method, seen.path:
             case "PUT", "/items":
                 self.held[body["plant"], body["item"]] = body["revision"]

@@ -100,7 +100,7 @@ def test_when_nothing_goes_wrong_a_defect_does_what_the_reference_does(name: str
             for number in range(3):
                 await estate.complete(f"CNF-{number}", item=f"M-{number}")
             await estate.release("ECO-2", {"M-1": "C"}, ("DE01",))
-            await estate.tell("erp.item.changed", {"plant": "DE01"})
+            await estate.tell("erp.stock.posted", {"plant": "DE01"})
             await asyncio.sleep(5)
 
         estate = happen(parts, what, estate=Estate(replays=True))

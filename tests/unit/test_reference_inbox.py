@@ -189,12 +189,12 @@ def test_an_unknown_type_is_kept_with_a_warning_and_an_uninteresting_one_without
     async def main() -> None:
         estate = Estate()
         async with running(estate, database):
-            assert await estate.tell("erp.item.changed", {}) == 202
+            assert await estate.tell("erp.stock.posted", {}) == 202
             assert await estate.tell("qms.scar.answered", {}) == 202
 
     run(main())
     states = database.execute("select type, state from inbox order by type").fetchall()
-    assert [tuple(row) for row in states] == [("erp.item.changed", "ignored"), ("qms.scar.answered", "unknown")]
+    assert [tuple(row) for row in states] == [("erp.stock.posted", "ignored"), ("qms.scar.answered", "unknown")]
     assert [record.message.split(" is kept")[0] for record in caplog.records] == [
         "an event of the unknown type qms.scar.answered"
     ]

@@ -23,6 +23,7 @@ from pilotplant.systems.erp.sourcing import (
     upsert_source,
 )
 from pilotplant.systems.erp.stock import get_balance, post_stock
+from pilotplant.systems.erp.use_up import discontinue, get_discontinuation
 from pilotplant.systems.mes.events import MachineEvent, NonconformanceRaised, OrderCompleted
 from pilotplant.systems.mes.items import get_shop_item, upsert_shop_item
 from pilotplant.systems.mes.operations import dispatch_order, order_status, publish_routing
@@ -197,7 +198,7 @@ REFUSALS: list[tuple[str, Any, dict[str, Any], str]] = [
     (
         "mes@DE01",
         upsert_shop_item,
-        {"plant": "DE01", "item": "N", "row": 1, "description": "", "unit": "EA", "lot_size": -1.0},
+        {"plant": "DE01", "item": PART.number, "row": 1, "description": "", "unit": "EA", "lot_size": -1.0},
         "out-of-range",
     ),
 ]
@@ -391,6 +392,17 @@ def test_sources_and_cross_references_follow_engineerings_issues(estate: Bench) 
     assert estate.records(Commit)[-1].stale_over  # the ledger says what it overwrote
 
 
+def test_stock_is_used_up_first_where_the_erp_was_told(estate: Bench) -> None:
+    here = {"plant": "DE01", "item": PRODUCT.number}
+    assert refused(erp(estate, discontinue, plant="DE01", item="?", reference="E", revision="B")) == "item-not-at-plant"
+    assert refused(erp(estate, get_discontinuation, **here)) == "not-held"
+    assert not erp(estate, discontinue, **here, reference="ECO-1", revision="C").stale
+    assert erp(estate, discontinue, **here, reference="ECO-0", revision="B").stale
+    found = erp(estate, get_discontinuation, **here)
+    assert found.result.reference == "ECO-0"
+    assert found.reveals == ((f"erp.item.discontinue|DE01|{PRODUCT.number}", 2),)
+
+
 def test_a_new_item_is_produced_only_when_it_is_released(estate: Bench) -> None:
     launched = {"plant": "DE01", "item": "N-1", "reference": "LCH-1"}
     new_item(estate)
@@ -510,6 +522,8 @@ def test_a_closed_period_takes_no_postings(estate: Bench) -> None:
 
 def test_the_shop_floor_learns_of_items(estate: Bench) -> None:
     given = {"plant": "DE01", "item": "N-1", "description": "x", "unit": "EA"}
+    assert refused(mes(estate, upsert_shop_item, **given, row=3)) == "unknown-at-shop-floor"
+    plm(estate, create_item, **{**NEW, "item": "N-1"})
     assert refused(mes(estate, publish_routing, plant="DE01", item="N-1", revision="A", steps=STEPS))
     mes(estate, upsert_shop_item, **given, row=3)
     assert isinstance(mes(estate, publish_routing, plant="DE01", item="N-1", revision="A", steps=STEPS), Committed)

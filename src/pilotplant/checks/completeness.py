@@ -17,8 +17,8 @@ from pilotplant.checks.folds.near import NearMisses
 from pilotplant.checks.folds.promises import EXCEPTION, Promises
 from pilotplant.checks.folds.silence import asked_at
 from pilotplant.checks.folds.silence import silent as silent_of
-from pilotplant.checks.wording import effect_in_words, holder_of, plant_of
-from pilotplant.ledger.records import ILLEGIBLE, Ack, Commit, Deliver, Emit, Obligation, Reject
+from pilotplant.checks.wording import effect_in_words, holder_of, plant_of, some_of
+from pilotplant.ledger.records import ILLEGIBLE, Ack, Commit, Compare, Deliver, Emit, Obligation, Reject
 from pilotplant.systems import catalog
 
 POISON_TIMES = 8
@@ -42,6 +42,8 @@ class Completeness(Check):
         self._reports: dict[tuple[str, str], Commit] = {}
         """By change and plant, the last report to the PLM that all went well."""
         self._near: NearMisses | None = None
+        self._agreeing: set[str] = set()
+        """Copies that are what their owner has, at rest."""
         self._sums: Aggregated
         self._dropped = Dropped(promises)
         self._looks = Looks(case)
@@ -54,7 +56,13 @@ class Completeness(Check):
             Obligation: (None, self._dropped.on_obligation),
             Deliver: (None, self._dropped.on_deliver),
             Ack: (None, self._dropped.on_ack),
+            Compare: (lambda named: self.case.governed(named), self.on_compare),
         }
+
+    def on_compare(self, record: Compare) -> None:
+        """Whoever brings a copy to where its owner has it needs no other reason for that."""
+        if not record.difference:
+            self._agreeing.add(record.effect)
 
     def on_reject(self, record: Reject) -> None:
         """Whoever sends the same refused request for ever does not get to anything else."""
@@ -102,7 +110,7 @@ class Completeness(Check):
             self._judge(instance, accounting)
         if self._unfinished:
             self.doubt(
-                f"When the wait was given up the target may still have been at work on {_listed(self._unfinished)}: "
+                f"When the wait was given up the target may still have been at work on {some_of(self._unfinished)}: "
                 "what is missing there may only be late.",
                 "raise `quiescence.give_up`, or see what keeps the target busy",
             )
@@ -111,7 +119,8 @@ class Completeness(Check):
         if self.promises.settled.settled and not self.case.declares.poll_interval:
             self._report_dropped()  # whoever looks for itself need not read what it is sent
         for record in self.promises.unpromised:
-            self._report_unpromised(record)
+            if not (record.version and record.effect in self._agreeing):
+                self._report_unpromised(record)
         for promise, record in self.promises.intruding:
             self._report_intruding(promise, record)
         for (flow, step), (times, first) in self.promises.unaided.items():
@@ -215,7 +224,7 @@ class Completeness(Check):
     def _blocking(self, instance: Instance) -> list[Reject]:
         """What was refused over and over since this was acknowledged, while nothing of this was even begun."""
         acknowledged = self.promises.acknowledged.get(instance.trigger)
-        if acknowledged is None or _begun(instance) or instance.seen is not None:
+        if acknowledged is None or instance.begun or instance.seen is not None:
             return []
         for times in self._poison.values():
             if len(times) >= POISON_TIMES and times[0].seq > acknowledged.seq:
@@ -271,7 +280,7 @@ class Completeness(Check):
         owed = [promise for promise in missing if promise.terms.actor != "native"]
         idle = [promise for promise in native if not _waits_for(promise, owed)]
         if idle:
-            listed = _listed([effect_in_words(promise.effect, promise.version) for promise in idle])
+            listed = some_of([effect_in_words(promise.effect, promise.version) for promise in idle])
             self.doubt(
                 f"{instance.name}: {holder_of(idle[0].effect)} did not do by itself what the flow leaves to it "
                 f"({listed}), so the target cannot be blamed for what is missing.",
@@ -328,10 +337,10 @@ class Completeness(Check):
         for promise in blamed:
             words = effect_in_words(promise.effect, promise.version).removesuffix(f" at {instance.plant}")
             by_holder[holder_of(promise.effect)].append(words.removesuffix(f" for {instance.subject}"))
-        lists = "; ".join(f"{holder}: {_listed(list(dict.fromkeys(names)))}" for holder, names in by_holder.items())
+        lists = "; ".join(f"{holder}: {some_of(list(dict.fromkeys(names)))}" for holder, names in by_holder.items())
         severity = Severity.FAIL if any(promise.terms.must for promise in missing) else Severity.WARN
         late = " (the target died)" if self.promises.lives.over else ""
-        never = "was only half carried out" if _begun(instance) else "was never carried out"
+        never = "was only half carried out" if instance.begun else "was never carried out"
         miss = next(filter(None, map(self._near.of, blamed)), None) if self._near is not None else None
         almost = f" But {miss.in_words()}." if miss is not None else ""
         self.findings.append(
@@ -488,12 +497,3 @@ class Completeness(Check):
 def _waits_for(promise: Promise, others: Iterable[Promise]) -> bool:
     effects = {other.effect for other in others}
     return any(effect in effects for _step, effect, _version in promise.after)
-
-
-def _begun(instance: Instance) -> bool:
-    return any(progress.kept for progress in instance.steps.values())
-
-
-def _listed(names: list[str], most: int = 4) -> str:
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

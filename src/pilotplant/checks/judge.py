@@ -145,8 +145,8 @@ def _judge(
     court = [check for check in court if check not in idle]
     faults: Counter[str] = Counter()
     dispatch = Dispatch(ledger.header)
-    folds = (intended, knowledge, promises, figures, figures.sourcing, *((curves,) if curves else ()))
-    for part in (*folds, *court):
+    told = (figures, figures.sourcing, figures.business, *((curves,) if curves else ()))
+    for part in (intended, knowledge, promises, *told, *court):
         dispatch.add(part.handlers())
     wanted: list[str] = []
     dispatch.add({FaultArmed: (None, lambda record: faults.update({record.fault: 0}))})
@@ -354,7 +354,9 @@ def _status(promises: Promises, instance: Instance, sums: Aggregated) -> str:
     missing = promises.missing(instance)
     if missing and all(sums.keeps(promise) for promise in missing):
         return "done"
-    return "open" if missing else "superseded"
+    if missing:
+        return "open"
+    return "excused" if any(promises.barred(promise) for promise in instance.open) else "superseded"
 
 
 def _row(case: Case, promises: Promises, instance: Instance, status: str) -> BoardRow:

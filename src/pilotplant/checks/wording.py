@@ -12,6 +12,14 @@ _TEMPLATES = {
     "mes.routing.publish": "work instructions {1}/{revision} at {0}",
     "erp.stock.post": "{2} of {3}{lot} for {1} at {0}",
     "mes.order.dispatch": "order {1} at {0}",
+    "mes.item.upsert": "shop floor item {1} at {0}",
+    "erp.item.maintain": "maintained item {1} at {0}",
+    "erp.aml.upsert": "source {2} of {1} at {0}",
+    "erp.xref.upsert": "part number of {2} for {1} at {0}",
+    "erp.hold.release": "production release of {1} for {2} at {0}",
+    "erp.item.discontinue": "using up of what came before {1}/{revision} at {0}",
+    "erp.hold.set": "hold of {1} for {2} at {0}",
+    "erp.production_order.confirm": "{2} of {3} for {1} at {0}",
     "erp.po.change": "change of {1} for {2} at {0}",
     "erp.po.cancel": "cancellation of {1} for {2} at {0}",
     "erp.asn.create": "inbound delivery {1} at {0}",
@@ -68,3 +76,9 @@ def holder_of(effect: str) -> str:
     """The kind of system that an effect is in, as people call it."""
     kind = effect.partition(".")[0]
     return SYSTEM_OF.get(kind, kind.upper())
+
+
+def some_of(names: list[str], most: int = 4) -> str:
+    """The first of these names, and how many more there are."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

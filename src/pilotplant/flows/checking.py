@@ -32,6 +32,10 @@ def flaws_of(flow: FlowSpec) -> Iterator[Flaw]:
     yield from _known(("for_each",), flow.for_each, relations(), "relation")
     yield from _relation(("for_each",), flow, flow.for_each)
     known = relations()[flow.for_each].fields if flow.for_each in relations() else flow.scope
+    for fact in flow.when:
+        yield from _known(("when", fact), fact, known, "field in the rows of the relation")
+    if flow.clock_from == "starts_at":
+        yield from _known(("clock_from",), "starts_at", known, "field in the rows of the relation")
     for position, key in enumerate(flow.scope):
         yield from _known(("scope", position), key, known, "field in the rows of the relation")
     for name, step in flow.steps.items():

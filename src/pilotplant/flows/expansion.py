@@ -108,7 +108,8 @@ class _Expansion:
         self._ledger = ledger
         self.promises: list[Promised] = []
         self.alternatives: list[str] = []
-        self._rows = tuple(relations()[flow.for_each].rows(self._trigger, {}, estate))
+        rows = relations()[flow.for_each].rows(self._trigger, {}, estate)
+        self._rows = tuple(row for row in rows if _applies(flow, row))
 
     def write(self, before: Container[str]) -> None:
         """Write all obligations. `before`: what was promised already."""
@@ -174,7 +175,8 @@ class _Expansion:
         elif needed.over == "scope":
             rows = [other for other in self._rows if tuple(other[key] for key in self._flow.scope) == scope]
         else:
-            rows = list(relations()[needed.over].rows(self._trigger, row, self._estate))
+            related = relations()[needed.over].rows(self._trigger, row, self._estate)
+            rows = [other for other in related if _applies(self._flow, {**row, **other})]
         if step.for_each and needed.over != step.for_each:
             rows = [other for base in rows for other in self._related(step.for_each, base)]
         known: list[tuple[str, str, int]] = []
@@ -227,6 +229,8 @@ class _Expansion:
 
     def _due(self, row: Row) -> float:
         world = self._estate.world
+        if self._flow.clock_from == "starts_at":
+            return max(float(world.env.now), (float(row["starts_at"]) - world.epoch) / world.speed)
         if self._flow.clock_from == "effective_at":
             change = self._estate.systems["plm"].state.changes.get(row.get("change", ""))
             if change is not None:
@@ -234,8 +238,9 @@ class _Expansion:
         return float(world.env.now)
 
 
-def _applies(step: StepSpec, row: Row) -> bool:
-    return all(row.get(fact, "") in allowed for fact, allowed in step.when.items())
+def _applies(limited: StepSpec | FlowSpec, row: Row) -> bool:
+    """Whether a flow, or a step of it, is about a row at all."""
+    return all(row.get(fact, "") in allowed for fact, allowed in limited.when.items())
 
 
 def _identity(name: str, row: Row) -> tuple[str, int]:

@@ -106,11 +106,13 @@ class FlowSpec(BaseModel):
     about: str = ""
     trigger: str | Annotated[tuple[str, ...], Field(min_length=1)]
     """The event that fires it; several where each asks for the same."""
+    when: dict[str, tuple[str, ...]] = {}
+    """Only for rows of `for_each` in which these facts have one of these values; of others it says nothing."""
     cancelled_by: str = ""
     """An event with the same first scope key that withdraws the promises which are not kept yet."""
     scope: Annotated[tuple[str, ...], Field(min_length=1)]
     for_each: str
-    clock_from: Literal["trigger", "effective_at", "resolution"] = "trigger"
+    clock_from: Literal["trigger", "effective_at", "starts_at", "resolution"] = "trigger"
     coalesce: Literal["latest", "every"] = "latest"
     steps: Annotated[dict[Name, StepSpec], Field(min_length=1)]
     on_reject: OnReject | None = None

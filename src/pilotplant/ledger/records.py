@@ -290,6 +290,16 @@ class Driven(Record, array_like=True, gc=False, frozen=True, tag=41):
     note: str
 
 
+class Loss(Record, array_like=True, gc=False, frozen=True, tag=50):
+    """Something was made that nobody needs. `effect` says of what, `kind` why; `cause` is the event that tells it."""
+
+    system: int
+    effect: str
+    kind: str
+    quantity: float
+    cause: int
+
+
 class Reconcile(Record, array_like=True, gc=False, frozen=True, tag=42):
     """At rest, of a plant that was moved from one system to another: what one part of the books comes to on both sides.
 
@@ -332,6 +342,7 @@ AnyRecord = (
     | Amount
     | Sample
     | Driven
+    | Loss
     | Reconcile
 )
 
@@ -358,6 +369,7 @@ KINDS: dict[str, type[Record]] = {
     "outside": Outside,
     "exposed": Exposed,
     "amount": Amount,
+    "loss": Loss,
     "sample": Sample,
     "driven": Driven,
     "reconcile": Reconcile,

@@ -8,6 +8,10 @@ from pilotplant.model.instants import seconds
 LATENCIES = (
     "change_propagation",
     "confirmation_to_stock",
+    "product_launch",
+    "order_update",
+    "master_data_sync",
+    "plant_data_sync",
     "movement_to_stock",
     "asn_to_expected",
     "receipt_to_stock",
@@ -22,6 +26,15 @@ SHARES = (
     "stock_reconciled",
     "items_on_prior_revision",
     "asn_success",
+    "order_accuracy",
+    "item_accuracy",
+    "shop_item_accuracy",
+    "units_superseded",
+    "exceptions_open",
+    "changes_awaiting_erp",
+    "unfinished_high",
+    "unfinished_normal",
+    "unfinished_low",
 )
 
 _FORM = re.compile(

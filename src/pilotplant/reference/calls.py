@@ -68,7 +68,7 @@ class Problem(msgspec.Struct, frozen=True):
 _NO_PROBLEM = Problem()
 _PASSING = frozenset((401, 408, 409, 412, 423, 425, 429))
 """Client errors that time or another attempt can cure."""
-_SETTLED_CONFLICTS = frozenset(("effectivity-overlap",))
+_SETTLED_CONFLICTS = frozenset(("effectivity-overlap", "effectivity-gap", "owned-here"))
 """Conflicts (409) that stay, however often one asks."""
 _LIMIT_CODES = frozenset(("request-limit-exceeded", "SSS_REQUEST_LIMIT_EXCEEDED"))
 """How some systems say "too many requests" in a 400, in our code or in the vendor's."""

@@ -85,7 +85,9 @@ class EngineeringChanges:
             self._parked[key] = scope
 
     def release(self, event: ChangeReleased, traceparent: str) -> None:
-        """Take on a change."""
+        """Take on a change; a launch is another flow's."""
+        if event.kind == "launch":
+            return
         for key in self._scopes.release(event, traceparent):
             scope = self._scopes.get(key)
             assert scope is not None, f"scope {key} was just opened"
@@ -120,7 +122,7 @@ class EngineeringChanges:
         except Stopped:
             return True
         except Refusal as refusal:
-            self._fail(run.scope, refusal, owner=_owner(refusal), refused=True)
+            self._fail(run.scope, refusal, owner=owner_of(refusal), refused=True)
         except GaveUp as failed:
             self._fail(run.scope, failed, owner="plant-it", refused=False)
         return True
@@ -199,7 +201,7 @@ class EngineeringChanges:
         )
 
 
-def _owner(refusal: Refusal) -> Owner:
+def owner_of(refusal: CallFailed) -> Owner:
     """Work centres are planning's; everything else about a definition is engineering's."""
     about = f"{refusal.code} {refusal.detail}".replace("-", " ")
     return "planning" if "work centre" in about else "engineering"

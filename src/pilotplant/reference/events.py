@@ -25,9 +25,9 @@ T = TypeVar("T")
 
 IGNORED = frozenset(
     (
-        "plm.part.created",
         "plm.change.approved",
-        "erp.item.changed",
+        "plm.bom.released",
+        "plm.routing.updated",
         "erp.stock.posted",
         "erp.production_order.changed",
     )

@@ -84,6 +84,9 @@ class ChangeLookout:
             "priority": change.priority,
             "effectivity": {"kind": change.effectivity, "at": change.effective_at},
             "affected": change.affected,
+            "kind": change.kind,
+            "gate": change.gate,
+            "wip": change.wip,
         }
         told = {"id": f"{change.change}/{change.status}", "source": "/plm/changes", "subject": change.change}
         await self._take(msgspec.json.encode({**told, "type": f"plm.change.{change.status}", "data": data}))

@@ -2,16 +2,22 @@
 
 from typing import Literal
 
+from msgspec.structs import replace
+
 from pilotplant.reference.messages import (
     CountAdjusted,
     ErpItem,
+    ItemChanged,
     OrderCompleted,
+    Plant,
+    PlantUnit,
     PlmBom,
     PlmItem,
     PlmRouting,
     PostStock,
     PublishRouting,
     ReleaseBom,
+    ShopItem,
     StockLine,
     StockMoved,
     UpsertRouting,
@@ -26,6 +32,19 @@ class Mapping:
         """PLM owns the description, the plant its unit."""
         return ErpItem(plant, item.item, item.description, held.unit if held else item.unit, revision)
 
+    def in_plant_unit(self, wanted: ErpItem, item: PlmItem, plant: Plant) -> ErpItem:
+        """An item that is new at a plant, in the unit that the plant declares for bought items, its lot converted."""
+        rule = next((each for each in plant.units if each.base_unit == item.unit), None)
+        if rule is None or item.made or item.tracking == "serial":
+            rule = PlantUnit(item.unit, item.unit, 1.0)
+        lot_size = round(item.lot_size * rule.per_base, 6) if item.lot_size else None
+        return replace(wanted, unit=rule.unit, base_unit=item.unit, lot_size=lot_size)
+
+    def shop_item(self, changed: ItemChanged) -> ShopItem:
+        """The shop floor counts in engineering's unit."""
+        lot_size = round(changed.lot_size / changed.per_base, 6)
+        return ShopItem(changed.plant, changed.item, changed.row, changed.description, changed.base_unit, lot_size)
+
     def erp_bom(self, scope: Scope, item: ScopeItem, bom: PlmBom) -> ReleaseBom:
         """Quantities stay in engineering units: ERP declares the conversions and does them itself."""
         return ReleaseBom(scope.plant, item.item, item.revision, scope.effective_at, bom.lines, scope.change)
@@ -36,7 +55,7 @@ class Mapping:
 
     def work_instructions(self, scope: Scope, item: ScopeItem, routing: PlmRouting, version: str) -> PublishRouting:
         """The routing as designed, with the number that ERP has for it."""
-        return PublishRouting(scope.plant, item.item, item.revision, routing.steps, "executable", version)
+        return PublishRouting(scope.plant, item.item, item.revision, routing.steps, "executable", version, scope.wip)
 
     def stock_document(self, done: OrderCompleted) -> PostStock:
         """One document per confirmation, dated as the plant's calendar said. Movements of nothing are left out; one of

@@ -45,6 +45,9 @@ class ChangeReleased(msgspec.Struct, frozen=True):
     priority: str
     effectivity: Effectivity
     affected: tuple[Affected, ...]
+    kind: str = "engineering"
+    gate: str = ""
+    wip: str = "keep"
 
 
 class FoundChange(msgspec.Struct, frozen=True):
@@ -56,6 +59,9 @@ class FoundChange(msgspec.Struct, frozen=True):
     effectivity: str
     effective_at: str
     affected: tuple[Affected, ...]
+    kind: str = "engineering"
+    gate: str = ""
+    wip: str = "keep"
 
 
 class ChangePage(msgspec.Struct, frozen=True):
@@ -103,6 +109,38 @@ class OrderCompleted(msgspec.Struct, frozen=True):
     unit: str
     posting_date: str
     consumption: tuple[Consumption, ...]
+
+
+class PartCreated(msgspec.Struct, frozen=True):
+    """`plm.part.created`."""
+
+    item: str
+    plants: tuple[str, ...]
+
+
+class ItemChanged(msgspec.Struct, frozen=True):
+    """`erp.item.changed`: an item of a plant as its ERP has it now. `row` counts the changes."""
+
+    plant: str
+    item: str
+    row: int
+    description: str
+    unit: str
+    base_unit: str
+    per_base: float
+    lot_size: float
+
+
+class OrderReleased(msgspec.Struct, frozen=True):
+    """`erp.production_order.released`."""
+
+    plant: str
+    order: str
+    item: str
+    revision: str
+    quantity: float
+    start: str
+    rule: str
 
 
 class StockMoved(msgspec.Struct, frozen=True):
@@ -169,6 +207,30 @@ class PlmItem(msgspec.Struct, frozen=True):
     description: str
     unit: str
     revision: str
+    made: bool = False
+    tracking: str = "none"
+    lot_size: float = 0.0
+
+
+class PlmSource(msgspec.Struct, frozen=True):
+    """An approved manufacturer in PLM."""
+
+    supplier: str
+    supplier_part: str
+    issue: int
+    approved: bool
+
+
+class PlmSources(msgspec.Struct, frozen=True):
+    """The approved manufacturers of an item."""
+
+    items: tuple[PlmSource, ...]
+
+
+class ValidRevision(msgspec.Struct, frozen=True):
+    """The revision that is to be built on a day, as PLM has it."""
+
+    revision: str
 
 
 class PlmBom(msgspec.Struct, frozen=True):
@@ -183,13 +245,107 @@ class PlmRouting(msgspec.Struct, frozen=True):
     steps: tuple[RoutingStep, ...]
 
 
-class ErpItem(msgspec.Struct, frozen=True):
-    """An item at a plant: what ERP holds, and what it is sent."""
+class ErpItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An item at a plant: what ERP holds, and what it is sent. What is left out stays as it is."""
 
     plant: str
     item: str
     description: str
     unit: str
+    revision: str
+    base_unit: str = ""
+    lot_size: float | None = None
+
+
+class PlantUnit(msgspec.Struct, frozen=True):
+    """What a plant calls a unit of engineering, and how many of those are one."""
+
+    base_unit: str
+    unit: str
+    per_base: float
+
+
+class Plant(msgspec.Struct, frozen=True):
+    """What ERP says of a plant."""
+
+    units: tuple[PlantUnit, ...]
+    use_up: str = "none"
+
+
+class Source(msgspec.Struct, frozen=True):
+    """An approved source for ERP."""
+
+    plant: str
+    item: str
+    supplier: str
+    issue: int
+
+
+class SupplierPart(msgspec.Struct, frozen=True):
+    """What a supplier calls an item, for ERP."""
+
+    plant: str
+    item: str
+    supplier: str
+    supplier_part: str
+    issue: int
+
+
+class ReleaseHold(msgspec.Struct, frozen=True):
+    """The release of an item for production."""
+
+    plant: str
+    item: str
+    reference: str
+
+
+class Discontinue(msgspec.Struct, frozen=True):
+    """That stock before a revision is used up first."""
+
+    plant: str
+    item: str
+    reference: str
+    revision: str
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """A hold in ERP."""
+
+    reference: str
+
+
+class Holds(msgspec.Struct, frozen=True):
+    """What holds an item at a plant."""
+
+    items: tuple[Hold, ...]
+
+
+class ShopItem(msgspec.Struct, frozen=True):
+    """An item for the shop floor."""
+
+    plant: str
+    item: str
+    row: int
+    description: str
+    unit: str
+    lot_size: float
+
+
+class Dispatch(msgspec.Struct, frozen=True):
+    """An order for the shop floor."""
+
+    plant: str
+    order: str
+    item: str
+    revision: str
+    quantity: float
+    start: str
+    rule: str
+
+
+class Executable(msgspec.Struct, frozen=True):
+    """The revision that the shop floor can make."""
+
     revision: str
 
 
@@ -236,7 +392,7 @@ class Job(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-class PublishRouting(msgspec.Struct, frozen=True):
+class PublishRouting(msgspec.Struct, frozen=True, omit_defaults=True):
     """Work instructions for MES."""
 
     plant: str
@@ -245,6 +401,7 @@ class PublishRouting(msgspec.Struct, frozen=True):
     steps: tuple[RoutingStep, ...]
     stage: Literal["staged", "executable"]
     version: str
+    wip: str = "keep"
 
 
 class ExecutableInstructions(msgspec.Struct, frozen=True):

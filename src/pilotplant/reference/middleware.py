@@ -49,10 +49,11 @@ class Middleware:
         order = parts.order(scopes, clock)
         poll_every_s, budget_s = settings.poll_every_s, settings.retry_budget_s
         activations = self._activations = parts.activations(store, clock, poll_every_s=poll_every_s, budget_s=budget_s)
+        transfer = parts.transfer(to.plm, to.erp, retry, mapping, activations)
         self._changing = EngineeringChanges(
             store,
             scopes,
-            parts.transfer(to.plm, to.erp, retry, mapping, activations),
+            transfer,
             to.mes,
             retry=retry,
             order=order,
@@ -73,6 +74,8 @@ class Middleware:
             self._notices,
             scopes.withdrawn,
             self._tell,
+            transfer=transfer,
+            scopes=scopes,
             plm=to.plm,
             desk=to.desk,
             erp=to.erp,

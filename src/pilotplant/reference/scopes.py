@@ -37,6 +37,8 @@ class Scope:
     second_hand: int
     """Whether it may have been carried out, on the word of a database that was lost."""
     state: str
+    wip: str
+    """What becomes of open orders."""
     items: tuple[ScopeItem, ...]
 
     @property
@@ -67,9 +69,12 @@ class Scopes:
             if self.withdrawn(event.change):
                 return []
             for plant in sorted({plant for affected in event.affected for plant in affected.plants}):
+                about = (event.change, plant, event.priority)
                 new = db.execute(
-                    "insert or ignore into scopes values (?, ?, ?, ?, ?, ?, ?, 'open')",
-                    (*(event.change, plant, event.priority, event.effectivity.at), *(due, traceparent, second_hand)),
+                    "insert or ignore into scopes"
+                    " (change, plant, priority, effective_at, due, traceparent, second_hand, wip)"
+                    " values (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*about, event.effectivity.at, due, traceparent, second_hand, event.wip),
                 )
                 if not new.rowcount:
                     continue
@@ -107,9 +112,9 @@ class Scopes:
         return [self._scope(row) for row in rows]
 
     def state(self, key: Key) -> str:
-        """The state of a scope, as it is at this moment."""
+        """The state of a scope, as it is at this moment; of one that was withdrawn before it was opened: cancelled."""
         row = self._store.db.execute("select state from scopes where change = ? and plant = ?", key).fetchone()
-        return str(row["state"])
+        return str(row["state"]) if row else "cancelled"
 
     def newer(self, scope: Scope, item: ScopeItem, now: float) -> str:
         """How far the furthest newer revision of the item is at the plant; empty where there is none to rely on.
@@ -130,6 +135,15 @@ class Scopes:
         row = self._store.db.execute(
             "select 1 from scope_items where plant = ? and item = ? and ordinal > ? and state = 'published'",
             (plant, item.item, item.ordinal),
+        )
+        return row.fetchone() is not None
+
+    def refused(self, plant: str, item: str, revision: str) -> bool:
+        """Whether the change that brings a revision was refused at a plant, or withdrawn."""
+        row = self._store.db.execute(
+            "select 1 from scope_items i join scopes s on s.change = i.change and s.plant = i.plant"
+            " where i.plant = ? and i.item = ? and i.revision = ? and s.state in ('refused', 'cancelled')",
+            (plant, item, revision),
         )
         return row.fetchone() is not None
 

@@ -22,6 +22,7 @@ create table if not exists scopes (
     traceparent text not null,
     second_hand integer not null default 0,       -- of an event that is older than this database
     state text not null default 'open',           -- open | publishing | accepted | refused | cancelled
+    wip text not null default 'keep',             -- what becomes of open orders
     primary key (change, plant)) without rowid;
 create table if not exists scope_items (
     change text, plant text, item text, revision text not null, ordinal integer not null,

@@ -15,6 +15,7 @@ from pilotplant.reference.messages import (
     BomReleased,
     ErpItem,
     Job,
+    Plant,
     PlmBom,
     PlmItem,
     PlmRouting,
@@ -45,6 +46,7 @@ class Transfer:
         self._retry = retry
         self._mapping = mapping
         self._activations = activations
+        self._plants: dict[str, Plant] = {}
         self._known: set[tuple[str, str]] = set()
         """Items that a plant was seen to know; plants do not forget items."""
 
@@ -96,6 +98,8 @@ class Transfer:
         if held is not None and ordinal(held.revision) > ordinal(revision):
             return
         wanted = self._mapping.erp_item(plant, item, revision, held)
+        if held is None:
+            wanted = self._mapping.in_plant_unit(wanted, item, await self.plant(plant, trace))
         await self._write(self._erp[plant], "PUT", "/items", wanted, msgspec.Raw, trace, go_on)
         self._known.add((plant, number))
 
@@ -107,6 +111,20 @@ class Transfer:
             item = await self._read(self._plm, f"/items/{quote(number, safe='')}", PlmItem, trace)
             await self._item(plant, number, item.revision, trace, go_on)
         self._known.add((plant, number))
+
+    async def bring(self, plant: str, number: str, trace: str) -> None:
+        """Let a plant know an item in its present revision."""
+        item = await self._read(self._plm, f"/items/{quote(number, safe='')}", PlmItem, trace)
+        await self._item(plant, number, item.revision, trace, lambda: None)
+
+    async def plant(self, plant: str, trace: str) -> Plant:
+        """What a plant declares; an ERP that does not say has nothing of its own."""
+        if plant not in self._plants:
+            try:
+                self._plants[plant] = await self._read(self._erp[plant], f"/plants/{plant}", Plant, trace)
+            except Refusal:
+                self._plants[plant] = Plant(())
+        return self._plants[plant]
 
     async def _held(self, plant: str, number: str, trace: str) -> ErpItem | None:
         try:

@@ -32,8 +32,10 @@ from pilotplant.reference.messages import Owner
 from pilotplant.reference.notices import Notices
 from pilotplant.reference.posting import StockPosting
 from pilotplant.reference.retry import RetryPolicy
+from pilotplant.reference.scopes import Scopes
 from pilotplant.reference.settings import Settings
 from pilotplant.reference.store import Store
+from pilotplant.reference.transfer import Transfer
 from pilotplant.reference.works import Work, Works
 
 T = TypeVar("T")
@@ -73,6 +75,8 @@ class Tools:
     """Whether a change was withdrawn, perhaps before its release was heard of."""
     told: Callable[[], None]
     """To be called when notices were added."""
+    transfer: Transfer
+    scopes: Scopes
     plm: SystemClient
     desk: SystemClient
     erp: Mapping[str, SystemClient]

@@ -29,6 +29,7 @@ from pilotplant.run.connecting import NOBODY, Connection
 from pilotplant.scenario.loading import EstateSetup
 from pilotplant.systems.catalog import ledger_table
 from pilotplant.systems.estate import Estate, said_of
+from pilotplant.systems.losses import Losses
 from pilotplant.target.addresses import Address
 
 
@@ -154,10 +155,11 @@ def lay(
     lists = {kind: profile.lists for kind, profile in setup.profiles.items()}
     estate = Estate(setup.estate, marked(data.dataset, connection.mark), parameters, world, ledger, lists)
     connection.instruct(estate)
-    expander = Expander(flows, estate, ledger)
+    expander, losses = Expander(flows, estate, ledger), Losses(estate, ledger)
     connection.identities.promised = expander.effects
     for system in estate:
         system.listeners.append(expander.on_event)
+        system.listeners.append(losses.on_event)
     return Foundation(estate, world, ledger, FaultPlan(faults, world.draws), expander, events_secret, credentials)
 
 

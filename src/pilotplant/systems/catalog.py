@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -25,6 +25,9 @@ UNROUTED = "unrouted"
 
 TOKEN = "auth.token"
 """What the ledger calls a request to a token endpoint; number 1 of its table."""
+
+
+D = TypeVar("D")
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ def _read(name: str) -> SystemKind:
     def room(which: str) -> ModuleType:
         return import_module(f"pilotplant.systems.{name}.{which}")
 
-    return _kind(name, room, _declared(name), _replicas(name))
+    return _kind(name, room, _declared(name, Operation), _declared(name, Replica))
 
 
 def _kind(
@@ -186,17 +189,10 @@ def _read_own(folder: Path) -> SystemKind:
     return kind
 
 
-def _declared(name: str) -> Iterable[Operation]:
-    """The operations that stand in the room `operations` or in any module beside it: a topic may have a file."""
+def _declared(name: str, what: type[D]) -> Iterable[D]:
+    """What stands in any module of the system's folder; those of the room `operations` come first."""
     for module in (import_module(f"pilotplant.systems.{name}.operations"), *modules(f"pilotplant.systems.{name}")):
-        yield from (value for value in _contents(module) if isinstance(value, Operation))
-
-
-def _replicas(name: str) -> Iterable[Replica]:
-    if not (Path(__file__).parent / name / "replicas.py").exists():
-        return ()
-    module = import_module(f"pilotplant.systems.{name}.replicas")
-    return (value for value in _contents(module) if isinstance(value, Replica))
+        yield from (value for value in _contents(module) if isinstance(value, what))
 
 
 def _contents(module: ModuleType) -> Iterable[Any]:

@@ -16,7 +16,7 @@ from pilotplant.model.operation import Replica
 from pilotplant.model.suggestions import did_you_mean
 from pilotplant.systems.catalog import kinds
 from pilotplant.systems.rows import ListSpec
-from pilotplant.systems.rules import PlantRules, TakesRules
+from pilotplant.systems.rules import PlantRules, TakesRegister, TakesRules
 from pilotplant.systems.system import System
 
 Code = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,11}$")]
@@ -209,12 +209,18 @@ class Estate:
             system = System(kind, name, plants, state, set_to, world, ledger, listed)
             system.intends = partial(self._intends, system)
             self.systems[name] = system
+            if isinstance(state, TakesRegister):
+                state.take_register(self._given)
             self._of_kind.setdefault(kind_name, []).append(system)
             for plant in plants:
                 self._serving.setdefault((kind_name, plant), system)
 
     def __iter__(self) -> Iterator[System]:
         return iter(self.systems.values())
+
+    def _given(self, number: str) -> bool:
+        """Whether engineering has ever given this item number."""
+        return self.systems["plm"].state.item(number) is not None
 
     def of_kind(self, kind: str) -> list[System]:
         """All systems of a kind."""

@@ -3,7 +3,7 @@
 It is data of the estate, told to every system that has to know.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,6 +60,15 @@ class TakesRules(Protocol):
 
     def take_rules(self, rules: Mapping[str, PlantRules]) -> None:
         """Take note of it, before the run begins."""
+        ...
+
+
+@runtime_checkable
+class TakesRegister(Protocol):
+    """The state of a system that knows which item numbers were ever given."""
+
+    def take_register(self, given: Callable[[str], bool]) -> None:
+        """Take note of how to ask, before the run begins."""
         ...
 
 

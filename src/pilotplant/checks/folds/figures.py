@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from pilotplant.checks.case import Case
+from pilotplant.checks.folds.business import Business
 from pilotplant.checks.folds.instance import Instance
 from pilotplant.checks.folds.intended import Intended
 from pilotplant.checks.folds.promises import EXCEPTION, Promises
@@ -29,6 +30,10 @@ from pilotplant.model.short_hash import short_hash
 _TITLES = {
     "engineering-change": ("change_propagation", "Engineering change: release → last plant step ready"),
     "production-confirmation": ("confirmation_to_stock", "Confirmation → stock booked"),
+    "product-launch": ("product_launch", "Launch → released for production at a plant"),
+    "order-dispatch": ("order_update", "Production order: released, or its start → with the MES"),
+    "master-data": ("master_data_sync", "New part → known to a plant's ERP"),
+    "plant-data": ("plant_data_sync", "Item changed in the ERP → known to the shop floor"),
     "stock-movement": ("movement_to_stock", "Stock movement → stock booked"),
     "inbound": ("asn_to_expected", "Goods announced → all that has to expect them does"),
     "goods-receipt": ("receipt_to_stock", "Goods received → booked"),
@@ -56,6 +61,7 @@ class Figures:
         self._intended = intended
         self.bitten: Counter[str] = Counter()
         self.exceptions = 0
+        self.business = Business(case, promises)
         self._flows = [flow.flow for flow in case.flows]
         self._histograms: dict[tuple[str, str], Spread] = defaultdict(Spread)
         self._steps: dict[tuple[str, str], Spread] = defaultdict(Spread)
@@ -165,7 +171,11 @@ class Figures:
         count, good = self._compared["mes.routing.publish"]
         prior = count - good
         figures.append(Figure("items_on_prior_revision", "Items on a prior revision at a plant", float(prior), ""))
+        figures.extend(self._accuracy("mes.order.dispatch", "order_accuracy", "Orders at the shop floor as released"))
+        figures.extend(self._accuracy("erp.item.upsert", "item_accuracy", "Items in the ERP as engineering has them"))
+        figures.extend(self._accuracy("mes.item.upsert", "shop_item_accuracy", "Items at the shop floor as in the ERP"))
         figures.append(Figure("exceptions_raised", "Exceptions raised", float(self.exceptions), ""))
+        figures.extend(self.business.figures())
         return tuple(figures)
 
     def _reconciled(self) -> list[Figure]:

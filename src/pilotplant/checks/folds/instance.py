@@ -77,6 +77,11 @@ class Instance:
         return [promise for promise in self.promises if promise.open]
 
     @property
+    def begun(self) -> bool:
+        """Whether any promise of it was kept."""
+        return any(progress.kept for progress in self.steps.values())
+
+    @property
     def excused(self) -> bool:
         """Whether what is open need not happen any more."""
         refused = self.refusals or self.outlasted or self.unanswered

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pilotplant.checks.case import Case
+from pilotplant.checks.folds.gates import barred
 from pilotplant.checks.folds.instance import Instance, Progress, Promise, keeps, subjects_of, terms_of
 from pilotplant.checks.folds.lists import ToldByLists
 from pilotplant.checks.folds.lives import Lives
@@ -461,9 +462,12 @@ class Promises:
 
     def missing(self, instance: Instance) -> list[Promise]:
         """What of an instance should have happened and did not."""
-        if self.released(instance):
-            return []
-        return [promise for promise in instance.open if not self.overtaken(promise)]
+        left = [] if self.released(instance) else instance.open
+        return [each for each in left if not (self.overtaken(each) or self.barred(each))]
+
+    def barred(self, promise: Promise) -> bool:
+        """Whether it waits for something at another place that was refused there for good."""
+        return barred(promise, self._open)
 
     def withdrawn_effect(self, effect: str) -> bool:
         """Whether the newest promise of a state effect was withdrawn: then either version may be held."""

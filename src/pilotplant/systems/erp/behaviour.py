@@ -8,11 +8,11 @@ import simpy
 from pydantic import BaseModel, ConfigDict, Field
 
 from pilotplant.kernel.draws import lognormal
-from pilotplant.model.instants import WireSeconds
+from pilotplant.model.instants import BusinessSeconds, WireSeconds
 from pilotplant.model.revisions import ordinal
 from pilotplant.systems.erp.clerks import Clerks
 from pilotplant.systems.erp.events import VersionActivated, VersionRejected
-from pilotplant.systems.erp.state import ActivationJob, Erp, ProductionVersion
+from pilotplant.systems.erp.state import ActivationJob, Erp, OrderState, ProductionVersion
 from pilotplant.systems.stimuli import Act, Serves, StimulusParameters, stimulus
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Parameters(BaseModel):
     """What it makes of a second structure that is to hold from the same moment."""
     gap: Literal["refuse", "allow"] = "refuse"
     """What it makes of a structure that begins after the one before has ended."""
+    use_up: Literal["none", "discontinuation"] = "none"
+    """How stock of a superseded revision is used up: by nothing of the ERP's, or it has to be told to use it first."""
     hold_new_items: bool = True
     """Whether an item that is new at a plant is held until it is released for production."""
     mrp_every_s: Annotated[float, Field(ge=0)] = 0.0
@@ -62,10 +64,17 @@ class Behaviour(Clerks):
         if self._system.parameters.clerk_edits_per_min and self._system.state.orders:
             self._next_edit()
 
-    def start_job(self, job: ActivationJob) -> None:
-        """Queue an activation."""
+    def start_job(self, job: ActivationJob | OrderState) -> None:
+        """Queue an activation; or wait for the start of an order, before which nothing has come to rest."""
         self._system.jobs_open += 1
-        self._system.world.process(self._activate(job))
+        if isinstance(job, OrderState):
+            wait_s = BusinessSeconds(job.start_at - self._system.world.now().business)
+            self._system.world.later_business(wait_s, self._started)
+        else:
+            self._system.world.process(self._activate(job))
+
+    def _started(self) -> None:
+        self._system.jobs_open -= 1
 
     def _activate(self, job: ActivationJob) -> Generator[Any, Any, None]:
         system, erp = self._system, self._system.state

@@ -43,6 +43,13 @@ class ReleaseOrderParameters(StimulusParameters):
     """Orders start at once, or up to so much later, in business time."""
 
 
+class MaintainParameters(StimulusParameters):
+    """Which items clerks change."""
+
+    among: Annotated[int, Field(ge=0)] = 0
+    """So many items of a plant, the first that are bought, are changed again and again; 0: all that are bought."""
+
+
 class DemandParameters(StimulusParameters):
     """What is asked for."""
 
@@ -92,13 +99,13 @@ class Clerks:
             (release_order, NameOrder(order=number)),
         ]
 
-    @stimulus("erp.item.maintain")
-    def _maintain(self, parameters: StimulusParameters, chance: Random) -> list[Act]:
+    @stimulus("erp.item.maintain", MaintainParameters)
+    def _maintain(self, parameters: MaintainParameters, chance: Random) -> list[Act]:
         """A clerk changes the smallest lot of a bought item, and its text where the plant has the last word on that."""
-        del parameters
         erp: Erp = self._system.state
         plant = chance.choice(self._system.plants)
         here = [item.number for item in erp.dataset.items.values() if not item.made and plant in item.plants]
+        here = here[: parameters.among] if parameters.among else here
         if not here:
             return []
         number = chance.choice(here)

@@ -99,6 +99,7 @@ def maintain_item(erp: Erp, cmd: MaintainItem, now: Instant) -> Outcome:
     description = held.description if cmd.description is None else cmd.description
     lot_size = held.lot_size if cmd.lot_size is None else cmd.lot_size
     item = _changed(held, description=description, revision=held.revision, lot_size=lot_size)
+    erp.maintained.add((cmd.plant, cmd.item))
     outcome = _put(erp, held, item)
     return Committed(item, emit=outcome.emit, effects=(((cmd.plant, cmd.item), item.row),))
 

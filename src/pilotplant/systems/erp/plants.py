@@ -38,6 +38,7 @@ class PlantView(msgspec.Struct, frozen=True):
     effectivities: list[str]
     overlap: str
     gap: str
+    use_up: str
 
 
 @operation("erp.plant.get", rest="GET /plants/{plant}", keys=("plant",), returns=PlantView, rejects=(UnknownPlant,))
@@ -58,5 +59,6 @@ def get_plant(erp: Erp, query: NamePlant, now: Instant) -> Outcome:
         effectivities=list(erp.effectivities),
         overlap=erp.overlap,
         gap=erp.gap,
+        use_up=erp.use_up,
     )
     return Found(view, ())

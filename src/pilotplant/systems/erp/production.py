@@ -151,7 +151,9 @@ def release_order(erp: Erp, cmd: NameOrder, now: Instant) -> Outcome:
         start=iso(held.start_at),
         rule=rules_of(erp.rules, plant).order_revision,
     )
-    return Committed(order_view(held), emit=(event,), effects=(((plant, cmd.order), 0),), etag=etag(held))
+    waits = (held,) if held.start_at > now.business else ()
+    effects = (((plant, cmd.order), 0),)
+    return Committed(order_view(held), emit=(event,), effects=effects, jobs=waits, etag=etag(held))
 
 
 @operation(

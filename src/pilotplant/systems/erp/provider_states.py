@@ -36,6 +36,12 @@ def item_at_plant(given: Given, *, plant: str = "", item: str = ITEM, unit: str 
     return {"plant": plant, "unit": unit}
 
 
+@provider_state("a plant that is served", lets=("erp.plant.get",))
+def plant_served(given: Given, *, plant: str = "") -> Values:
+    """The ERP serves the plant."""
+    return {"plant": given.plants_or(plant)}
+
+
 @provider_state("items at a plant", lets=("erp.stock.post",))
 def items_at_plant(
     given: Given, *, plant: str = "", items: tuple[str, ...] = (ITEM,), units: tuple[str, ...] = ()

@@ -123,6 +123,15 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
+class Discontinued(msgspec.Struct, frozen=True, gc=False):
+    """That stock of what came before a revision is to be used up first."""
+
+    plant: str
+    item: str
+    reference: str
+    revision: str
+
+
 class Source(msgspec.Struct, frozen=True, gc=False):
     """Who may be bought from at a plant, by which issue of engineering's list."""
 
@@ -240,6 +249,8 @@ class Erp:
         self.effectivities: tuple[str, ...] = parameters.effectivities
         self.overlap: str = parameters.overlap
         self.gap: str = parameters.gap
+        self.use_up: str = parameters.use_up
+        self.discontinued: dict[tuple[str, str], Discontinued] = {}
         self.holds_new_items: bool = parameters.hold_new_items
         self.rules: Mapping[str, PlantRules] = {}
         self.holds: dict[tuple[str, str], dict[str, Hold]] = {}
@@ -249,6 +260,8 @@ class Erp:
         self.confirmations: dict[tuple[str, str], Confirmation] = {}
         self.demands: dict[tuple[str, str], Demand] = {}
         self.orders_created = 0
+        self.maintained: set[tuple[str, str]] = set()
+        """Items at plants whose data a clerk has changed."""
         self.planning_runs: dict[str, int] = {}
         self.items: dict[tuple[str, str], ErpItem] = {}
         self.boms: dict[tuple[str, str], list[ErpBom]] = {}

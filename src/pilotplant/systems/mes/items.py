@@ -39,12 +39,14 @@ class NameShopItem(Command, frozen=True, kw_only=True):
     keys=("plant", "item"),
     effect=state("plant", "item", version="row"),
     returns=ShopItem,
-    rejects=(WrongPlant, ShopFloorUnit, OutOfRange),
+    rejects=(WrongPlant, UnknownAtShopFloor, ShopFloorUnit, OutOfRange),
 )
 def upsert_shop_item(mes: Mes, cmd: UpsertShopItem, now: Instant) -> Outcome:
     """Let the shop floor know an item, or bring it up to date. Rows are taken in any order: the last sent stands."""
     if cmd.plant != mes.plant:
         return Refused(WrongPlant(serves=mes.plant))
+    if not mes.given(cmd.item):
+        return Refused(UnknownAtShopFloor(unknown=cmd.item))
     if not 0 <= cmd.lot_size < QUANTITY_MAX:
         return Refused(OutOfRange(detail=f"lot {cmd.lot_size}"))
     held = mes.item(cmd.item)

@@ -15,6 +15,16 @@ def item_of_plant(given: Given, *, plant: str = "", item: str = ITEM) -> Values:
     return {"plant": plant, "work_centre": given.steps(plant)[0].work_centre}
 
 
+@provider_state("an item that the shop floor counts", lets=("mes.item.upsert", "mes.item.get"))
+def counted_item(given: Given, *, plant: str = "", item: str = ITEM, unit: str = "EA") -> Values:
+    """The shop floor knows the item, and counts it in this unit."""
+    plant = given.plants_or(plant)
+    known = given.keep_item(item, made=False, plants=(plant,), unit=unit)
+    if known.unit != unit:
+        raise StateError(f"{item} is counted in {known.unit} from the start: name another")
+    return {"plant": plant}
+
+
 @provider_state("work instructions", lets=("mes.routing.get",))
 def work_instructions(given: Given, *, plant: str = "", item: str = ITEM, revision: str = "B") -> Values:
     """The instructions of the revision are the ones to execute."""

@@ -1,5 +1,6 @@
 """What an MES knows: work instructions in their revisions, and the orders it was given."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -68,6 +69,7 @@ class Mes:
         self.history: dict[str, list[Executable]] = {}
         """By item, everything that became executable in this run, in order."""
         self.items: dict[str, ShopItem] = {}
+        self._given: Callable[[str], bool] = dataset.items.__contains__
         self.orders: dict[str, ShopOrder] = {
             order.order: ShopOrder(plant, order.order, order.item, order.revision, order.quantity)
             for order in dataset.production_orders
@@ -80,6 +82,14 @@ class Mes:
         for quant in dataset.stock:
             if quant.plant == plant and quant.lot:
                 self.lots.setdefault(quant.item, []).append(quant.lot)
+
+    def take_register(self, given: Callable[[str], bool]) -> None:
+        """Take note of how to ask whether an item number was ever given."""
+        self._given = given
+
+    def given(self, number: str) -> bool:
+        """Whether engineering has ever given this item number."""
+        return self._given(number)
 
     def instructions(self, item: str) -> Instructions | None:
         """The instructions that may be executed."""
