@@ -186,6 +186,7 @@ def test_faults_are_armed_and_lifted_while_it_is_up(project: Project) -> None:
             ({"fault": "outage", "match": {"system": "wms"}}, "the estate has no system `wms`"),
             ({"fault": "outage", "probability": -1}, "must be more than 0"),
             ({"fault": "duplicate", "match": {"operation": "erp.stock.post"}}, "strikes the delivery of events"),
+            ({"fault": "killed"}, "`killed` is done to the target, and no target was started here"),
             ([], "a fault needs `fault`"),
         ):
             answer = http.post(faults, json=wrong)

@@ -129,6 +129,45 @@ def test_while_it_has_company_it_is_not_killed_too(project: Project) -> None:
     assert "crash at await 90" in done.out and "Traceback" not in done.said
 
 
+def test_what_cannot_be_done_to_it_now_has_not_bitten(project: Project) -> None:
+    fault = (
+        "{fault: second-instance, match: {operation: mes.order.completed}, nth: 1, for_s: 3}\n"
+        "  - {fault: killed, match: {operation: mes.order.completed}, nth: 3}"
+    )
+    project.write("scenarios/dying.yaml", SCENARIO.format(fault=fault))
+    project.write("targets/mortal.yaml", TARGET)
+    done = project.call("run", "dying", "--target", "mortal", "--mode", "inprocess", "--seed", "1", "-q")
+    assert done.code == 4 and "The fault killed never bit" in done.out, done.said
+    assert [r.fault for r in Ledger(project.run_directory) if isinstance(r, FaultBitten)] == ["second-instance"]
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("while True:\n        await asyncio.sleep(0)", "the target spun without waiting, and was ended"),
+        ("sys.exit(3)", "the target ended by itself with exit code 3"),
+    ],
+)
+@pytest.mark.parametrize("leaves", ["first", "second"])
+def test_the_end_of_the_other_instance_ends_the_run(project: Project, does: str, said: str, leaves: str) -> None:
+    """Also where the first has left: what it does is done by whoever is there."""
+    when_s = 0.2 if leaves == "second" else 1.2
+    project.write(
+        "restless.py",
+        "import asyncio, sys\n"
+        "from pilotplant.reference.factory import create as correct\n"
+        f"async def restless():\n    await asyncio.sleep({when_s})\n    {does}\n"
+        "def create(environment, work, transport):\n"
+        "    if environment['PILOTPLANT_INSTANCE'] == '2':\n        return restless()\n"
+        "    return correct(environment, work, transport)\n",
+    )
+    fault = f"{{fault: second-instance, match: {{operation: erp.stock.post}}, nth: 1, for_s: 0.6, leaves: {leaves}}}"
+    project.write("scenarios/dying.yaml", SCENARIO.format(fault=fault))
+    project.write("targets/mortal.yaml", TARGET.replace("pilotplant.reference.factory:create", "restless:create"))
+    done = project.call("run", "dying", "--target", "mortal", "--mode", "inprocess", "--seed", "1", "-q")
+    assert done.code in (1, 4) and said in done.said + str(project.run_info()["notes"]), done.said
+
+
 def test_whoever_takes_a_new_database_for_a_new_world_is_convicted(project: Project) -> None:
     project.write(
         "trusting.py",

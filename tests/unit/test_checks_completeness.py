@@ -8,7 +8,7 @@ import pytest
 
 from pilotplant.checks.finding import Severity
 from pilotplant.checks.judge import Judgement
-from pilotplant.ledger.records import Crash
+from pilotplant.ledger.records import Crash, Restart
 from pilotplant.model.verdict import Verdict
 from pilotplant.systems.erp.stock import PostLine, PostStock, post_stock
 from pilotplant.systems.mes.events import OrderCompleted
@@ -141,6 +141,20 @@ def test_a_dead_target_is_not_still_at_work(changes: History) -> None:
     judgement = changes.judge(at_rest=False)
     assert convicting(judgement) == {"completeness": 1}
     assert "(the target died)" in judgement.findings[0].sentence
+
+
+@pytest.mark.parametrize("dead", [1, 2])
+def test_who_was_started_again_or_goes_on_beside_the_dead_may_still_be_at_work(changes: History, dead: int) -> None:
+    """It was killed and came back, or one of two instances was asked to end."""
+    now = changes.world.env.now
+    changes.deliver(changes.release("ECO-1", PARENT))
+    for start in (1, 2):
+        changes.ledger.write(Restart, now, start)
+    changes.ledger.write(Crash, now, dead, "")
+    changes.rest(settled=False)
+    judgement = changes.judge(at_rest=False)
+    assert judgement.findings == ()
+    assert "may still have been at work on ECO-1@DE01" in judgement.doubts[0].sentence
 
 
 def test_a_refusal_of_what_was_not_intended_excuses_nothing(changes: History) -> None:

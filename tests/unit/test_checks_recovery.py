@@ -171,6 +171,18 @@ def test_given_up_after_an_outage(history: History, budget_s: int, outage_s: int
     assert set(convicting(judgement)) == (set() if excused else {"completeness"})
 
 
+def test_given_up_after_few_attempts_that_were_ever_further_apart(history: History) -> None:
+    """With nothing else to do it touched the ERP after 0, 4, 12, 28 and 60 s."""
+    history.deliver(history.finish_order(DE))
+    for pause_s in (4, 8, 16, 32, 1):
+        outage(history)
+        history.wait(pause_s)
+    history.raise_exception("CNF-0000002", DE, reason="no-answer")
+    history.heal()
+    call_again(history)
+    assert convicting(history.judge(declares=Declares(retry_budget=60))) == {}
+
+
 def call_again(history: History) -> None:
     """The ERP is alive, and the target sees that."""
     history.call("erp", find_documents, FindDocuments(plant=DE, source_document="CNF-0000001"))

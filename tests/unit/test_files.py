@@ -64,6 +64,7 @@ class Share:
             hold=self._hold,
             strike=self._nobody,
             fail=_raise,
+            keeps=any(fault.empties for fault in faults),
         )
 
     async def _hold(self, until: float) -> None:
@@ -72,7 +73,7 @@ class Share:
         if until > self.built.world.env.now:
             self.built.pass_time(until - self.built.world.env.now)
 
-    async def _nobody(self, step: object) -> None:
+    async def _nobody(self, step: object, bite: object) -> None:
         raise AssertionError(step)
 
     def there(self) -> dict[str, int]:
@@ -149,6 +150,21 @@ def test_a_file_stands_complete_and_is_known_when_it_was_fetched(tmp_path: Path)
         assert share.drop.pending == 0
 
     dropped(tmp_path, story)
+
+
+def test_what_was_fetched_is_written_again_for_a_target_that_has_lost_it(tmp_path: Path) -> None:
+    async def story(share: Share) -> None:
+        share.send()
+        await settle()
+        (share.drop.folder / "mes-CN01-000001.csv").unlink()
+        await asyncio.sleep(0.06)
+        share.drop.folder.rmdir()  # it stood in the folder of the target, which is gone as well
+        share.drop.send_again()
+        await settle()
+        assert list(share.there()) == ["mes-CN01-000002.csv"] and share.drop.pending == 1
+        assert [each.emit for each in share.built.records(Deliver)] == [share.built.records(Ack)[0].emit] * 2
+
+    dropped(tmp_path, story, {"fault": "killed", "restart": "cold", "nth": 9})
 
 
 def test_what_nobody_fetches_keeps_nobody_waiting_for_ever(tmp_path: Path) -> None:

@@ -133,7 +133,9 @@ def test_who_gives_up_at_once_is_not_excused_by_silence(history: PurchaseHistory
     history.wait(1.0)
     history.raise_exception(order.po, order.plant, "not-acknowledged")
     history.wait(20.0)
-    assert kinds(history.judge(declares=PATIENT), "completeness") == {"silence"}
+    judgement = history.judge(declares=PATIENT)
+    assert kinds(judgement, "completeness") == {"silence"}
+    assert "did not wait the 5 s" in said(judgement) and "no exception was raised" not in said(judgement)
 
 
 def test_who_does_not_say_how_long_it_waits_is_neither_convicted_nor_passed(history: PurchaseHistory) -> None:

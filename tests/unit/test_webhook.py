@@ -52,7 +52,7 @@ def test_duplicates_without_a_gap_are_under_way_together_with_the_event(tmp_path
     async def hold(until: float) -> None:
         raise AssertionError(f"nothing is to be held back until {until}")
 
-    async def strike(step: Step) -> None:
+    async def strike(step: Step, bite: Callable[[], None]) -> None:
         raise AssertionError(f"nobody is to be struck with {step}")
 
     async def main() -> None:

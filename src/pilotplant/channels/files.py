@@ -7,6 +7,7 @@ it or moved it away, which is how it says so. Whoever takes away a file that is 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,18 @@ from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ack, Deliver, FaultBitten
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.instants import BusinessSeconds
-from pilotplant.model.script import FILE, Delay, Hold, Place, PlaceBesides, PlacePart, Script, Step, Strike
+from pilotplant.model.script import (
+    FILE,
+    Delay,
+    Hold,
+    Place,
+    PlaceBesides,
+    PlacePart,
+    Script,
+    Step,
+    Strike,
+    Striking,
+)
 from pilotplant.systems.system import System
 
 PART = ".part"
@@ -43,8 +55,9 @@ class FileDrop:
         ledger: LedgerWriter,
         faults: FaultPlan,
         hold: Callable[[float], Awaitable[None]],
-        strike: Callable[[Step], Awaitable[None]],
+        strike: Striking,
         fail: Callable[[BaseException], None],
+        keeps: bool = False,
     ) -> None:
         self.folder = folder
         self._system = system
@@ -61,6 +74,8 @@ class FileDrop:
         self._under_way = 0
         self._standing: dict[Path, float] = {}
         """Files that stand in the folder, and since when."""
+        self._kept: dict[int, list[Outgoing]] | None = {} if keeps else None
+        """What was fetched, by the first event of each file, for a target that may lose everything."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled = False
         plant = system.state.dataset.plants[system.plants[0]]
@@ -88,6 +103,13 @@ class FileDrop:
         """Drop what is collected, now: as the last batch of a run comes when its plants have stopped."""
         if self._collected:
             events, self._collected = self._collected, []
+            self._under_way += 1
+            self._start(self._drop(events))
+
+    def send_again(self) -> None:
+        """Write everything once more that was fetched, as whoever runs the transfer does when it is asked to."""
+        kept, self._kept = self._kept or {}, {}
+        for events in kept.values():
             self._under_way += 1
             self._start(self._drop(events))
 
@@ -148,8 +170,7 @@ class FileDrop:
                 until = self._world.env.now + step.seconds if isinstance(step, Delay) else step.until
                 await self._hold(until)
             case Strike():
-                self._bite(step.fault, events)
-                await self._strike(step)
+                await self._strike(step, partial(self._bite, step.fault, events))
             case PlaceBesides():
                 await self._place_besides(step, content, events)
             case PlacePart():
@@ -242,6 +263,8 @@ class FileDrop:
         for event in events:
             attempt = self._attempts[event.emit]
             self._ledger.write(Ack, self._world.env.now, event.emit, attempt, 200, _FETCHED)
+        if events and self._kept is not None:
+            self._kept[events[0].emit] = events
 
     def _note_delivery(self, events: list[Outgoing], fault: str = "") -> None:
         self._world.advance()
@@ -258,6 +281,7 @@ class FileDrop:
 
     def _next_path(self) -> Path:
         self._files += 1
+        self.folder.mkdir(parents=True, exist_ok=True)  # it may be lost with the target's own
         return self.folder / f"{self._system.name.replace('@', '-')}-{self._files:06d}.{self._spec.format}"
 
 

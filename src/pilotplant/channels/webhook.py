@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 
 from pilotplant.channels.cloudevents import Outgoing
 from pilotplant.channels.forms import AS_IT_IS, Form
@@ -14,7 +15,7 @@ from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ack, Deliver, FaultBitten
 from pilotplant.ledger.writer import LedgerWriter
-from pilotplant.model.script import DELIVERY, Alter, Copy, Delay, Disregard, Hold, Script, Step, Strike
+from pilotplant.model.script import DELIVERY, Alter, Copy, Delay, Disregard, Hold, Script, Strike, Striking
 
 FIRST_RETRY_S = 0.25
 RETRY_CAP_S = 5.0
@@ -35,7 +36,7 @@ class Webhook:
         ledger: LedgerWriter,
         faults: FaultPlan,
         hold: Callable[[float], Awaitable[None]],
-        strike: Callable[[Step], Awaitable[None]],
+        strike: Striking,
         accepts: Callable[[str], bool] = lambda _type: True,
         form: Form = AS_IT_IS,
         keeps: bool = False,
@@ -135,8 +136,7 @@ class Webhook:
                 case Delay() | Hold():
                     delayed_by = await self._wait(journey, step) or delayed_by
                 case Strike():
-                    self._note_bite(step.fault, journey.event)
-                    await self._strike(step)
+                    await self._strike(step, partial(self._note_bite, step.fault, journey.event))
                 case Alter():
                     journey.alter(step)
                 case Copy():

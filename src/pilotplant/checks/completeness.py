@@ -168,7 +168,7 @@ class Completeness(Check):
                     "set `source_document` to the number of the confirmation",
                 )
             blamed = left
-        if blamed and settled is not None and not settled.settled and not self.promises.died:
+        if blamed and settled is not None and not settled.settled and not self.promises.lives.over:
             if poison := self._blocking(instance):
                 self._report_blocked(instance, blamed, poison)
             else:
@@ -312,10 +312,13 @@ class Completeness(Check):
                 "let the target declare its `answer_patience`",
             )
             return
+        told = f"no exception was raised for {instance.name}"
+        if instance.exception:
+            told = f"the exception for {instance.name} did not wait the {patience_s:g} s that the target declares"
         self.findings.append(
             Finding(
                 self.NAME,
-                f"The {what} never came in {settled.t - since:.1f} s, and no exception was raised for {instance.name}.",
+                f"The {what} never came in {settled.t - since:.1f} s, and {told}.",
                 self._proof(instance, len(silent)),
                 plant=self.promises.plant(instance),
                 instance=instance.name,
@@ -336,7 +339,7 @@ class Completeness(Check):
             by_holder[holder_of(promise.effect)].append(words.removesuffix(f" for {instance.subject}"))
         lists = "; ".join(f"{holder}: {some_of(list(dict.fromkeys(names)))}" for holder, names in by_holder.items())
         severity = Severity.FAIL if any(promise.terms.must for promise in missing) else Severity.WARN
-        late = " (the target died)" if self.promises.died else ""
+        late = " (the target died)" if self.promises.lives.over else ""
         never = "was only half carried out" if instance.begun else "was never carried out"
         miss = next(filter(None, map(self._near.of, blamed)), None) if self._near is not None else None
         almost = f" But {miss.in_words()}." if miss is not None else ""

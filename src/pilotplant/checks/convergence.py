@@ -47,7 +47,7 @@ class Convergence(Check):
                 "The run ended before the estate came to rest; nothing was compared.", "let the run end by itself"
             )
             return
-        if self._differing and not self.promises.settled.settled and not self.promises.died:
+        if self._differing and not self.promises.settled.settled and not self.promises.lives.over:
             self.doubt(
                 f"When the wait was given up {len(self._differing)} comparison(s) differed; the target may still have "
                 "been at work on them.",

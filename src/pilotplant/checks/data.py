@@ -113,7 +113,7 @@ class Data(Check):
 
     def finish(self) -> None:
         settled = self.promises.settled
-        if settled is None or not (settled.settled or self.promises.died):
+        if settled is None or not (settled.settled or self.promises.lives.over):
             if not self.examined:
                 self.idle = "nothing was compared"
             return

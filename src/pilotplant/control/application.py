@@ -121,6 +121,8 @@ class Control:
             return _json({"error": "the body is not text in UTF-8"}, 422)
         except DocumentError as error:
             return _json({"error": "this fault cannot be", "problems": [_told(each) for each in error.problems]}, 422)
+        if fault.ON_TARGET and not prepared.host.can_strike:
+            return _json({"error": f"`{fault.KIND}` is done to the target, and no target was started here"}, 422)
         return _json({"armed": prepared.host.arm(fault)}, 201)
 
     async def lift(self, request: Request) -> Response:

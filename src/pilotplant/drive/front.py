@@ -7,6 +7,7 @@ import asyncio
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
@@ -17,7 +18,7 @@ from pilotplant.exchange.wire import WireRequest, WireResponse
 from pilotplant.kernel.world import World
 from pilotplant.ledger.records import Ending
 from pilotplant.model.problem import BodyTooLarge, MethodNotAllowed, NoSuchOperation
-from pilotplant.model.script import Commit, Delay, Drop, Hold, Reset, Respond, Step, Strike, Trickle
+from pilotplant.model.script import Commit, Delay, Drop, Hold, Reset, Respond, Step, Strike, Striking, Trickle
 
 TOKEN_PATH = "/oauth/token"
 OPENAPI_PATH = "/openapi.json"
@@ -70,7 +71,7 @@ class Front:
         *,
         world: World,
         hold: Callable[[float], Awaitable[None]],
-        strike: Callable[[Step], Awaitable[None]],
+        strike: Striking,
         documents: Mapping[str, bytes],
     ) -> None:
         self._mounts = {f"/{name.replace('@', '/')}": boundary for name, boundary in boundaries.items()}
@@ -128,7 +129,7 @@ class Front:
                 continue
             if kind is not Delay and caller.gone:
                 return Ending.CALLER_GONE  # a fault that would strike now touches nobody
-            if step.fault:
+            if step.fault and not isinstance(step, Strike):
                 exchange.bitten(step.fault)
             if kind is Respond:
                 exchange.first_byte()
@@ -137,7 +138,7 @@ class Front:
                 await asyncio.sleep(step.seconds)  # type: ignore[attr-defined]
                 self._world.advance()
             elif isinstance(step, Strike):
-                await self._strike(step)
+                await self._strike(step, partial(exchange.bitten, step.fault))
             elif kind is Hold:
                 await self._hold(step.until)  # type: ignore[attr-defined]
                 self._world.advance()

@@ -24,7 +24,7 @@ from pilotplant.faults.fault import Fault
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.pacer import Pacer
 from pilotplant.ledger.records import FaultArmed, FaultLifted, Heal
-from pilotplant.model.script import Step
+from pilotplant.model.script import Step, Striking
 from pilotplant.systems.estate import Estate, said_of
 from pilotplant.systems.system import Published, System
 
@@ -55,7 +55,7 @@ class Host(ABC):
         self.failed = asyncio.Event()
         self.healed = asyncio.Event()
         self.incarnation = 0
-        self.strike: Callable[[Step], Awaitable[None]] = _nobody_to_strike
+        self.strike: Striking = _nobody_to_strike
         """Set by whoever started the target: kills or suspends it."""
         self.away = ""
         """Why the target cannot be expected to do anything just now, if it cannot."""
@@ -151,6 +151,8 @@ class Host(ABC):
         """The target has lost everything: what it had acknowledged goes out once more."""
         for webhook in self.webhooks:
             webhook.send_again()
+        for drop in self.drops.values():
+            drop.send_again()
 
     def readdress(self, instances: Sequence[Sequence[str]]) -> None:
         """Another number of instances of the target, each with an address per webhook: each event goes to one."""
@@ -186,6 +188,11 @@ class Host(ABC):
         if armed:
             self.ledger.write(FaultLifted, self.world.env.now, label)
         return armed
+
+    @property
+    def can_strike(self) -> bool:
+        """Whether there is a target that faults can be done to."""
+        return self.strike is not _nobody_to_strike
 
     @property
     def open_exchanges(self) -> int:
@@ -225,6 +232,7 @@ class Host(ABC):
                     hold=self._hold,
                     strike=self._struck,
                     fail=self.fail,
+                    keeps=any(fault.empties for fault in self.faults.faults),
                 )
 
     def _route(self, published: Published) -> None:
@@ -244,8 +252,8 @@ class Host(ABC):
             async with asyncio.timeout(max(0.0, until - self.world.env.now)):
                 await self.healed.wait()
 
-    async def _struck(self, step: Step) -> None:
-        await self.strike(step)
+    async def _struck(self, step: Step, bite: Callable[[], None]) -> None:
+        await self.strike(step, bite)
         self.world.advance()
 
     def fail(self, error: BaseException) -> None:
@@ -259,5 +267,5 @@ async def _nothing() -> None:
     """There is nothing to do."""
 
 
-async def _nobody_to_strike(_step: Step) -> None:
+async def _nobody_to_strike(_step: Step, _bite: Callable[[], None]) -> None:
     raise AssertionError("a fault on the target needs a target that the run has started")

@@ -9,7 +9,7 @@ they stand around `Commit`, and the exchange performs them itself.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +93,10 @@ class Join(Strike):
 
     for_s: float = 3.0
     leaves: str = "second"
+
+
+Striking = Callable[[Step, Callable[[], None]], Awaitable[None]]
+"""Performs a strike, and calls the second before it touches somebody; where nobody can be struck now, it does not."""
 
 
 # --- What an exchange does by itself -------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import respx
 from pilotplant.contracts.openapi import documents
 from pilotplant.drive.inprocess.host import InProcessHost
 from pilotplant.drive.inprocess.life import Factory, Middleware
-from pilotplant.drive.inprocess.loop import LIFE, OutsideWorld, VirtualLoop
+from pilotplant.drive.inprocess.loop import LIFE, NumberedTask, OutsideWorld, VirtualLoop
 from pilotplant.drive.inprocess.outside import Outside as OutsideWatch
 from pilotplant.drive.inprocess.outside import kept_out
 from pilotplant.drive.inprocess.running import run_virtually
@@ -97,9 +97,11 @@ class InProcessStage:
             run_virtually(self._loop, work, self._bury, self._exits)
 
     def _exits(self, error: SystemExit) -> None:
-        if self._middleware is None or not self._middleware.alive:
+        # Of two it may have been the other: the run is over either way, and for the same reason.
+        alive = next((each for each in self._instances if each.alive), None)
+        if alive is None:
             raise error
-        self._middleware.give_up(f"the target ended by itself with exit code {error.code or 0}")
+        alive.give_up(f"the target ended by itself with exit code {error.code or 0}")
 
     def _bury(self) -> None:
         for each in self._instances:
@@ -198,11 +200,14 @@ class InProcessStage:
 
     def _spins(self, tasks: list[asyncio.Task[Any]]) -> None:
         """It keeps the loop busy: no time passes any more, for nobody."""
-        if self._middleware is None or not tasks:
+        lives = {task.life for task in tasks if isinstance(task, NumberedTask)}
+        spinning = [each for each in self._instances if each.life in lives]
+        if not spinning:
             raise OutsideWorld("the harness spins: no time passes any more")
         for task in tasks:
             self._outside.note_task(task, "spins: it never waits, so no time passes")
-        self._middleware.give_up("the target spun without waiting, and was ended")
+        for each in spinning:
+            each.give_up("the target spun without waiting, and was ended")
 
     def _arm(self, spent: int = 0) -> None:
         """Prepare the next crash. The `spent` awaits of a start do not count."""
@@ -213,9 +218,11 @@ class InProcessStage:
 
     def _kill(self) -> None:
         """In the middle of a turn of the loop, between two steps of the middleware."""
-        assert self._middleware is not None and self._mortal is not None and self._crash is not None
-        if self._middleware.alive and not self._mortal.busy:
-            self._middleware.crash()
+        assert self._mortal is not None and self._crash is not None
+        present = self._mortal.instances[0].body
+        assert isinstance(present, Middleware)
+        if present.alive and not self._mortal.busy:
+            present.crash()
             ledger, at = self._prepared.ledger, self._loop.awaits_until
             ledger.write(FaultBitten, self._prepared.world.env.now, _crash_label(at), 0, 0)
             self._mortal.note_death(f"killed at await {at}", self._crash.restart_after)

@@ -79,10 +79,11 @@ class Mortal:
         """Whether it is away or has company: one thing at a time is done to it."""
         return bool(self._host.away) or len(self.instances) > 1
 
-    async def strike(self, step: Step) -> None:
-        """Perform a step that a fault has put in."""
+    async def strike(self, step: Step, bite: Callable[[], None]) -> None:
+        """Perform a step that a fault has put in. Where it cannot be done now, the fault has not bitten."""
         if self.busy:
             return
+        bite()
         match step:
             case Kill(restart_after_s=restart_after_s, cold=cold):
                 self._host.away = _RESTARTING
@@ -148,6 +149,8 @@ class Mortal:
         self._note_start(1)
         self._readdress(self.instances)
         await asyncio.sleep(for_s)
+        if self.died():
+            return  # the run ends with that: it is not to be taken for the one that was asked to leave
         leaver = 0 if leaves == "first" else 1
         self._readdress([self.instances[1 - leaver]])
         await self.instances[leaver].body.stop()

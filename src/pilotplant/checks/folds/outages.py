@@ -14,8 +14,9 @@ class Outages:
     def on_bitten(self, record: FaultBitten) -> None:
         """A fault touched a system: an outage goes on, or another begins."""
         since, until = self._by_system.get(record.system, (record.t, record.t))
-        pause_s = self._budget_s / 4
-        self._by_system[record.system] = (since if record.t - until <= pause_s else record.t, record.t)
+        # Whoever tries again ever more rarely, alone, touches what is down only then: no pause within its budget says
+        # that the outage was over.
+        self._by_system[record.system] = (since if record.t - until <= self._budget_s else record.t, record.t)
 
     def outlasted(self, t: float) -> bool:
         """Whether an outage that is hardly over has lasted longer than the target declares to keep trying."""

@@ -12,6 +12,7 @@ from pilotplant.checks.case import Case
 from pilotplant.checks.folds.gates import barred
 from pilotplant.checks.folds.instance import Instance, Progress, Promise, keeps, subjects_of, terms_of
 from pilotplant.checks.folds.lists import ToldByLists
+from pilotplant.checks.folds.lives import Lives
 from pilotplant.checks.folds.outages import Outages
 from pilotplant.checks.folds.silence import unanswered
 from pilotplant.checks.folds.sums import Sums
@@ -22,7 +23,6 @@ from pilotplant.ledger.records import (
     Amount,
     Commit,
     Compare,
-    Crash,
     Deliver,
     Emit,
     FaultBitten,
@@ -47,8 +47,7 @@ class Promises:
         self.case = case
         self.instances: dict[str, Instance] = {}
         self._by_subject: dict[str, dict[str, Instance]] = {}
-        self.died = False
-        """Whether the target was seen dead: nothing more could come of it."""
+        self.lives = Lives()
         self.finished: list[Instance] = []
         self.expanded = 0
         self.begun = 0
@@ -114,23 +113,26 @@ class Promises:
         """What it looks at."""
         interesting = self._triggers | set(self._cancels) | set(self._refused_by)
         governed = self.case.governed
-        return self._lists.handlers() | {
-            Obligation: (None, self.on_obligation),
-            Commit: (
-                lambda named: not named.event and (governed(named) or named.effect == "fact" or named.name == ITEM),
-                self.on_commit,
-            ),
-            Emit: (lambda named: governed(named) or named.name in interesting, self.on_emit),
-            Reject: (governed, self.on_reject),
-            Deliver: (None, self.on_deliver),
-            Ack: (None, self.on_ack),
-            ResponseFirst: (None, self.on_response),
-            Quiesce: (None, self.on_quiesce),
-            Amount: (None, self.sums.on_amount),
-            Compare: (None, self.on_compare),
-            Crash: (None, self.on_crash),
-            FaultBitten: (None, self._outages.on_bitten),
-        }
+        return (
+            self._lists.handlers()
+            | self.lives.handlers()
+            | {
+                Obligation: (None, self.on_obligation),
+                Commit: (
+                    lambda named: not named.event and (governed(named) or named.effect == "fact" or named.name == ITEM),
+                    self.on_commit,
+                ),
+                Emit: (lambda named: governed(named) or named.name in interesting, self.on_emit),
+                Reject: (governed, self.on_reject),
+                Deliver: (None, self.on_deliver),
+                Ack: (None, self.on_ack),
+                ResponseFirst: (None, self.on_response),
+                Quiesce: (None, self.on_quiesce),
+                Amount: (None, self.sums.on_amount),
+                Compare: (None, self.on_compare),
+                FaultBitten: (None, self._outages.on_bitten),
+            }
+        )
 
     def on_obligation(self, record: Obligation) -> None:
         """A promise was made."""
@@ -415,11 +417,6 @@ class Promises:
                 self.delivered.setdefault(record.emit, self._waiting.pop(record.emit))
         elif self._recalling and record.emit in self._recalling and 200 <= record.status < 300:
             self.recalled.setdefault(self._recalling.pop(record.emit), record.seq)
-
-    def on_crash(self, record: Crash) -> None:
-        """The target died."""
-        del record
-        self.died = True
 
     def on_quiesce(self, record: Quiesce) -> None:
         """The run came to rest, or gave up."""
