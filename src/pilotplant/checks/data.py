@@ -65,6 +65,9 @@ class Data(Check):
             self._unsettled = self.promises.unsettled_effects()
         if record.effect in self._unsettled or self.promises.withdrawn_effect(record.effect):
             return
+        named = self.case.header.operations[record.operation]
+        if not self.case.governed(named) and self.promises.unnamed.excuses(record):
+            return
         self.examined += 1
         if record.values:
             self._wrong.append(record)

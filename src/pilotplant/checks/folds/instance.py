@@ -88,6 +88,14 @@ class Instance:
         refused = refused or any(seq < self.exception for seq in self.setbacks.values())
         return bool(self.withdrawn or (self.exception and refused))
 
+    def make_good(self, promise: Promise, version: int) -> None:
+        """What was refused came about: by the instance's own version, or only by a newer one."""
+        refusal = self.refusals.pop(promise.effect, None)
+        if not version > promise.version > 0:
+            self.setbacks.pop(promise.effect, None)
+        elif refusal is not None:
+            self.setbacks[promise.effect] = refusal.seq
+
 
 def terms_of(case: Case) -> dict[tuple[int, str], Terms]:
     """The terms of every step of every flow."""

@@ -16,7 +16,9 @@ from pilotplant.checks.folds.lives import Lives
 from pilotplant.checks.folds.outages import Outages
 from pilotplant.checks.folds.silence import unanswered
 from pilotplant.checks.folds.sums import Sums
+from pilotplant.checks.folds.unnamed import Unnamed, is_copy
 from pilotplant.checks.wording import plant_of
+from pilotplant.ledger.header import Named
 from pilotplant.ledger.records import (
     UNBELIEVABLE,
     Ack,
@@ -47,6 +49,7 @@ class Promises:
         self.case = case
         self.instances: dict[str, Instance] = {}
         self._by_subject: dict[str, dict[str, Instance]] = {}
+        self.unnamed = Unnamed(self.instances)
         self.lives = Lives()
         self.finished: list[Instance] = []
         self.expanded = 0
@@ -113,17 +116,23 @@ class Promises:
         """What it looks at."""
         interesting = self._triggers | set(self._cancels) | set(self._refused_by)
         governed = self.case.governed
+
+        def looked_at(named: Named) -> bool:
+            return governed(named) or is_copy(named)
+
         return (
             self._lists.handlers()
             | self.lives.handlers()
             | {
                 Obligation: (None, self.on_obligation),
                 Commit: (
-                    lambda named: not named.event and (governed(named) or named.effect == "fact" or named.name == ITEM),
+                    lambda named: (
+                        not named.event and (looked_at(named) or named.effect == "fact" or named.name == ITEM)
+                    ),
                     self.on_commit,
                 ),
                 Emit: (lambda named: governed(named) or named.name in interesting, self.on_emit),
-                Reject: (governed, self.on_reject),
+                Reject: (looked_at, self.on_reject),
                 Deliver: (None, self.on_deliver),
                 Ack: (None, self.on_ack),
                 ResponseFirst: (None, self.on_response),
@@ -184,6 +193,7 @@ class Promises:
                 self._note_exception(record)
             elif self._wanting and record.exchange and record.effect in self._wanting:
                 self._note_premature(record)
+            self.unnamed.on_commit(record)
             return
         waiting = self._open.get(record.effect)
         if waiting is not None and self._keep(record, waiting):
@@ -233,21 +243,12 @@ class Promises:
         if record.effect != promise.effect:
             self.elsewhere.add(promise.effect)
         if instance.refusals or instance.setbacks:
-            self._make_good(promise, record)
+            instance.make_good(promise, record.version)
         instance.left -= 1
         if not instance.left:
             self._finish(instance, record.t)
         elif record.version > promise.version > 0:
             self._surpassed.setdefault(promise.effect, []).append(promise)
-
-    def _make_good(self, promise: Promise, record: Commit | Emit) -> None:
-        """What was refused came about: by the instance's own version, or only by a newer one."""
-        instance, effect = promise.instance, promise.effect
-        refusal = instance.refusals.pop(effect, None)
-        if not record.version > promise.version > 0:
-            instance.setbacks.pop(effect, None)
-        elif refusal is not None:
-            instance.setbacks[effect] = refusal.seq
 
     def _note_actor(self, promise: Promise, record: Commit | Emit) -> None:
         """Who did it: the target, or a system by itself. Events are always stated by a system."""
@@ -352,12 +353,10 @@ class Promises:
 
     def on_reject(self, record: Reject) -> None:
         """A definite refusal of something promised is remembered with its instance."""
-        if (
-            record.definite
-            and record.intended
-            and record.effect
-            and self._refuse(record.effect, record.version, record)
-        ):
+        owed = record.definite and record.intended and record.effect
+        if not self._governed[record.operation]:
+            self.unnamed.on_reject(record)
+        elif owed and self._refuse(record.effect, record.version, record):
             self._told[record.exchange] = 0
         elif record.effect and not record.intended:
             if len(self.astray) < ASTRAY_MAX:
