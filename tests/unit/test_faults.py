@@ -215,6 +215,14 @@ def test_poison_about_items_that_do_not_exist() -> None:
     assert data["item"] == "ITM-1", "the event itself stays as it is"
 
 
+def test_poison_about_an_item_is_about_one_of_its_own() -> None:
+    """Else a middleware that knows what it was told by its subject took all of them for the same."""
+    envelope = {"id": "erp-00000007", "type": "erp.item.changed", "data": {"plant": "DE01", "item": "ITM-001063"}}
+    spoilt = Spoilt("impossible").apply({**envelope, "subject": "DE01/ITM-001063"})
+    assert not isinstance(spoilt, bytes)
+    assert spoilt["subject"] == "DE01/" + spoilt["data"]["item"] == "DE01/ITM-6001063"
+
+
 def test_a_driver_sees_no_inner_step() -> None:
     for given, bent, _delivery in BENT:
         first, outer, then = parted(bent)

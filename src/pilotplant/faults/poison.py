@@ -34,7 +34,9 @@ class Spoilt(Change):
         if self.how == "incomplete":
             kept = keys_of(own["type"])
             return {**own, "data": {key: value for key, value in data.items() if key in kept}}
-        return {**own, "data": _about_nothing(data)}
+        # Where the subject is an item, it has a number that nobody uses already: each poison is about its own.
+        named = {key: value for key, value in data.items() if key in keys_of(own["type"])[-1:]}
+        return {**own, "data": {**_about_nothing(data), **named}}
 
 
 class Poison(Fault):

@@ -1,10 +1,15 @@
 """A step of `engineering-change`: stock of the revision before is used up first, where a plant's ERP has to be told."""
 
+import asyncio
+from collections import defaultdict
+from urllib.parse import quote
+
 import msgspec
 
-from pilotplant.reference.calls import Call
+from pilotplant.reference.calls import Call, Refusal
 from pilotplant.reference.messages import ChangeReleased, Discontinue
-from pilotplant.reference.work import Flow, Later, Take, Takes
+from pilotplant.reference.revisions import ordinal
+from pilotplant.reference.work import Flow, Later, Take, Takes, Tools
 from pilotplant.reference.works import Work
 
 DISCONTINUATION = "discontinuation"
@@ -18,6 +23,10 @@ class UseUp(Flow):
     name = "engineering-change"
     kind = "use-up"
     at_once = 12
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self._one_at_a_time: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def takes(self) -> Takes:
         """Changes; work that finds its change withdrawn ends by itself."""
@@ -42,5 +51,19 @@ class UseUp(Flow):
             return
         if state != "accepted":
             raise Later(LONG_PAUSE_S if state == "refused" else PAUSE_S)
-        erp, call = self.to.erp[work.plant], Call("POST", "/discontinuations", work.body, traceparent=work.traceparent)
-        await self.to.retry.persist(lambda: erp.send(call, msgspec.Raw))
+        async with self._one_at_a_time[wish.plant, wish.item]:
+            if not await self.newer(wish, work):
+                erp = self.to.erp[work.plant]
+                call = Call("POST", "/discontinuations", work.body, traceparent=work.traceparent)
+                await self.to.retry.persist(lambda: erp.send(call, msgspec.Raw))
+
+    async def newer(self, wish: Discontinue, work: Work) -> bool:
+        """Whether ERP was told of a newer revision: changes of one item are accepted in any order."""
+        path = f"/plants/{wish.plant}/items/{quote(wish.item, safe='')}/discontinuation"
+        call = Call("GET", path, traceparent=work.traceparent)
+        erp = self.to.erp[work.plant]
+        try:
+            said = await self.to.retry.persist(lambda: erp.send(call, Discontinue))
+        except Refusal:
+            return False
+        return ordinal(said.revision) > ordinal(wish.revision)
