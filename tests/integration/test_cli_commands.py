@@ -107,7 +107,7 @@ def test_list_names_everything_a_scenario_can_name(project: Project) -> None:
         for about in told[kind].values()
     )
     text = project.call("list", "estates")
-    assert text.out.splitlines()[:2] == ["estates:", "  small"]
+    assert text.out.startswith("estates:\n") and "\n  small\n" in text.out
 
 
 def test_explain_knows_every_name_that_list_and_errors_print(project: Project) -> None:
@@ -155,6 +155,11 @@ def test_validate_checks_the_whole_project(project: Project) -> None:
     assert "targets/other.yaml:1:1: PP-VALUE a target needs `deliver`, `start`, `inprocess` or `model`" in done.err
     assert "simulators/erp/odd.yaml:3:14: PP-VALUE `kind` must be" in done.err
     assert project.call("validate", "short").code == 0, "only what was named, and what that names"
+    project.write("contracts/flows/odd.yaml", "flow: odd\ntrigger: mes.order.completd\n")
+    named = project.call("validate", "short", "targets/other.yaml", "contracts/flows/odd.yaml")
+    assert named.code == 2 and "targets/other.yaml:1:1" in named.err, "a target is checked as what it is"
+    assert "contracts/flows/odd.yaml" in named.err and "missing field `scope`" in named.err
+    assert project.call("validate", "targets/quick.yaml").code == 0
 
 
 def test_doctor_looks_at_machine_and_project(project: Project) -> None:

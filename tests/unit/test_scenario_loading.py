@@ -95,12 +95,11 @@ def test_a_wrong_stimulus_is_refused_at_its_place(project: Project, wrong: str, 
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ("{fault: response-list}", "a fault needs `fault`, one of"),
+        ("{fault: response-list}", "there is no fault `response-list`; did you mean `response-lost`?"),
         ("{fault: response-lost, match: {operation: erp.stock.pst}}", "did you mean `erp.stock.post`?"),
         ("{fault: response-lost, match: {system: epr}}", "the estate has no system `epr`; did you mean `erp`?"),
         ("{fault: response-lost, probability: 0}", "must be more than 0"),
         ("{fault: latency}", "missing field `delay_s`"),
-        ("{fault: response-list}", "did you mean `response-lost`?"),
         ("{fault: latency, delay_s: 1, probability: -0.1}", "must be more than 0"),
         ("{fault: latency, delay_s: 1, window: {from_s: 2}}", "the stimuli are over after 1 s"),
         ("{fault: latency, delay_s: 1, window: {from_s: 0.5, to_s: 0.2}}", "before it begins"),

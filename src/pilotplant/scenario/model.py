@@ -74,8 +74,10 @@ def read_fault_entry(entry: Any) -> Any:
         return entry
     if not isinstance(entry, dict) or entry.get("fault") not in fault_kinds():
         given = entry.get("fault") if isinstance(entry, dict) else None
-        guess = did_you_mean(given, fault_kinds()) if isinstance(given, str) else ""
-        raise ValueError(f"a fault needs `fault`, one of {', '.join(fault_kinds())}{guess}")
+        if not isinstance(given, str):
+            raise ValueError(f"a fault needs `fault`, one of {', '.join(fault_kinds())}")
+        guess = did_you_mean(given, fault_kinds())
+        raise ValueError(f"there is no fault `{given}`{guess}; there are {', '.join(fault_kinds())}")
     return fault_kinds()[entry["fault"]].model_validate(entry)
 
 

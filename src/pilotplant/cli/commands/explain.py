@@ -40,6 +40,7 @@ def _defects() -> dict[str, str]:
     for name, defect in planted().items():
         where = f"Named by the check {defect.check}, in the scenario {defect.scenario}."
         told[name] = f"defect {name}: {defect.name}\n  {defect.about}\n  {where}"
+        told.setdefault(name.partition("_")[0], told[name])  # as `prove --defect` takes it
     return told
 
 

@@ -1,17 +1,29 @@
 """`pilotplant validate`: every document of the project, all problems at once."""
 
-from typing import Annotated
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pilotplant.cli.frame import FormatOption, ProjectOption, guarded, open_project, print_json, settings_of
 from pilotplant.model.verdict import Exit
 
+if TYPE_CHECKING:
+    from pilotplant.resources import Project
+
+_FIRST_KEY = re.compile(r"^(\w+)\s*:", re.MULTILINE)
+
 
 @guarded
 def validate(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[SCENARIO…]", help="Scenarios or files; all of the project if none.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[SCENARIO|FILE…]",
+            help="Scenarios, or files of targets, estates or flows; all of the project if none.",
+        ),
     ] = None,
     project: ProjectOption = None,
     format_: FormatOption = None,
@@ -19,13 +31,13 @@ def validate(
     """Check the documents of the project: scenarios with all they name, targets, flows, estates, profiles."""
     from pilotplant.load.loading import validate_profiles
     from pilotplant.run.known import known_findings
-    from pilotplant.scenario.loading import load_scenarios, validate_all
+    from pilotplant.scenario.loading import validate_all
     from pilotplant.sweep.planning import validate_studies
 
     found = open_project(project)
     settings = settings_of(found, format=format_)
     if names:
-        checked = [setup.scenario.scenario for setup in load_scenarios(found, names)]
+        checked = _named(found, names)
     else:
         checked = [*validate_all(found), *validate_profiles(found), *validate_studies(found)]
         checked += [f"accepted/{entry.fingerprint}" for entry in known_findings(found)]
@@ -34,3 +46,36 @@ def validate(
     else:
         print(f"{len(checked)} document{'s are' if len(checked) != 1 else ' is'} valid")
     return Exit.PASS
+
+
+def _named(project: "Project", names: list[str]) -> list[str]:
+    """Check these documents, each as what its first key says that it is; the problems of all at once."""
+    from pilotplant.model.errors import DocumentError, Problem
+    from pilotplant.scenario.loading import load_estate, load_scenario, load_target, read_flow
+
+    loaders: dict[str, Callable[[str], str]] = {
+        "scenario": lambda name: load_scenario(project, name).scenario.scenario,
+        "target": lambda name: load_target(project, name).target,
+        "estate": lambda name: load_estate(project, name).estate.estate,
+        "flow": lambda name: read_flow(Path(name)).flow,
+    }
+    checked: list[str] = []
+    problems: list[Problem] = []
+    for name in names:
+        load = loaders.get(_kind(name), loaders["scenario"])
+        try:
+            checked.append(load(name))
+        except DocumentError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise DocumentError(problems)
+    return checked
+
+
+def _kind(name: str) -> str:
+    """What a file says that it is; nothing for what is no file, which is then the name of a scenario."""
+    try:
+        found = _FIRST_KEY.search(Path(name).read_text(encoding="utf-8")) if name.endswith((".yaml", ".yml")) else None
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return found[1] if found else ""
