@@ -13,14 +13,18 @@ from pilotplant.resources import Project, bundled
 from pilotplant.run.elsewhere import only_null_target
 from pilotplant.run.request import Finished, RunRequest
 from pilotplant.run.running import run
-from pilotplant.scenario.loading import load_run
+from pilotplant.scenario.loading import load_run, load_scenario
 from pilotplant.target.delivery import DeliverSpec
 from pilotplant.target.model import Declares, Ready, Start, TargetSpec, in_process
 
 NODE = str(Path(ROOT_DIR) / "bin" / "node")
 """The one that pyright brings: it is there wherever the tests are."""
 SHIPPED = Project(bundled(), bundled(), writable=False)
-SCENARIOS = sorted(SHIPPED.names("scenarios"))
+SCENARIOS = sorted(
+    name
+    for name in SHIPPED.names("scenarios")
+    if not (only := load_scenario(SHIPPED, name).scenario.modes) or "live" in only
+)
 
 
 _OF_CONFIRMATIONS = ("mes.", "erp.stock.", "auth.")

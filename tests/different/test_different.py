@@ -28,6 +28,10 @@ from tests.different.running import SCENARIOS, SHIPPED, confirmations_only, ran,
 
 MIDDLEWARES = (holds_orders, looks_first, parents_first, polls_changes, restarts_traces, stages_early)
 SEEDS = 3
+APART = {
+    looks_first: {"hybrid-estate"},  # which is about an ERP that takes files, and this one is for an ERP without keys
+    polls_changes: {"two-instances"},  # how far it has read is known to one instance only: it is not made to run twice
+}
 BOOKING = Path(__file__).with_name("booking.mjs")
 
 
@@ -60,6 +64,7 @@ def records(done: Finished, kind: type[Record]) -> list[Record]:
         pytest.param(each, scenario, 1 + (i + j) % SEEDS, id=f"{each.__name__.rpartition('.')[2]}-{scenario}")
         for i, each in enumerate(MIDDLEWARES)
         for j, scenario in enumerate(SCENARIOS)
+        if scenario not in APART.get(each, ())
     ],
 )
 def test_it_passes(middleware: ModuleType, scenario: str, seed: int, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_list_names_everything_a_scenario_can_name(project: Project) -> None:
     told = done.json()
     assert set(told) == {
         "scenarios", "targets", "flows", "estates", "profiles", "systems", "operations", "events", "stimuli", "faults",
-        "checks", "defects",
+        "checks", "defects", "loadtests",
     }  # fmt: skip
     assert {"short", "eco-cascade"} <= set(told["scenarios"]) and {"quick", "null", "reference"} <= set(told["targets"])
     assert {"once", "sequencing", "convergence", "completeness"} <= set(told["checks"])
@@ -152,7 +152,7 @@ def test_validate_checks_the_whole_project(project: Project) -> None:
     project.write("simulators/erp/odd.yaml", "profile: odd\nsystem: erp\nauth: {kind: oauth3}\n")
     done = project.call("validate")
     assert done.code == 2
-    assert "targets/other.yaml:1:1: PP-VALUE a target needs `deliver`, `start` or `inprocess`" in done.err
+    assert "targets/other.yaml:1:1: PP-VALUE a target needs `deliver`, `start`, `inprocess` or `model`" in done.err
     assert "simulators/erp/odd.yaml:3:14: PP-VALUE `kind` must be" in done.err
     assert project.call("validate", "short").code == 0, "only what was named, and what that names"
 

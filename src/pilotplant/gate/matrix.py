@@ -46,7 +46,7 @@ class Gate(msgspec.Struct, frozen=True):
     @property
     def columns(self) -> tuple[tuple[Kind, str], ...]:
         """What was asked of any of them, contracts before scenarios."""
-        asked = dict.fromkeys((cell.kind, cell.name) for cell in self.cells)
+        asked: dict[tuple[Kind, str], None] = dict.fromkeys((cell.kind, cell.name) for cell in self.cells)
         return tuple(sorted(asked, key=lambda column: KINDS.index(column[0])))
 
     def cell(self, target: str, kind: Kind, name: str) -> Cell | None:

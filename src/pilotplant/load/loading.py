@@ -35,12 +35,13 @@ def load_profile_and_target(project: Project, name: str, target: str) -> tuple[L
     """A load profile and a target; the problems of both are reported together."""
     problems = Problems()
     found = _profile(project, name, problems)
+    chosen: TargetSpec | None = None
     try:
         chosen = load_target(project, target)
     except DocumentError as error:
         problems.extend(error.problems)
     problems.raise_if_any()
-    assert found is not None
+    assert found is not None and chosen is not None
     return found, chosen
 
 

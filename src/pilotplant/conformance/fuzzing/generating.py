@@ -117,7 +117,7 @@ def _drawn(strategy: Any, number: int, each: int) -> list[Any]:
         phases=[Phase.generate],
         database=None,
         deadline=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
     )
 
     def take(case: Any) -> None:
