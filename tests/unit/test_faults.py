@@ -446,3 +446,12 @@ def test_moments_count_from_when_the_stimuli_began() -> None:
     assert dropped == [False, True, False]
     assert given.bend(NORMAL, POST, "erp", KEYS, 12.5) == (Commit(), Hold("answer-held", 13.0), Respond())
     assert Hold("burst", 14.0) in given.bend(DELIVERY, DELIVERED, "erp", KEYS, 13.5)
+
+
+def test_a_strike_that_could_not_be_performed_is_owed_to_the_next_occasion() -> None:
+    plan = FaultPlan([fault("killed", nth=1)], Draws(1))
+    first, second, third = (plan.bend(NORMAL, "erp.stock.post", "erp", ("DE01",), 0.0) for _ in range(3))
+    assert first != NORMAL and second == third == NORMAL
+    plan.not_performed("killed")
+    fourth, fifth = (plan.bend(NORMAL, "erp.stock.post", "erp", ("DE01",), 0.0) for _ in range(2))
+    assert fourth == first and fifth == NORMAL

@@ -253,7 +253,16 @@ class Host(ABC):
                 await self.healed.wait()
 
     async def _struck(self, step: Step, bite: Callable[[], None]) -> None:
-        await self.strike(step, bite)
+        performed = False
+
+        def bitten() -> None:
+            nonlocal performed
+            performed = True
+            bite()
+
+        await self.strike(step, bitten)
+        if not performed:
+            self.faults.not_performed(step.fault)
         self.world.advance()
 
     def fail(self, error: BaseException) -> None:

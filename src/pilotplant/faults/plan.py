@@ -20,6 +20,8 @@ class FaultPlan:
         self._lifted: set[int] = set()
         self._matched: Counter[int] = Counter()
         self._struck: Counter[int] = Counter()
+        self._owed: set[int] = set()
+        """Those whose last strike could not be performed: their next occasion has it."""
         self._attempts: Counter[str] = Counter()
         self.healed = False
         self.origin_s = 0.0
@@ -87,11 +89,18 @@ class FaultPlan:
         self._matched[number] += 1
         if not possible:
             return False
-        if fault.nth is not None and self._matched[number] != fault.nth:
+        if fault.nth is not None and self._matched[number] != fault.nth and number not in self._owed:
             return False
         if fault.max_count is not None and self._struck[number] >= fault.max_count:
             return False
         if fault.probability < 1 and self._draws.uniform(f"fault|{fault.key or number}|{attempt}") >= fault.probability:
             return False
         self._struck[number] += 1
+        self._owed.discard(number)
         return True
+
+    def not_performed(self, label: str) -> None:
+        """A strike came when it could not be performed. It counts for nothing, and the next occasion has it."""
+        number = self._labels.index(label)
+        self._struck[number] -= 1
+        self._owed.add(number)

@@ -404,6 +404,12 @@ class PublishRouting(msgspec.Struct, frozen=True, omit_defaults=True):
     wip: str = "keep"
 
 
+class ShopItemHeld(msgspec.Struct, frozen=True):
+    """What MES knows of an item."""
+
+    row: int
+
+
 class ExecutableInstructions(msgspec.Struct, frozen=True):
     """What MES executes."""
 

@@ -50,10 +50,11 @@ class Works:
         """Let the key stand for this from now on."""
         with self._store.transaction() as db:
             db.execute(
-                "insert into work (kind, plant, key, subject, line, body, traceparent) values (?, ?, ?, ?, ?, ?, ?)"
-                " on conflict (kind, plant, key) do update set body = excluded.body, state = 'open', attempted = 0,"
+                "insert into work (kind, plant, key, subject, line, body, traceparent, attempted)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (kind, plant, key)"
+                " do update set body = excluded.body, state = 'open', attempted = excluded.attempted,"
                 " traceparent = excluded.traceparent, subject = excluded.subject, turn = turn + 1",
-                (self._kind, plant, key, subject or key, key, body, traceparent),
+                (self._kind, plant, key, subject or key, key, body, traceparent, self._store.second_hand),
             )
 
     def withdraw(self, plant: str, key: str) -> bool:
