@@ -30,6 +30,20 @@ declares: {backoff_cap: 2s}
 ALONE = 'environment: {PILOTPLANT_INSTANCE: ""}'
 """Hides from an instance that there is another."""
 
+SHARED = """\
+scenario: shared
+about: For a while two instances run at once.
+estate: three-plants
+stimuli:
+  - {do: mes.order.complete, rate: 6/s, for: 5s}
+  - {do: plm.change.release, count: 6, over: 4s, with: {affected_median: 2, affected_p95: 3}}
+faults:
+  - {fault: second-instance, match: {operation: mes.order.completed}, nth: 4, for_s: 1.5, leaves: second}
+  - {fault: second-instance, match: {operation: erp.bom.release}, nth: 8, for_s: 1.5, leaves: first}
+flows: [production-confirmation, engineering-change]
+quiescence: {quiet: 1s, give_up: 40s}
+"""
+
 
 def run(project: Project, mode: str, fault: str) -> list[object]:
     project.write("scenarios/dying.yaml", SCENARIO.format(fault=fault))
@@ -101,7 +115,8 @@ def test_two_instances_share_the_events_and_one_of_them_goes_on(project: Project
 def test_an_instance_that_leaves_its_work_to_nobody_is_convicted(project: Project) -> None:
     """Two instances that know nothing of each other: what the one that ends has accepted stays undone."""
     project.write("targets/mortal.yaml", TARGET.replace('create"}', 'create", environment: {PILOTPLANT_INSTANCE: ""}}'))
-    done = project.call("run", "two-instances", "--target", "mortal", "--mode", "inprocess", "--seed", "1", "-q")
+    project.write("scenarios/shared.yaml", SHARED)
+    done = project.call("run", "shared", "--target", "mortal", "--mode", "inprocess", "--seed", "2", "-q")
     assert done.code == 1, done.said
     assert "FAIL completeness" in done.out and "FAIL recovery" in done.out
     assert "it was asked to end, and another instance goes on" in done.out

@@ -52,7 +52,7 @@ def test_a_hub_that_does_not_look_first_is_convicted_by_its_scenario(team: Path)
     assert done.returncode == 1, done.stdout
     assert "FAIL once" in done.stdout and "booked" in done.stdout
     assert "Traceback" not in done.stdout
-    marked = run_tests(team, "tests/test_hub.py", "-vv", "-k", "that_ships")
+    marked = run_tests(team, "tests/test_hub.py", "-vvv", "-k", "that_ships")
     assert "the verdict is 'fail', not 'pass'" in marked.stdout
     assert "FAIL once" in marked.stdout
 
