@@ -132,7 +132,7 @@ class Sequencing(Check):
             return
         if record.t < need.due - _EARLY_S:
             self._ahead.append((record, need))
-        unknown = [entry for entry in need.after if not self._known(entry[1], entry[2], record.exchange)]
+        unknown = [entry for entry in need.after if not self._settled(entry, record)]
         if unknown:
             self._early.append((record, need, unknown))
         elif held is not None and need.forbidden:
@@ -158,6 +158,11 @@ class Sequencing(Check):
                     self._needs.pop(effect, None)
         self._finished.clear()
         self._told_of.clear()
+
+    def _settled(self, entry: tuple[str, str, int], record: Commit) -> bool:
+        """Whether it need not wait for this: it is known, or what was done is accepted in the place of both."""
+        _step, effect, version = entry
+        return record.effect in self._accepted.get(effect, ()) or self._known(effect, version, record.exchange)
 
     def _known(self, effect: str, version: int, request: int) -> bool:
         if self.knowledge.known(effect, version, request):

@@ -208,7 +208,7 @@ def _search(
     from pilotplant.reporting import capacity as told
 
     found_: list[Capacity] = []
-    for number in range(repeat):
+    for _ in range(repeat):  # with the same arrivals: how far apart they are says how well this machine measures
         parent = _directory(found, settings, f"{setup.profile.load}-capacity")
 
         def attempt(load: "LoadSetup", name: str, parent: Path = parent) -> "Finished":
@@ -218,7 +218,7 @@ def _search(
                 print(f"{setup.profile.load}: holding {load.profile.rate:g} arrivals a second", file=sys.stderr)
             return _run(found, settings, load, chosen, where, directory, named=named, quiet=True)
 
-        capacity = find_capacity(setup, chosen.target, (settings.seed or 0) + number, attempt)
+        capacity = find_capacity(setup, chosen.target, settings.seed or 0, attempt)
         written = told.write(capacity, parent)
         found_.append(capacity)
         if settings.format != "json":
