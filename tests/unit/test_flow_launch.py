@@ -393,3 +393,33 @@ def test_what_waits_is_counted_by_its_impact_and_exceptions_by_how_long_they_too
     assert figures["changes_awaiting_erp", ""] == figures["changes_awaiting_erp", DE] == 1
     assert figures["exceptions_open", ""] == 1
     assert 3.9 < figures["exception_resolution_p50", ""] < 4.1
+
+
+@pytest.mark.parametrize(("created", "convicted"), [(True, set()), (False, {"security"})])
+def test_whoever_was_told_of_the_part_need_not_have_believed_its_forged_launch(
+    told: Told, created: bool, convicted: set[str]
+) -> None:
+    def story(history: History) -> None:
+        release = launch(history)
+        if created:
+            history.deliver(history.last("plm.part.created"))
+        history.send_event(release, bent="forged-signature")
+        history.acknowledge(release, status=401)
+        bring(history, DE)
+
+    assert {"security"} & set(convicting(told(story, shipped_flow("product-launch")))) == convicted
+
+
+def test_a_part_that_was_told_of_does_not_excuse_its_release_for_production(told: Told) -> None:
+    def story(history: History) -> None:
+        release = launch(history)
+        history.deliver(history.last("plm.part.created"))
+        history.send_event(release, bent="forged-signature")
+        bring(history, DE)
+        history.active(HERE)
+        free(history, DE)
+
+    judgement = told(story, shipped_flow("product-launch"))
+    assert [f.effect for f in judgement.findings if f.check == "security"] == [
+        f"erp.hold.release|{DE}|{PRODUCT}|{LAUNCH}"
+    ]

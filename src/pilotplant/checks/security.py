@@ -1,5 +1,6 @@
 """Nothing is done that only a forged or stale message could have asked for; no secret stands where others read it."""
 
+from itertools import combinations
 from typing import ClassVar
 
 from pilotplant.checks.case import Case
@@ -36,8 +37,8 @@ class Security(Check):
         self._triggers = {trigger for flow in case.flows for trigger in flow.triggers}
         self._stated: Recent[int, str] = Recent()
         """Recent triggers: what they state."""
-        self._hints: dict[int, str] = {}
-        """Other events about the same things that are not delivered yet."""
+        self._hints: Recent[int, str] = Recent()
+        """Recent other events of the same systems: what they are about."""
         self._heard: Recent[str, int] = Recent()
         """What the target was properly told something of, and when first."""
         self._replayed: dict[str, Deliver] = {}
@@ -58,13 +59,17 @@ class Security(Check):
 
     def handlers(self) -> Handlers:
         about = {named.effect_keys for named in self.case.header.operations if named.name in self._triggers}
+        telling = {trigger.partition(".")[0] for trigger in self._triggers}
+
+        def tells(named: Named) -> bool:
+            return named.event and (named.effect_keys in about or named.name.partition(".")[0] in telling)
 
         def counted(named: Named) -> bool:
             booked = named.effect == "fact" and not named.event and self.case.governed(named)
             return booked or catalog.discloses(named.name)
 
         return {
-            Emit: (lambda named: named.event and named.effect_keys in about, self.on_emit),
+            Emit: (tells, self.on_emit),
             Deliver: (None, self.on_deliver),
             Read: (None, self.on_read),
             Commit: (counted, self.on_commit),
@@ -78,16 +83,15 @@ class Security(Check):
         if record.effect.partition("|")[0] in self._triggers:
             self._stated[record.seq] = record.effect
         else:
-            if len(self._hints) >= _BENT_MAX:
-                self._hints.clear()  # nobody is told of them
             self._hints[record.seq] = record.effect.partition("|")[2]
 
     def on_deliver(self, record: Deliver) -> None:
         """A delivery, perhaps one that must not be believed."""
         self.examined += 1
         if not record.bent:
-            if self._hints and record.emit in self._hints:
-                self._hear(self._hints.pop(record.emit), record.seq)
+            hint = self._hints.pop(record.emit)
+            if hint is not None:
+                self._hear(hint, record.seq)
             stated = self._stated.get(record.emit)
             if stated is not None:
                 self._hear(stated.partition("|")[2], record.seq)  # a supplier may announce the same more than once
@@ -136,9 +140,18 @@ class Security(Check):
             another = self._proper.get(emit.effect.partition("|")[0])
             if another is not None and another < record.exchange:
                 return
+            if self._told_of_its_subject(record):
+                return
         looked = self._read.get(emit.system, 0) if emit is not None else 0
         if not self.case.declares.poll_interval and not 0 < looked < record.exchange:
             self._believed.append((promise, record, bent))
+
+    def _told_of_its_subject(self, record: Commit) -> bool:
+        """Whether another event was about this very thing: that the part was created, say, before its change."""
+        keys = record.effect.split("|")[1:]
+        subjects = ("|".join(some) for size in range(1, len(keys) + 1) for some in combinations(keys, size))
+        heard = (self._heard.get(subject) for subject in subjects)
+        return any(seq is not None and seq < record.exchange for seq in heard)
 
     def on_commit(self, record: Commit) -> None:
         """A booking that was made before, and again after an old event was sent once more; or a disclosure."""
