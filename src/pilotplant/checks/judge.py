@@ -155,11 +155,7 @@ def _judge(
     dispatch.add({Outside: (None, lambda record: wanted.append(record.wanted))})
     seen = dispatch.run(ledger)
     crashed = dict(dispatch.crashed)
-    for check in court:
-        _conclude(check, crashed)
-        if wanted:
-            _only_warn(check)
-    _rather_mend(court)
+    _conclude(court, crashed, warn=bool(wanted))
     notes = accept(court, known)
     silent = [check for check in court if check.idle and not (check.findings or check.doubts)]
     court = [check for check in court if check not in silent]
@@ -198,7 +194,16 @@ def _judge(
     )
 
 
-def _conclude(check: Check, crashed: dict[str, str]) -> None:
+def _conclude(court: Sequence[Check], crashed: dict[str, str], *, warn: bool) -> None:
+    """Let all checks come to their end."""
+    for check in court:
+        _end(check, crashed)
+        if warn:
+            _only_warn(check)
+    _rather_mend(court)
+
+
+def _end(check: Check, crashed: dict[str, str]) -> None:
     """Let a check come to its end. One that broke, now or before, says nothing more; one that saw nothing says so."""
     if check.NAME in crashed:
         return
