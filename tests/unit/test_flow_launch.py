@@ -410,6 +410,22 @@ def test_whoever_was_told_of_the_part_need_not_have_believed_its_forged_launch(
     assert {"security"} & set(convicting(told(story, shipped_flow("product-launch")))) == convicted
 
 
+@pytest.mark.parametrize(("launched", "convicted"), [(True, set()), (False, {"security"})])
+def test_whoever_was_told_of_the_launch_need_not_have_believed_its_forged_part(
+    told: Told, launched: bool, convicted: set[str]
+) -> None:
+    """The run asks for master data alone; the target does what it does."""
+
+    def story(history: History) -> None:
+        release = launch(history)
+        history.send_event(history.last("plm.part.created"), bent="forged-signature")
+        if launched:
+            history.deliver(release)
+        bring(history, DE)
+
+    assert {"security"} & set(convicting(told(story, shipped_flow("master-data")))) == convicted
+
+
 def test_a_part_that_was_told_of_does_not_excuse_its_release_for_production(told: Told) -> None:
     def story(history: History) -> None:
         release = launch(history)
