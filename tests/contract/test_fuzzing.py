@@ -11,8 +11,11 @@ from pilotplant.conformance.fuzzing.middleware import EVENTS, HOWS, MiddlewareFu
 from pilotplant.conformance.fuzzing.middleware import fuzz as fuzz_middleware
 from pilotplant.conformance.fuzzing.outcome import Fuzzed
 from pilotplant.conformance.fuzzing.simulators import fuzz
+from pilotplant.exchange.exchange import Exchange
+from pilotplant.ledger.records import Commit
 from pilotplant.model.verdict import Exit, Verdict
 from pilotplant.prove.running import with_defect
+from pilotplant.reporting import fuzzing
 from pilotplant.resources import find_project
 from pilotplant.scenario.loading import EstateSetup, load_estate
 from pilotplant.systems.system import System
@@ -28,10 +31,51 @@ def fuzzed(repository: Path, requests: int, *systems: str, **more: Any) -> Fuzze
 
 
 def test_the_simulators_keep_their_documents_and_their_word(repository: Path) -> None:
-    found = fuzzed(repository, 300)
-    assert found.findings == () and found.requests == 300
-    assert {asked.system.partition("@")[0] for asked in found.asked if asked.requests}
-    assert {check.check: check.times > 0 for check in found.checks}["ledger"]
+    found = fuzzed(repository, 180)
+    assert found.findings == () and found.requests == 180
+    assert all(asked.requests and not asked.unasked for asked in found.asked), "each operation of each system"
+    judged = {check.check: check.times for check in found.checks}
+    assert judged["ledger"] and judged["refusal"] >= sum(asked.refused for asked in found.asked)
+
+
+def test_what_was_not_asked_is_unknown_and_said(repository: Path) -> None:
+    found = fuzzed(repository, 12)
+    asked = {asked.system: asked.requests for asked in found.asked}
+    assert max(asked.values()) <= 4 and sum(asked.values()) == 12, "a small budget is shared as well"
+    (erp,) = (asked for asked in found.asked if asked.system == "erp")
+    assert "erp.bom.get" in erp.unasked and found.exit is Exit.UNKNOWN
+    assert "never asked: `erp." in fuzzing.text(found) and "UNKNOWN — 12 generated" in fuzzing.text(found)
+
+
+def _carries_out(system: System, exchange: int) -> None:
+    system.ledger.write(Commit, 0.0, system.number, exchange, 2, "planted|DE01", 0)
+
+
+def test_who_refuses_and_commits_is_convicted(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reject = System.reject
+
+    def half_done(system: System, operation: Any, command: Any, rejection: Any, exchange: int) -> None:
+        _carries_out(system, exchange)
+        reject(system, operation, command, rejection, exchange)
+
+    monkeypatch.setattr(System, "reject", half_done)
+    found = fuzzed(repository, 60, "desk", "supplier")
+    assert {f.check for f in found.findings} == {"ledger"} and found.exit is Exit.VIOLATION
+
+
+def test_who_refuses_a_probe_and_commits_is_convicted(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only probes come without credentials."""
+    refuse = Exchange.refuse
+
+    def half_done(exchange: Exchange, refusal: Any) -> None:
+        if getattr(refusal, "status", 0) == 401:
+            _carries_out(exchange.boundary.system, exchange.seq)
+        refuse(exchange, refusal)
+
+    monkeypatch.setattr(Exchange, "refuse", half_done)
+    found = fuzzed(repository, 20, "desk")
+    assert {(f.check, f.sentence) for f in found.findings} == {("ledger", "refused with 401, and committed")}
+    assert all("/exceptions" in f.request for f in found.findings) and found.exit is Exit.VIOLATION
 
 
 def test_the_same_seed_asks_the_same(repository: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from pilotplant.dataset.records import BomLine
 from pilotplant.ledger.reader import Ledger
-from pilotplant.ledger.records import Reject
+from pilotplant.ledger.records import Crash, Reject, Restart
 from pilotplant.model.verdict import Verdict
 from pilotplant.systems.erp.items import UpsertItem, upsert_item
 from pilotplant.systems.erp.orders import ChangeOrder, change_order
@@ -148,6 +148,20 @@ def test_carried_out_although_it_was_withdrawn(changes: History, withdrawn_first
     judgement = changes.judge()
     assert kinds(judgement, "sequencing") == ({"resurrected"} if withdrawn_first else set())
     assert convicting(judgement) == ({"sequencing": 1} if withdrawn_first else {})
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_whoever_died_since_need_not_know_of_the_withdrawal_until_it_hears_it_again(
+    changes: History, again: bool
+) -> None:
+    release = changes.release("ECO-1", PARENT)
+    cancel = changes.cancel("ECO-1")
+    changes.deliver(cancel)
+    changes.ledger.write(Crash, changes.world.env.now, 1, "killed by the scenario")
+    changes.ledger.write(Restart, changes.world.env.now, 2)
+    changes.deliver(*((cancel, release) if again else (release, cancel)))
+    changes.carry_out(THIS)
+    assert kinds(changes.judge(), "sequencing") == ({"resurrected"} if again else set())
 
 
 def test_a_withdrawal_that_was_not_acknowledged_says_nothing(changes: History) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pilotplant.conformance.fuzzing.probes import PROBES, Caller, Sent, meet_limit
+from pilotplant.conformance.fuzzing.probes import PROBES, REFUSAL, Caller, Sent, meet_limit
 from pilotplant.drive.direct import DirectHost
 from pilotplant.exchange.exchange import Exchange
 from pilotplant.exchange.idempotency import IdempotencyKeys
@@ -57,7 +57,7 @@ def sent(caller: Caller, operation: Any, path: str, body: Any = None, **headers:
     given = {name.replace("_", "-").encode(): value for name, value in headers.items()}
     encoded = b"" if body is None else msgspec.json.encode(body)
     request = WireRequest(operation.method, path, b"", {**caller.headers, **given}, encoded)
-    return Sent(operation, request, caller.host.send(caller.system, request, watched=True))
+    return caller.ask(operation, request)
 
 
 def posted(caller: Caller, source: str = "CNF-1") -> Sent:
@@ -149,8 +149,34 @@ def test_a_refusal_that_changes_something_is_found_out(
         shown = posted(caller)
     finally:
         object.__setattr__(POST, "handler", handler)
-    assert shown.reply.status == PeriodClosed.status
-    assert complaints(caller, "refusal", shown) == [f"the answer is {PeriodClosed.status}, and the state was changed"]
+    assert shown.reply.status == PeriodClosed.status and caller.judged[REFUSAL] == 1
+    assert caller.broken == [(f"the answer is {PeriodClosed.status}, and the state was changed", shown)]
+
+
+def test_a_probe_that_is_refused_and_changes_something_is_found_out(
+    erp: Callable[..., Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = erp()
+    shown = posted(caller)
+    record_refusal = Exchange._record_refusal
+
+    def half_done(exchange: Exchange, rejection: Any) -> None:
+        exchange.boundary.system.state.balances["DE01", "ITM-X", ""] = 1.0
+        record_refusal(exchange, rejection)
+
+    monkeypatch.setattr(Exchange, "_record_refusal", half_done)
+    judged = caller.judged[REFUSAL]
+    complaints(caller, "idempotency", shown)
+    assert [sentence for sentence, _sent in caller.broken] == ["the answer is 422, and the state was changed"]
+    assert caller.judged[REFUSAL] == judged + 1, "every refusal that was watched, and no other"
+    assert caller.broken[0][1].reply.exchange in caller.refused
+
+
+def test_a_refusal_that_nobody_watched_is_not_counted(erp: Callable[..., Caller]) -> None:
+    caller = erp()
+    request = WireRequest("POST", "/stock-documents", b"", caller.headers, b"{}")
+    assert caller.ask(POST, request, watched=False).reply.changed is None and caller.judged[REFUSAL] == 0
+    assert caller.ask(POST, request).reply.changed is False and caller.judged[REFUSAL] == 1
 
 
 LIMITS = [{"kind": "sliding-window", "requests": 5, "per_s": 30}]

@@ -9,6 +9,7 @@ from pilotplant.checks.finding import Finding, Proof, Severity
 from pilotplant.checks.folds.instance import Instance
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import Promises
+from pilotplant.checks.folds.recalls import Recalls
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.header import Named
 from pilotplant.ledger.records import Commit, Deliver, Emit, Ending, Obligation, Reject, ResponseEnd
@@ -63,6 +64,7 @@ class Sequencing(Check):
         self._stale: dict[int, Commit] = {}
         self._ahead: list[tuple[Commit, _Need]] = []
         self._resurrected: list[tuple[Commit, _Need, int, int]] = []
+        self._recalls = Recalls(case)
 
     def applies(self) -> bool:
         flows = self.case.flows
@@ -75,7 +77,7 @@ class Sequencing(Check):
     def handlers(self) -> Handlers:
         if not self.applies():
             return {}
-        return {
+        return self._recalls.handlers() | {
             Obligation: (None, self.on_obligation),
             Commit: (self._versioned_or_ordered, self.on_commit),
             ResponseEnd: (None, self.on_end),
@@ -184,7 +186,7 @@ class Sequencing(Check):
         """Whoever was told first that it is withdrawn, and only then of it, knew all along. Who polls may have heard of
         it before by itself."""
         told = self.promises.delivered.get(held.trigger) or self._told_of.get(need.key)
-        recalled = self.promises.recalled.get(held.subject, 0)
+        recalled = self._recalls.known_since(held.subject)
         if told is not None and 0 < recalled < told.seq < record.exchange and not self.case.declares.poll_interval:
             self._resurrected.append((record, need, recalled, told.seq))
 

@@ -6,14 +6,14 @@ takes it on this clock.
 
 import ssl
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from pilotplant.channels.poster import Posts
-from pilotplant.dataset.records import Dataset
 from pilotplant.drive.front import TOKEN_PATH
 from pilotplant.drive.host import Host
+from pilotplant.drive.snapshot import snapshot
 from pilotplant.exchange.exchange import Exchange
 from pilotplant.exchange.token_exchange import open_token
 from pilotplant.exchange.wire import WireRequest, WireResponse
@@ -23,11 +23,11 @@ from pilotplant.systems.system import System
 
 
 class Reply(NamedTuple):
-    """What came back: the answer, the exchange, and whether the state changed, if somebody looked."""
+    """What came back: the answer, the exchange, and whether it changed the state; None if nobody looked."""
 
     response: WireResponse
     exchange: int
-    changed: bool
+    changed: bool | None
     failure: str = ""
     """How the simulator itself failed, if it did."""
 
@@ -57,24 +57,25 @@ class DirectHost(Host):
         if seconds > 0:
             env.run(until=env.now + seconds)
 
-    def send(self, system: System, request: WireRequest, *, watched: bool = False) -> Reply:
-        """Perform an exchange; `watched`: see whether carrying it out changed the state of its system."""
-        boundary = self.boundaries[system.name]
-        exchange = boundary.open(request)
-        before = after = ""
+    def send(self, system: System, request: WireRequest, *, watched: bool = True) -> Reply:
+        """Perform an exchange; `watched`: see whether it changed the state of its system, from first byte to last."""
+        changed = False
+        before = snapshot(system.state) if watched else b""
+        exchange = self.boundaries[system.name].open(request)
         for step in exchange.script:
             match step:
                 case Delay(seconds=seconds):
+                    if watched:  # what the system does of its own accord while time goes by is not this exchange's
+                        changed |= snapshot(system.state) != before
                     self.pass_time(seconds)
+                    before = snapshot(system.state) if watched else b""
                 case Commit():
-                    before = digest(system.state) if watched else ""
                     exchange.commit()
-                    after = digest(system.state) if watched else ""
                 case Respond():
                     exchange.first_byte()
                 case _:
                     raise AssertionError(f"no fault strikes here, and {step!r} is one's")
-        return self._over(exchange, before != after)
+        return self._over(exchange, changed or snapshot(system.state) != before if watched else None)
 
     def token(self, system: System) -> dict[bytes, bytes]:
         """The header that lets a caller in, as the system gives it out."""
@@ -94,23 +95,12 @@ class DirectHost(Host):
             if isinstance(step, Commit):
                 exchange.commit()
         exchange.first_byte()
-        answer: Mapping[str, str] = msgspec.json.decode(self._over(exchange, False).response.body)
+        answer: Mapping[str, str] = msgspec.json.decode(self._over(exchange, None).response.body)
         return {b"authorization": f"Bearer {answer['access_token']}".encode()}
 
-    def _over(self, exchange: Exchange, changed: bool) -> Reply:
+    def _over(self, exchange: Exchange, changed: bool | None) -> Reply:
         exchange.end(Ending.SENT)
         failure, self.failure = self.failure, None
         self.failed.clear()
         said = f"{type(failure).__name__}: {failure}" if failure is not None else ""
         return Reply(exchange.response, exchange.seq, changed, said)
-
-
-def digest(value: Any) -> str:
-    """What a state holds, as a text that is the same if and only if nothing was changed. Master data never change."""
-    if isinstance(value, Dataset):
-        return ""
-    if isinstance(value, bytes | bytearray):
-        return f"{len(value)}:{hash(bytes(value[-4096:]))}"
-    if isinstance(value, msgspec.Struct) or not hasattr(value, "__dict__"):
-        return repr(value)
-    return repr({name: digest(held) for name, held in vars(value).items()})

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from pilotplant.conformance.fuzzing.middleware import MiddlewareFuzzed
 from pilotplant.conformance.fuzzing.outcome import Fuzzed, FuzzFinding
+from pilotplant.model.suggestions import listed
 from pilotplant.model.verdict import Verdict
 from pilotplant.reporting.wording import by_kind, count, doubts_once, printable, span
 
@@ -21,6 +22,8 @@ def text(fuzzed: Fuzzed) -> str:
     for asked in fuzzed.asked:
         done = f"{asked.requests:,} requests: {asked.carried_out:,} carried out, {asked.refused:,} refused"
         lines.append(f"  {asked.system:<10} {done}")
+        for what, names in (("unknown: never asked", asked.unasked), ("only ever refused", asked.never)):
+            lines += [f"  {'':<10} {what}: {printable(listed(names), 600)}"] if names else []
     for check in fuzzed.checks:
         judged = f"judged {check.times:,} times" if check.times else "nothing to judge"
         unknown = "unknown: " if check.needed and not check.times else ""

@@ -83,9 +83,6 @@ class Promises:
         """What was refused since the target itself sent only later what it builds on."""
         self._wanting: dict[str, list[tuple[Instance, Reject]]] = {}
         """Refusals by the item, as an effect, for whose want they were refused."""
-        self.recalled: dict[str, int] = {}
-        """Subjects whose withdrawal the target has acknowledged, and when."""
-        self._recalling: dict[int, str] = {}
         self._outages = Outages(case.declares.retry_budget)
         self._disbelieved: set[tuple[int, int]] = set()
         self.delivered: dict[int, Deliver | ResponseEnd] = {}
@@ -340,7 +337,6 @@ class Promises:
             self._lists.on_trigger(record)
         if name in self._cancels:
             self.withdrawn.add(record.effect.partition("|")[2])
-            self._recalling[record.seq] = record.effect.partition("|")[2]
             for instance in self._about(record.effect.partition("|")[2]):
                 if self.case.flows[instance.flow].cancelled_by == name:
                     instance.withdrawn = record.seq
@@ -358,6 +354,8 @@ class Promises:
             self.unnamed.on_reject(record)
         elif owed and self._refuse(record.effect, record.version, record):
             self._told[record.exchange] = 0
+        elif owed and record.version:
+            self._refuse_again(record)
         elif record.effect and not record.intended:
             if len(self.astray) < ASTRAY_MAX:
                 self.astray.append(record)
@@ -391,6 +389,13 @@ class Promises:
                     self._wanting.setdefault(wanted, []).append((instance, record))
         return refused
 
+    def _refuse_again(self, record: Reject) -> None:
+        """What was taken once is sent again, after a crash, say, and now refused for good: whoever tells a person may
+        leave it there."""
+        for instance in self.instances.values():
+            if any(p.effect == record.effect and p.version == record.version for p in instance.promises):
+                instance.setbacks[record.effect] = record.seq
+
     def on_response(self, record: ResponseFirst) -> None:
         """A refusal is told by its answer."""
         if self._told and record.exchange in self._told:
@@ -414,8 +419,6 @@ class Promises:
             self.acknowledged[record.emit] = record
             if record.emit in self._waiting:  # a file that was fetched is known
                 self.delivered.setdefault(record.emit, self._waiting.pop(record.emit))
-        elif self._recalling and record.emit in self._recalling and 200 <= record.status < 300:
-            self.recalled.setdefault(self._recalling.pop(record.emit), record.seq)
 
     def on_quiesce(self, record: Quiesce) -> None:
         """The run came to rest, or gave up."""

@@ -4,7 +4,7 @@ Nothing is sent by it. It makes cases, which become requests of ours, and judges
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,7 +27,11 @@ _CHECKS = (
     "response_schema_conformance",
 )
 """Those that judge an answer by itself. What a schema allows the rules of a plant may refuse, and others send again."""
+BATCH_MIN, BATCH_MAX = 2, 25
+"""So many cases of a kind are drawn at a time."""
 _BASE = "http://estate.invalid"
+_STEP = 1_000_003
+"""From the seed of one batch to that of the next."""
 _OURS = frozenset(("user-agent", "accept-encoding", "connection", "content-length", "x-schemathesis-testcaseid"))
 
 
@@ -37,6 +41,14 @@ def generate(document: Mapping[str, Any]) -> "Generated":
     return Generated(schemathesis.openapi.from_dict(dict(document)))
 
 
+class Kind(NamedTuple):
+    """A kind of cases: what is asked for, whether it fits the document, and the cases, without end."""
+
+    operation: str
+    fits: bool
+    cases: Iterator[Any]
+
+
 class Generated:
     """What can be asked of one system."""
 
@@ -44,28 +56,17 @@ class Generated:
         self._checks = [CHECKS.get_one(name) for name in _CHECKS]
         self._operations: list[Any] = [result.ok() for result in schema.get_all_operations()]
 
-        self._strategies = [
-            operation.as_strategy(generation_mode=mode)
+    def kinds(self, number: int, share: Callable[[], int]) -> list[Kind]:
+        """For each operation cases that fit the document, then for each those that do not; the number draws them.
+
+        `share` tells how many of a kind will be asked for: no more than that are drawn in vain.
+        """
+        return [
+            Kind(_name(operation), mode is GenerationMode.POSITIVE, _cases(operation, mode, number, share))
+            for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
             for operation in self._operations
-            for mode in GenerationMode
             if mode is GenerationMode.POSITIVE or operation.body or operation.query
         ]
-
-    @property
-    def kinds(self) -> int:
-        """How many kinds of cases there are: for each operation those that fit the document, and those that do not."""
-        return len(self._strategies)
-
-    def cases(self, number: int, each: int) -> Iterator[Any]:
-        """So many cases of each kind."""
-        for strategy in self._strategies:
-            yield from _drawn(strategy, number, each)
-
-    @staticmethod
-    def operation(case: Any) -> str:
-        """The operation that a case is for."""
-        name: str = case.operation.definition.raw["operationId"]
-        return name
 
     @staticmethod
     def request(case: Any, vocabulary: Vocabulary, headers: Mapping[bytes, bytes]) -> WireRequest:
@@ -106,6 +107,20 @@ class Generated:
                 title = getattr(failure, "title", type(failure).__name__)
                 message = " ".join(str(getattr(failure, "message", "") or failure).split())
                 yield "document", f"{title}: {message}"[:400]
+
+
+def _name(operation: Any) -> str:
+    name: str = operation.definition.raw["operationId"]
+    return name
+
+
+def _cases(operation: Any, mode: GenerationMode, number: int, share: Callable[[], int]) -> Iterator[Any]:
+    """Batch after batch; each begins with the simplest case there is, which is wanted once."""
+    strategy = operation.as_strategy(generation_mode=mode)
+    each = max(BATCH_MIN, min(BATCH_MAX, share()))
+    yield from _drawn(strategy, number, each)
+    while batch := _drawn(strategy, number := number + _STEP, each):
+        yield from batch[1:] or batch
 
 
 def _drawn(strategy: Any, number: int, each: int) -> list[Any]:

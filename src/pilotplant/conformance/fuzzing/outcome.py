@@ -34,6 +34,10 @@ class Asked(msgspec.Struct, frozen=True):
     requests: int
     carried_out: int
     refused: int
+    unasked: tuple[str, ...] = ()
+    """Operations that no request was for: nothing is known of them."""
+    never: tuple[str, ...] = ()
+    """Operations that were asked for, and that nothing came of but refusals."""
 
 
 class Fuzzed(msgspec.Struct, frozen=True):
@@ -52,11 +56,12 @@ class Fuzzed(msgspec.Struct, frozen=True):
 
     @property
     def exit(self) -> Exit:
-        """Pass only if nothing was found, and every check had something to judge."""
+        """Pass only if nothing was found, every operation was asked, and every check had something to judge."""
         codes = [Exit.PASS]
         if self.findings:
             codes.append(Exit.VIOLATION)
-        if not self.requests or any(check.needed and not check.times for check in self.checks):
+        blind = any(check.needed and not check.times for check in self.checks)
+        if blind or not self.requests or any(asked.unasked or not asked.requests for asked in self.asked):
             codes.append(Exit.UNKNOWN)
         return worst(codes)
 

@@ -18,6 +18,8 @@ from pilotplant.systems.system import System
 
 TIMES_MAX = 25
 """So often is each operation probed by each probe."""
+REFUSAL = "refusal"
+"""The check that is made of every answer, those to probes included."""
 LIMIT_REQUESTS = 12_000
 """So many requests are sent at most to meet a limit."""
 
@@ -45,6 +47,22 @@ class Caller:
     keys: int = 0
     judged: Counter[str] = field(default_factory=Counter)
     probed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    refused: dict[int, Sent] = field(default_factory=dict)
+    """What was refused, by exchange: requests and probes alike."""
+    broken: list[Complaint] = field(default_factory=list)
+    """Refusals that changed the state, and that nobody has taken note of yet."""
+
+    def ask(self, operation: Operation, request: WireRequest, *, watched: bool = True) -> Sent:
+        """Send a request, and see that the state stays what it is if it is refused."""
+        sent = Sent(operation, request, self.host.send(self.system, request, watched=watched))
+        reply = sent.reply
+        if reply.status >= 400:
+            self.refused[reply.exchange] = sent
+            if reply.changed is not None:
+                self.judged[REFUSAL] += 1
+            if reply.changed:
+                self.broken.append((f"the answer is {reply.status}, and the state was changed", sent))
+        return sent
 
     def again(
         self, sent: Sent, headers: Mapping[str, str] | None = None, *, drop: bytes = b"", body: bytes | None = None
@@ -55,7 +73,7 @@ class Caller:
         request = sent.request._replace(headers={**kept, **given})
         if body is not None:
             request = request._replace(body=body)
-        return Sent(sent.operation, request, self.host.send(self.system, request, watched=True))
+        return self.ask(sent.operation, request)
 
     def new_key(self) -> str:
         """An idempotency key that nobody has used."""
@@ -146,14 +164,6 @@ def credentials(caller: Caller, sent: Sent) -> Iterator[Complaint]:
             yield f"a request without valid credentials is answered {asked.reply.status}, not 401", asked
 
 
-def refusal(caller: Caller, sent: Sent) -> Iterator[Complaint]:
-    """What is refused changes nothing, neither in the ledger nor in the state."""
-    if sent.reply.status >= 400:
-        caller.judged["refusal"] += 1
-        if sent.reply.changed:
-            yield f"the answer is {sent.reply.status}, and the state was changed", sent
-
-
 def retry_after(caller: Caller, sent: Sent) -> Iterator[Complaint]:
     """Who was told to wait, and waited, is let in."""
     if sent.reply.status != 429:
@@ -172,7 +182,6 @@ PROBES: Mapping[str, Probe] = {
     "entity tag": entity_tag,  # first: what the others send may change the document, and so its tag
     "idempotency": idempotency,
     "credentials": credentials,
-    "refusal": refusal,
     "retry-after": retry_after,
 }
 
@@ -180,9 +189,9 @@ PROBES: Mapping[str, Probe] = {
 def meet_limit(caller: Caller, sent: Sent) -> Sent | None:
     """Ask the same question without a pause until there is too much of it."""
     for _ in range(LIMIT_REQUESTS):
-        reply = caller.host.send(caller.system, sent.request)
-        if reply.status == 429:
-            return sent._replace(reply=reply)
+        asked = caller.ask(sent.operation, sent.request, watched=False)
+        if asked.reply.status == 429:
+            return asked
     return None
 
 

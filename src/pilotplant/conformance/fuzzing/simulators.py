@@ -4,15 +4,16 @@ documents, by probes of what documents cannot say, and by the ledger."""
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from msgspec.structs import replace
 
-from pilotplant.conformance.fuzzing.generating import Generated, generate
+from pilotplant.conformance.fuzzing.generating import Generated, Kind, generate
 from pilotplant.conformance.fuzzing.outcome import Asked, Fuzzed, FuzzFinding, Judged
-from pilotplant.conformance.fuzzing.probes import PROBES, Caller, Sent, body_of, meet_limit
+from pilotplant.conformance.fuzzing.probes import PROBES, REFUSAL, Caller, Sent, body_of, meet_limit
 from pilotplant.conformance.fuzzing.vocabulary import Vocabulary
 from pilotplant.contracts.openapi import document
 from pilotplant.drive.direct import DirectHost
@@ -20,6 +21,7 @@ from pilotplant.exchange.wire import WireRequest
 from pilotplant.kernel.draws import Draws
 from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import Commit, Reject, ResponseFirst
+from pilotplant.model.operation import Operation
 from pilotplant.run.preparation import Prepared, generate_data, prepare
 from pilotplant.run.request import Progress
 from pilotplant.scenario.loading import EstateSetup
@@ -27,9 +29,9 @@ from pilotplant.systems.system import System
 
 EPOCH = 1_767_600_000.0
 """Monday, 5 January 2026: what is dated is the same in every campaign."""
-ROUND_MIN, ROUND_MAX, ROUNDS = 5, 20, 6
-"""Requests to an operation before it is the turn of the next, and how often its turn comes at least: so what one
-request made is what others are about."""
+TURN_MAX, TURNS = 20, 6
+"""Requests of a kind before it is the turn of the next, and how often its turn comes at least: so what one request
+made is what others are about."""
 PAUSE_S = 0.06
 """Between two requests, so that limits of many requests in a long time are met when that is wanted."""
 
@@ -76,64 +78,74 @@ class _Campaign:
         self._draws = Draws(seed)
         self._vocabulary = Vocabulary(prepared.estate, self._draws)
         self._callers: dict[str, Caller] = {}
-        self._statuses: dict[str, Counter[int]] = {}
+        self._generators: dict[str, Generated] = {}
+        self._offered: dict[str, set[str]] = {}
+        """By system, the operations of its document."""
+        self._times: dict[str, Counter[tuple[str, bool]]] = {}
+        """By system, how often each operation was carried out, and not."""
         self._found: dict[tuple[str, str, str, str], FuzzFinding] = {}
-        self._sent: dict[int, tuple[str, Sent]] = {}
         self._schema_judged = 0
         self._ledger_judged = 0
 
     def run(self, names: Sequence[str], requests: int, watch: Watch) -> None:
-        """Round after round, until enough was sent; then meet the limits of whoever has some."""
-        generators = {name: self._generator(name) for name in names}
-        kinds = sum(generator.kinds for generator in generators.values())
-        each = max(ROUND_MIN, min(ROUND_MAX, requests // (kinds * ROUNDS)))
-        sent = number = 0
-        while sent < requests:
-            watch(Progress("fuzzing", sent, requests))
-            for name, generator in generators.items():
-                sent += self._round(name, generator, number, min(each * generator.kinds, requests - sent), each)
-            number += 1
+        """Turn after turn, until enough was sent; then meet the limits of whoever has some.
+
+        Turns go round over all systems, first with what fits: wherever it ends, each had its share.
+        """
+        turns = _in_turn([self._kinds(name, lambda: requests // len(turns)) for name in names])
+        each = max(1, min(TURN_MAX, requests // (len(turns) * TURNS)))
+        sent = 0
+        while sent < requests and turns:
+            for name, kind in tuple(turns):
+                watch(Progress("fuzzing", sent, requests))
+                done = self._turn(name, kind, min(each, requests - sent))
+                sent += done
+                if sent >= requests:
+                    break
+                if not done:
+                    turns.remove((name, kind))  # there is nothing that could be generated for it
         for name in names:
             self._limits(self._callers[name])
 
-    def _generator(self, name: str) -> Generated:
+    def _kinds(self, name: str, share: Callable[[], int]) -> list[tuple[str, Kind]]:
         system = self.host.estate.systems[name]
         profile = self.host.boundaries[name].profile
         self._callers[name] = Caller(self.host, system, profile, self.host.token(system))
-        self._statuses[name] = Counter()
-        return generate(self._documents(system, document(system.kind, profile)))
+        generator = self._generators[name] = generate(self._documents(system, document(system.kind, profile)))
+        kinds = generator.kinds(self._seed * 1009, share)
+        self._times[name], self._offered[name] = Counter(), {kind.operation for kind in kinds}
+        return [(name, kind) for kind in kinds]
 
-    def _round(self, name: str, generator: Generated, number: int, left: int, each: int) -> int:
+    def _turn(self, name: str, kind: Kind, times: int) -> int:
         caller, sent = self._callers[name], 0
         caller.headers = self.host.token(caller.system)  # they expire, on this clock too
-        for case in generator.cases(self._seed * 1009 + number, each):
-            if sent >= left:
-                break
+        for case in islice(kind.cases, times):
             self.host.pass_time(PAUSE_S)
-            self._one(name, generator, case)
+            self._one(name, caller.system.kind.operations[kind.operation], case)
             sent += 1
         return sent
 
-    def _one(self, name: str, generator: Generated, case: Any) -> None:
-        caller = self._callers[name]
-        request = generator.request(case, self._vocabulary, caller.headers)
-        watched = self._draws.uniform(f"watched|{name}|{sum(self._statuses[name].values())}") < 0.15
-        reply = self.host.send(caller.system, request, watched=watched)
-        operation = caller.system.kind.operations[generator.operation(case)]
-        sent = Sent(operation, request, reply)
-        self._statuses[name][reply.status] += 1
+    def _one(self, name: str, operation: Operation, case: Any) -> None:
+        caller, generator = self._callers[name], self._generators[name]
+        sent = caller.ask(operation, generator.request(case, self._vocabulary, caller.headers))
+        reply = sent.reply
+        self._times[name][operation.name, reply.status < 300] += 1
         self._schema_judged += 1
         if reply.failure:
             self._note(name, "document", f"the simulator failed: {reply.failure}"[:300], sent)
-        for check, sentence in generator.judge(case, request, reply):
+        for check, sentence in generator.judge(case, sent.request, reply):
             self._note(name, check, sentence, sent)
         if reply.status < 300:
             self._vocabulary.listen(body_of(reply))
-        else:
-            self._sent[reply.exchange] = (name, sent)
         for check, probe in PROBES.items():
             for sentence, shown in probe(caller, sent):
                 self._note(name, check, sentence, shown)
+        self._settle(caller)
+
+    def _settle(self, caller: Caller) -> None:
+        """Take note of refusals that changed something, those of probes included."""
+        while caller.broken:
+            self._note(caller.system.name, REFUSAL, *caller.broken.pop(0))
 
     def _limits(self, caller: Caller) -> None:
         """Somebody who asks too much is put off, and let in when the time that was told is over."""
@@ -141,11 +153,11 @@ class _Campaign:
             return
         query = next(o for o in caller.system.kind.operations.values() if o.query and "{" not in o.path)
         request = _plain(query.path, {**self.host.token(caller.system)})
-        first = Sent(query, request, self.host.send(caller.system, request))
-        met = meet_limit(caller, first)
+        met = meet_limit(caller, caller.ask(query, request))
         if met is not None:
             for sentence, shown in PROBES["retry-after"](caller, met):
                 self._note(caller.system.name, "retry-after", sentence, shown)
+        self._settle(caller)
 
     def _note(self, name: str, check: str, sentence: str, sent: Sent) -> None:
         key = (name, sent.operation.name, check, sentence)
@@ -156,33 +168,42 @@ class _Campaign:
 
     def findings(self, ledger: Ledger) -> tuple[FuzzFinding, ...]:
         """What was found, and what the ledger says of those who were refused."""
-        committed: set[int] = set()
+        committed: dict[int, Commit] = {}
         refused: dict[int, int] = {}
         for record in ledger:
             match record:
                 case Commit(exchange=exchange) if exchange:
-                    committed.add(exchange)
+                    committed[exchange] = record
                 case Reject(exchange=exchange, status=status) if exchange:
                     refused[exchange] = status
                 case ResponseFirst(exchange=exchange, status=status) if status >= 400:
                     refused[exchange] = status
         self._ledger_judged = len(refused)
-        for exchange in committed & refused.keys():
-            name, sent = self._sent[exchange]
-            self._note(name, "ledger", f"refused with {refused[exchange]}, and committed", sent)
+        for exchange in sorted(committed.keys() & refused.keys()):
+            commit = committed[exchange]
+            name = ledger.header.systems[commit.system]
+            sentence = f"refused with {refused[exchange]}, and committed"
+            sent = self._callers[name].refused.get(exchange)
+            if sent is not None:
+                self._note(name, "ledger", sentence, sent)
+            else:  # it was answered as if it had been carried out
+                operation = ledger.header.operations[commit.operation].name
+                found = FuzzFinding(name, operation, "ledger", sentence, f"exchange {exchange}", commit.effect)
+                self._found.setdefault((name, operation, "ledger", sentence), found)
         return tuple(self._found.values())
 
     def asked(self) -> tuple[Asked, ...]:
         """What each simulator was asked."""
-        return tuple(
-            Asked(
-                name,
-                statuses.total(),
-                sum(times for status, times in statuses.items() if status < 300),
-                sum(times for status, times in statuses.items() if status >= 300),
-            )
-            for name, statuses in self._statuses.items()
-        )
+        return tuple(self._asked(name) for name in self._callers)
+
+    def _asked(self, name: str) -> Asked:
+        """What became of requests, and which operations saw none."""
+        times = self._times[name]
+        carried_out = {operation for operation, done in times if done}
+        unasked = self._offered[name] - {operation for operation, _done in times}
+        never = self._offered[name] - unasked - carried_out
+        done = sum(number for (_operation, done), number in times.items() if done)
+        return Asked(name, times.total(), done, times.total() - done, tuple(sorted(unasked)), tuple(sorted(never)))
 
     def judged(self) -> tuple[Judged, ...]:
         """How often each check had something to judge."""
@@ -192,10 +213,12 @@ class _Campaign:
         promised = {check: any(self._promises(caller, check) for caller in self._callers.values()) for check in PROBES}
         own = [Judged(check, _about(probe), totals[check], promised[check]) for check, probe in PROBES.items()]
         documents = "Status, headers, content type and body are what the OpenAPI document says; nothing is a 5xx."
+        refusal = "What is refused, probes included, changes nothing in the state."
         ledger = "Of no exchange that was refused does the ledger hold a commit."
         return (
             Judged("document", documents, self._schema_judged),
             *own,
+            Judged(REFUSAL, refusal, totals[REFUSAL]),
             Judged("ledger", ledger, self._ledger_judged),
         )
 
@@ -213,6 +236,16 @@ class _Campaign:
             case "retry-after":
                 return bool(caller.profile.limits)
         return True
+
+
+def _in_turn(kinds: Sequence[Sequence[tuple[str, Kind]]]) -> list[tuple[str, Kind]]:
+    """The turns of all systems, spread evenly, so that each of them goes on in its own order; what fits comes first."""
+    placed: list[tuple[bool, float, tuple[str, Kind]]] = []
+    for of_system in kinds:
+        for fits in (True, False):
+            some = [turn for turn in of_system if turn[1].fits is fits]
+            placed += [(not fits, (position + 0.5) / len(some), turn) for position, turn in enumerate(some)]
+    return [turn for _fits, _share, turn in sorted(placed, key=lambda each: each[:2])]
 
 
 def _about(probe: Callable[..., Iterator[object]]) -> str:
