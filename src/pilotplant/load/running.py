@@ -24,6 +24,8 @@ class Where:
     token: str = ""
     address: str = "127.0.0.1"
     """Where the estate listens."""
+    processes: bool = False
+    """Whether each system is reached in a process of its own."""
 
 
 def locusts(where: Where, directory: Path) -> Drivers:
