@@ -184,6 +184,8 @@ def _repro(request: RunRequest) -> str:
     words = ["pilotplant", request.command, scenario, "--target", target, "--seed", str(request.seed)]
     if request.mode != "live":
         words += ["--mode", request.mode]
+    if request.processes:
+        words.append("--processes")
     for override in request.overrides:
         words += ["--set", override]
     return legible(shlex.join(words))
