@@ -119,7 +119,8 @@ class Door:
             async with asyncio.timeout(_OPEN_S):
                 await self.opened.wait()
         except TimeoutError:
-            raise UsageError(f"the process of {self.system.name} did not open within {_OPEN_S:.0f} s", help="Is the machine busy?") from None
+            what = f"the process of {self.system.name} did not open within {_OPEN_S:.0f} s"
+            raise UsageError(what, help="Is the machine busy with something else?") from None
         if not self.port:
             raise UsageError(f"the process of {self.system.name} ended before it was open")
 
