@@ -218,8 +218,9 @@ class Host(ABC):
             self.world.advance()
         return max(0.0, until_s - self.world.env.now)
 
-    def drop_into(self, folder: Path) -> None:
-        """Let the systems that tell by files drop them below this folder, each into one of its own."""
+    def drop_into(self, folder: Path, *, lasts: bool = False) -> None:
+        """Let the systems that tell by files drop them below this folder, each into one of its own. `lasts`: it is not
+        the run's own, and there may be files of earlier runs."""
         for name, boundary in self.boundaries.items():
             if boundary.profile.channel == "file":
                 self.drops[name] = FileDrop(
@@ -233,6 +234,7 @@ class Host(ABC):
                     strike=self._struck,
                     fail=self.fail,
                     keeps=any(fault.empties for fault in self.faults.faults),
+                    lasts=lasts,
                 )
 
     def _route(self, published: Published) -> None:

@@ -139,11 +139,12 @@ class TargetSpec(BaseModel):
     @property
     def remembers(self) -> bool:
         """Whether it may know numbers of an earlier run: it is not reset, and does not begin anew each time."""
-        if self.hooks.reset is not None or not (self.deliveries or self.start):
+        if self.hooks.reset is not None:
             return False
         if self.start is not None:
             return not self.start.forgets
-        return not all("{estate}" in each.url for each in self.deliveries)
+        reached = bool(self.files or self.credentials or self.public_url or self.exceptions)
+        return reached or not self.deliveries or not all("{estate}" in each.url for each in self.deliveries)
 
     @property
     def started(self) -> bool:
