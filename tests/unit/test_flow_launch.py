@@ -40,7 +40,18 @@ from pilotplant.systems.plm.operations import (
 )
 from pilotplant.systems.plm.parts import CreateItem, create_item
 from pilotplant.systems.system import Published
-from tests.unit.histories import CHANGE, DE, US, History, convicting, dataset, family, flow, shipped_flow
+from tests.unit.histories import (
+    CHANGE,
+    DE,
+    US,
+    History,
+    convicting,
+    dataset,
+    family,
+    flow,
+    following_revision,
+    shipped_flow,
+)
 
 PRODUCT, LAUNCH = "PRD-1", "LCH-1"
 HERE, THERE = (DE, PRODUCT, "A"), (US, PRODUCT, "A")
@@ -317,7 +328,20 @@ def test_an_order_is_made_in_the_revision_of_its_start(told: Told) -> None:
         story(FIRST, 60)(history)
         history.active((DE, MADE, NEXT))
 
+    def refused_and_taken_further(history: History) -> None:
+        """The plant never makes the revision that was due, and makes the one after it later."""
+        change(history)
+        history.wait(1)
+        order, event = release(history, starts_in_s=1)
+        history.let_activation_fail(DE, MADE, NEXT)
+        history.deliver(event)
+        assert dispatch(history, order, FIRST) == 201
+        history.wait(5)
+        history.release("ECO-2", MADE)
+        history.active((DE, MADE, following_revision(MADE, 2)))
+
     assert accused(told(took_it_too_late, DISPATCH)) == {"convergence"}
+    assert accused(told(refused_and_taken_further, DISPATCH)) == set()
 
 
 @pytest.mark.parametrize(
