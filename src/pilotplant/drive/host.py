@@ -63,6 +63,8 @@ class Host(ABC):
         """What the target says of itself that it is busy with, if it can be asked."""
         self.notes: list[str] = []
         """What was noticed while the target was served, for the result."""
+        self.unread = ""
+        """Why what the target gives up cannot be read just now, if it cannot."""
         self.nudge: Callable[[], Awaitable[None]] = _nothing
         """Lets the target do now what it would do later; called when all is healed."""
         self.look_again: Callable[[], Awaitable[None]] = _nothing

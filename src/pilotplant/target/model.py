@@ -1,8 +1,9 @@
 """A target as its YAML document describes it: how to start the middleware, where its events go, what it declares."""
 
+from keyword import iskeyword
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pilotplant.drive.whatif.model import ModelSpec
 from pilotplant.model.durations import Duration
@@ -16,7 +17,15 @@ from pilotplant.target.projection import ProjectionRule
 from pilotplant.target.tls import TlsSpec
 from pilotplant.target.words import PublicUrl, Url, Word
 
-FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$")]
+
+def _nameable(path: str) -> str:
+    for name in path.split("."):
+        if iskeyword(name) or "__" in name or not name.isidentifier():
+            raise ValueError(f"`{name}` cannot be the name of a field here")
+    return path
+
+
+FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$"), AfterValidator(_nameable)]
 
 
 class Ready(BaseModel):
