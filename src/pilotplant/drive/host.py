@@ -52,6 +52,8 @@ class Host(ABC):
         self.drops: dict[str, FileDrop] = {}
         """By system, the folders of those that tell by files."""
         self.failure: BaseException | None = None
+        self.gone = ""
+        """What of the estate has ended by itself, if anything has: then the run proves little."""
         self.failed = asyncio.Event()
         self.healed = asyncio.Event()
         self.incarnation = 0
@@ -190,6 +192,11 @@ class Host(ABC):
         if armed:
             self.ledger.write(FaultLifted, self.world.env.now, label)
         return armed
+
+    @property
+    def processes(self) -> list[int]:
+        """Further processes that belong to the estate."""
+        return []
 
     @property
     def can_strike(self) -> bool:

@@ -33,6 +33,8 @@ class LiveStage:
         if request.setup.scenario.crash is not None:
             raise UsageError("the scenario crashes its target between two awaits", help="Run it with --mode inprocess.")
         target = request.target
+        if request.processes:
+            _refuse_doors(request)
         refuse_model_alone(target)
         built = target.inprocess is not None and target.start is None
         if built and (not target.deliveries or any("{port}" in each.url for each in target.deliveries)):
@@ -79,6 +81,7 @@ class LiveStage:
             connection=self._connection,
             address=request.address,
             port=request.port,
+            processes=request.processes,
         )
 
     def _elsewhere(self, prepared: Prepared) -> ASGIApp:
@@ -156,6 +159,22 @@ class LiveStage:
 
     def died(self) -> str:
         return self._mortal.died() if self._mortal is not None else ""
+
+
+def _refuse_doors(request: RunRequest) -> None:
+    """What a system in a process of its own cannot do."""
+    target = request.target
+    given = {
+        "the profile's faults": bool(request.setup.scenario.faults),
+        "`identity` of the target": bool(target.identity),
+        "`extensions` of the target": bool(target.extensions),
+        "`tls` of the target": target.tls is not None,
+        "`public_url` of the target": bool(target.public_url),
+    }
+    if named := [name for name, there in given.items() if there]:
+        raise UsageError(
+            f"--processes does not go with {' and '.join(named)}", help="Leave it out: a single process can."
+        )
 
 
 async def _reachable(url: str) -> None:
