@@ -217,4 +217,6 @@ def test_a_template_has_an_end() -> None:
     for _ in range(33):
         template = {"a": template}
     with pytest.raises(ValueError, match="nested 32 deep at most"):
-        TargetSpec.model_validate({"target": "t", "deliver": {"url": "http://h/a", "body": "xml", "template": template}})
+        TargetSpec.model_validate(
+            {"target": "t", "deliver": {"url": "http://h/a", "body": "xml", "template": template}}
+        )
