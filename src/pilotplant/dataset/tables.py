@@ -255,7 +255,8 @@ class _Reader:
     def check(self, tables: Mapping[str, Rows]) -> None:
         """Whether what one table names is in another."""
         items = {row.number for _line, row in tables["items"]} | {key[0] for key in self._lost["items"]}
-        here = {(row.plant, row.item) for _line, row in tables["cross_references"]} | self._lost["cross_references"]
+        here = {(row.plant, row.item) for _line, row in tables["cross_references"]}
+        here |= {(key[0], key[1]) for key in self._lost["cross_references"]}
         suppliers = {row.code for _line, row in tables["suppliers"]} | {key[0] for key in self._lost["suppliers"]}
         for table in TABLES:
             names = table.row.__struct_fields__
