@@ -20,7 +20,11 @@ from pilotplant.model.verdict import Exit, Verdict
 from pilotplant.reporting import gate as reporting
 from pilotplant.run.request import Finished
 
-HTTP: dict[str, Any] = {"description": "an item", "request": {"method": "GET"}, "response": {"status": 200}}
+HTTP: dict[str, Any] = {
+    "description": "an item",
+    "request": {"method": "GET", "path": "/"},
+    "response": {"status": 200},
+}
 
 
 def pacts(consumer: str = "hub") -> list[Interaction]:
