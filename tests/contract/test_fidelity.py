@@ -163,7 +163,8 @@ def test_records_are_bound_by_their_place_not_by_what_they_hold() -> None:
     """A plant and an item of the same number are two things, and so is a text that happens to be equal."""
     given = state(plant="1", item="1")
     entry = reading("/plants/1/items/1", given, method="PATCH", body={"item": "1", "description": "1", "unit": "1"})
-    found = asked(entry, {"an item at a plant": {"plant": "1000", "item": "MAT-1"}})
+    same = {"description": "1", "unit": "1"}
+    found = asked(entry, {"an item at a plant": {"plant": "1000", "item": "MAT-1", **same}})
     assert found.path == "/plants/1000/items/MAT-1"
     assert found.content["request"]["body"] == {"item": "MAT-1", "description": "1", "unit": "1"}
 
@@ -195,6 +196,20 @@ def test_what_is_about_a_record_of_the_simulator_is_not_sent(entry: dict[str, An
         return
     with pytest.raises(Unbound, match=missing):
         asked(entry, bindings)
+
+
+def test_a_write_names_no_record_of_the_simulator_in_whatever_field() -> None:
+    body = {"plant": "DE01", "item": "ITM-1", "lines": [{"component": "ITM-2"}]}
+    states = (state(plant="DE01", item="ITM-1"), state(plant="DE01", item="ITM-2"))
+    entry = reading("/bill-of-material-releases", *states, method="POST", body=body)
+    two = [{"plant": "1000", "item": "M-1"}, {"plant": "1000", "item": "M-2"}]
+    with pytest.raises(Unbound, match="is named 2 times, and bound to 1"):
+        asked(entry, {"an item at a plant": two[0]})
+    with pytest.raises(Unbound, match="no state binds the component ITM-2"):
+        asked(entry, {"an item at a plant": two})
+    two[1]["component"] = "M-2"
+    found = asked(entry, {"an item at a plant": two}).content["request"]["body"]
+    assert found == {"plant": "1000", "item": "M-1", "lines": [{"component": "M-2"}]}
 
 
 def test_lists_of_records_are_bound_one_by_one() -> None:

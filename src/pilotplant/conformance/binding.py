@@ -2,6 +2,7 @@
 their terms, place by place: a field or a part of the path is bound by its name, never by what it happens to hold."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from pilotplant.contracts.pacts import Interaction
+from pilotplant.contracts.pacts import Interaction, NamedState
 from pilotplant.dialects.rest import Rest
 from pilotplant.exchange.wire import Route
 from pilotplant.model.documents import Document, Problems
@@ -17,8 +18,9 @@ from pilotplant.model.errors import UsageError
 from pilotplant.model.suggestions import listed
 from pilotplant.systems import catalog
 
-Bindings = Mapping[str, Mapping[str, Any]]
-"""By state, the values that hold in it: of its parameters, and of whatever else requests need."""
+Bindings = Mapping[str, Any]
+"""By state, the values that hold in it: of its parameters, and of whatever else requests need. A list of such values is
+for interactions that name a state several times."""
 EVERYWHERE = "everywhere"
 """In the file: values that hold for every interaction, also for one without a state."""
 _EXPRESSION = re.compile(r"\$\{(\w+)\}")
@@ -43,7 +45,7 @@ def read_bindings(path: Path, known: Collection[str] | None = None) -> Bindings:
         problems.add(document.problem((name,), "PP-FIELD-UNKNOWN", f"unknown field `{name}`", help=_HELP, key=True))
     for name, values in states.items():
         place = ("states", name)
-        if not isinstance(values, dict):
+        if not all(isinstance(each, dict) for each in (values if isinstance(values, list) else [values])):
             problems.add(document.problem(place, "PP-FIELD-TYPE", f"`{name}` is not bound to values", help=_HELP))
         if known is not None and name not in known:
             message, help = f"no system that is asked has a state `{name}`", f"There are {_all(known)}."
@@ -107,6 +109,11 @@ class _Terms:
         self.met.setdefault(name, {})[str(value)] = found[0]
         return found
 
+    def names(self, value: Any) -> bool:
+        """Whether a state speaks of a record that is called so, in whatever field."""
+        spoken = (*self.said.values(), *self.unbound.values())
+        return isinstance(value, str) and any(value in each for each in spoken)
+
     def in_answer(self, name: str, value: Any) -> Any:
         """What a field of the expected answer holds in the system."""
         known = self.met.get(name, {}) | self.said.get(name, {})
@@ -117,10 +124,8 @@ def bound(interaction: Interaction, bindings: Bindings, kind: str = "") -> Inter
     """The interaction about records of the system, without states: they hold, or the file is wrong. `kind` is the
     system that the pact means, where it calls it by another name."""
     terms = _Terms(values=dict(bindings.get(EVERYWHERE, {})))
-    for state in interaction.states:
-        if state.name not in bindings:
-            raise Unbound(f"the state `{state.name}` is bound to nothing: name its record in the file of --states")
-        terms.take(state.name, state.parameters, bindings[state.name])
+    for state, values in _occurrences(interaction, bindings):
+        terms.take(state.name, state.parameters, values)
     (pact, content) = _opened(interaction)
     request = content.get("request") or {}
     route = _route(interaction, kind or interaction.provider)
@@ -134,13 +139,30 @@ def bound(interaction: Interaction, bindings: Bindings, kind: str = "") -> Inter
         request["query"] = urlencode(put) if isinstance(request["query"], str) else _by_name(put)
     if "body" in request:
         strict = interaction.method not in READS
-        request["body"] = _in_terms(request["body"], "", terms, keys if strict else frozenset())
+        request["body"] = _in_terms(request["body"], "", terms, keys if strict else None)
     for part, place, expression in places:
         _put(request, part, place, _value(expression, terms.values))
     response = content.get("response") or {}
     if "body" in response:
         response["body"] = _answer_in_terms(response["body"], "", terms)
     return replace(interaction, pact=pact, states=())
+
+
+def _occurrences(interaction: Interaction, bindings: Bindings) -> Iterator[tuple[NamedState, Mapping[str, Any]]]:
+    """Each state with what it is bound to: a record of its own for each time that it is named."""
+    times: Counter[str] = Counter()
+    for state in interaction.states:
+        if state.name not in bindings:
+            raise Unbound(f"the state `{state.name}` is bound to nothing: name its record in the file of --states")
+        given = bindings[state.name]
+        several = given if isinstance(given, list) else [given]
+        position = times[state.name]
+        times[state.name] += 1
+        if position >= len(several):
+            raise Unbound(
+                f"the state `{state.name}` is named {position + 1} times, and bound to {len(several)}: list them"
+            )
+        yield state, several[position]
 
 
 READS = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -201,12 +223,14 @@ def _field(name: str, value: Any, terms: _Terms, needed: bool) -> Any:
     return value
 
 
-def _in_terms(value: Any, name: str, terms: _Terms, keys: frozenset[str]) -> Any:
+def _in_terms(value: Any, name: str, terms: _Terms, keys: frozenset[str] | None) -> Any:
+    """A body in terms of the system. With `keys` it writes something: then nothing may name what is not bound."""
     if isinstance(value, dict):
         return {key: _in_terms(inner, key, terms, keys) for key, inner in value.items()}
     if isinstance(value, list):
         return [_in_terms(inner, name.removesuffix("s"), terms, keys) for inner in value]
-    return _field(name, value, terms, name in keys and value not in ("", None))
+    told = keys is not None and value not in ("", None)
+    return _field(name, value, terms, told and (name in (keys or ()) or terms.names(value)))
 
 
 def _answer_in_terms(value: Any, name: str, terms: _Terms) -> Any:
