@@ -165,8 +165,9 @@ def provider_state(name: str, *, lets: tuple[str, ...] = ()) -> Callable[[S], S]
 @cache
 def states_of(kind: str) -> Mapping[str, ProviderState]:
     """The states of a kind of system, by name."""
-    name = f"pilotplant.systems.{kind}.provider_states"
-    if find_spec(name) is None:
-        return {}
+    folder = f"pilotplant.systems.{kind}"
+    name = f"{folder}.provider_states"
+    if not kind.isidentifier() or find_spec(folder) is None or find_spec(name) is None:
+        return {}  # a system of a project, or none at all
     declared = (getattr(value, _DECLARED, None) for value in vars(import_module(name)).values())
     return {found.name: found for found in declared if found is not None}

@@ -52,6 +52,8 @@ class Promises:
         self.unnamed = Unnamed(self.instances)
         self.lives = Lives()
         self.finished: list[Instance] = []
+        self.finished_of: Counter[int] = Counter()
+        """How many instances of each flow are finished, also of those of which nothing is kept."""
         self.expanded = 0
         self.begun = 0
         """Instances that there ever were."""
@@ -278,6 +280,7 @@ class Promises:
             self._lists.forget(instance.trigger)
             for told in (self.triggers, self.delivered, self.acknowledged):
                 told.pop(instance.trigger, None)
+        self.finished_of[instance.flow] += 1
         if len(self.finished) < BOARD_MAX:
             self.finished.append(instance)
 

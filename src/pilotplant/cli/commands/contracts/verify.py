@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -66,7 +67,7 @@ def verify(
     """
     found = open_project(project)
     settings = settings_of(found, format=format_)
-    aliases = _aliases(as_ or [])
+    aliases = aliases_of(as_ or [])
     named = pacts or _own(found, settings)
     wanted = _wanted(named, provider or [], consumer or [], aliases) if named else []
     if only:
@@ -124,14 +125,15 @@ def _states_of(wanted: "list[Interaction]", aliases: dict[str, str]) -> set[str]
     }
 
 
-def _aliases(given: list[str]) -> dict[str, str]:
+def aliases_of(given: Iterable[str], setting: str = "--as") -> dict[str, str]:
+    """The systems that pacts call by another name."""
     from pilotplant.model.errors import UsageError
 
     found: dict[str, str] = {}
     for each in given:
         name, equals, system = each.partition("=")
         if not equals or not name or not system:
-            raise UsageError(f"--as is `NAME=SYSTEM`, got `{each}`", help='For example: --as "SAP S/4=erp"')
+            raise UsageError(f"{setting} is `NAME=SYSTEM`, got `{each}`", help="For example: SAP S/4=erp")
         found[name] = system
     return found
 
