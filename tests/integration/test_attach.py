@@ -73,6 +73,21 @@ def test_a_broken_mapping_is_explained(before: str, after: str, kind: str, why: 
     assert any(why in miss for miss in lines[-1]["misses"])
 
 
+def test_who_fails_after_its_202_is_shown_with_what_it_wrote(tmp_path: Path) -> None:
+    project = broken(tmp_path, '"{estate}/erp/stock-documents"', '"file:///nowhere"')
+    words = ["attach", "--send", "mes.order.completed", "--for", "4s", "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pilotplant", *words],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "the last that hub wrote (target.log of the run):" in done.stdout
+    assert "again: URLError(" in done.stdout.partition("the last that hub wrote")[2]
+
+
 def test_ctrl_c_prints_what_still_misses(tmp_path: Path) -> None:
     words = ["attach", "--target", "null", "--out", str(tmp_path)]
     process = subprocess.Popen(

@@ -8,7 +8,8 @@ import pytest
 
 from pilotplant.checks.finding import Severity
 from pilotplant.checks.judge import Judgement
-from pilotplant.ledger.records import Crash, Restart
+from pilotplant.ledger.records import Crash, Reject, Restart
+from pilotplant.model.revisions import ordinal
 from pilotplant.model.verdict import Verdict
 from pilotplant.systems.erp.stock import PostLine, PostStock, post_stock
 from pilotplant.systems.mes.events import OrderCompleted
@@ -272,6 +273,20 @@ def test_refused_where_the_flow_says_nothing_and_left_alone(changes: History, ex
         changes.raise_exception("ECO-1", DE)
         changes.publish(DE, PARENT, PARENT_1)
     convicted(changes, "ECO-1@DE01 was only half carried out. Missing in MES: work instructions")
+
+
+@pytest.mark.parametrize("exception", [False, True])
+def test_sent_again_after_a_crash_and_then_refused(changes: History, exception: bool) -> None:
+    """What was taken before is refused when it comes once more, and there the target stops; it has to tell a person."""
+    changes.deliver(changes.release("ECO-1", PARENT))
+    changes.active((DE, PARENT, PARENT_1))
+    ledger = changes.ledger
+    system, operation = ledger.systems["erp"], ledger.operations["erp.routing.upsert"]
+    effect = f"erp.routing.upsert|{DE}|{PARENT}"
+    ledger.write(Reject, changes.world.env.now, system, 1, operation, effect, ordinal(PARENT_1), "forbidden", 403, True)
+    if exception:
+        changes.raise_exception("ECO-1", DE)
+    assert ("completeness" in convicting(changes.judge())) is not exception
 
 
 # --- overtaken and withdrawn ------------------------------------------------------------------------------------------

@@ -40,7 +40,18 @@ from pilotplant.systems.plm.operations import (
 )
 from pilotplant.systems.plm.parts import CreateItem, create_item
 from pilotplant.systems.system import Published
-from tests.unit.histories import CHANGE, DE, US, History, convicting, dataset, family, flow, shipped_flow
+from tests.unit.histories import (
+    CHANGE,
+    DE,
+    US,
+    History,
+    convicting,
+    dataset,
+    family,
+    flow,
+    following_revision,
+    shipped_flow,
+)
 
 PRODUCT, LAUNCH = "PRD-1", "LCH-1"
 HERE, THERE = (DE, PRODUCT, "A"), (US, PRODUCT, "A")
@@ -317,7 +328,20 @@ def test_an_order_is_made_in_the_revision_of_its_start(told: Told) -> None:
         story(FIRST, 60)(history)
         history.active((DE, MADE, NEXT))
 
+    def refused_and_taken_further(history: History) -> None:
+        """The plant never makes the revision that was due, and makes the one after it later."""
+        change(history)
+        history.wait(1)
+        order, event = release(history, starts_in_s=1)
+        history.let_activation_fail(DE, MADE, NEXT)
+        history.deliver(event)
+        assert dispatch(history, order, FIRST) == 201
+        history.wait(5)
+        history.release("ECO-2", MADE)
+        history.active((DE, MADE, following_revision(MADE, 2)))
+
     assert accused(told(took_it_too_late, DISPATCH)) == {"convergence"}
+    assert accused(told(refused_and_taken_further, DISPATCH)) == set()
 
 
 @pytest.mark.parametrize(
@@ -408,6 +432,22 @@ def test_whoever_was_told_of_the_part_need_not_have_believed_its_forged_launch(
         bring(history, DE)
 
     assert {"security"} & set(convicting(told(story, shipped_flow("product-launch")))) == convicted
+
+
+@pytest.mark.parametrize(("launched", "convicted"), [(True, set()), (False, {"security"})])
+def test_whoever_was_told_of_the_launch_need_not_have_believed_its_forged_part(
+    told: Told, launched: bool, convicted: set[str]
+) -> None:
+    """The run asks for master data alone; the target does what it does."""
+
+    def story(history: History) -> None:
+        release = launch(history)
+        history.send_event(history.last("plm.part.created"), bent="forged-signature")
+        if launched:
+            history.deliver(release)
+        bring(history, DE)
+
+    assert {"security"} & set(convicting(told(story, shipped_flow("master-data")))) == convicted
 
 
 def test_a_part_that_was_told_of_does_not_excuse_its_release_for_production(told: Told) -> None:

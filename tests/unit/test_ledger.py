@@ -46,6 +46,18 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert NAMES[type(records[2])] == "rsp-end"
 
 
+def test_what_comes_after_the_end_harms_nobody(tmp_path: Path) -> None:
+    """An exchange that is cut short by an interruption ends when the ledger is closed already."""
+    writer = LedgerWriter(tmp_path, HEADER)
+    writer.write(Heal, 0.1)
+    writer.close()
+    for _ in range(BLOCK + 1):
+        request(writer, b"late")
+    writer.flush()
+    writer.close()
+    assert len(list(Ledger(tmp_path))) == 1
+
+
 def test_many_blocks_are_read_block_by_block(tmp_path: Path) -> None:
     writer = LedgerWriter(tmp_path, HEADER)
     for _ in range(2 * BLOCK + 10):

@@ -28,7 +28,7 @@ def test_a_new_run_never_takes_a_directory_that_is_there(tmp_path: Path) -> None
 def test_the_newest_is_the_one_pointed_to(tmp_path: Path) -> None:
     runs = runs_in(tmp_path, "a", "b", "c")
     point_to(runs / "b")
-    assert run_directory(runs, "") == runs / "b"
+    assert run_directory(runs, "") == run_directory(runs, "latest") == runs / "b"
     assert run_directory(runs, "a") == runs / "a"
     assert run_directory(runs, str(runs / "c")) == runs / "c"
 

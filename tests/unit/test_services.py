@@ -83,6 +83,14 @@ def test_what_the_desk_cannot_take_is_noted(tmp_path: Path) -> None:
     used(tmp_path, act, exceptions={"endpoint": True, **PARTS})
 
 
+def test_a_dead_letter_that_nobody_can_read_is_told_by_its_message(tmp_path: Path) -> None:
+    async def act(services: Services, estate: Live) -> None:
+        assert services.take([ENTRY, {**ENTRY, "Betreff": "<event", "Id": "m-4711"}, {**ENTRY, "Betreff": "?"}]) == 2
+        assert raised(estate) == [*EXPECTED, "desk.exception.raise|DE01|m-4711|period-closed"]
+
+    used(tmp_path, act, exceptions={"endpoint": True, **PARTS, "message": "Id"})
+
+
 def test_hooks_are_called_in_order_and_say_how_they_fail(tmp_path: Path) -> None:
     def writes(word: str) -> list[str]:
         return ["{python}", "-c", f"open('called', 'a').write('{word} ')"]

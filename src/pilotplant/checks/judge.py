@@ -41,6 +41,8 @@ _CONSTRUCTED = frozenset(("facts.doubled",))
 NOTHING_KNOWN = Known()
 _NO_FLOW = "no flow of this run promises anything that it judges"
 NOTHING_TO_JUDGE = "Nothing came about that it could judge."
+_LET_IT_LAST = "let the run last until the flows are carried out"
+_MEND = "mend what fails here first: there was nothing else to see"
 
 
 @dataclass(frozen=True)
@@ -154,10 +156,7 @@ def _judge(
     dispatch.add({Outside: (None, lambda record: wanted.append(record.wanted))})
     seen = dispatch.run(ledger)
     crashed = dict(dispatch.crashed)
-    for check in court:
-        _conclude(check, crashed)
-        if wanted:
-            _only_warn(check)
+    _conclude(court, crashed, warn=bool(wanted))
     notes = accept(court, known)
     silent = [check for check in court if check.idle and not (check.findings or check.doubts)]
     court = [check for check in court if check not in silent]
@@ -198,7 +197,16 @@ def _judge(
     )
 
 
-def _conclude(check: Check, crashed: dict[str, str]) -> None:
+def _conclude(court: Sequence[Check], crashed: dict[str, str], *, warn: bool) -> None:
+    """Let all checks come to their end."""
+    for check in court:
+        _end(check, crashed)
+        if warn:
+            _only_warn(check)
+    _rather_mend(court)
+
+
+def _end(check: Check, crashed: dict[str, str]) -> None:
     """Let a check come to its end. One that broke, now or before, says nothing more; one that saw nothing says so."""
     if check.NAME in crashed:
         return
@@ -208,7 +216,17 @@ def _conclude(check: Check, crashed: dict[str, str]) -> None:
         crashed[check.NAME] = f"{type(error).__name__}: {error}"
         return
     if not check.examined and not check.findings and not check.doubts and not check.idle:
-        check.doubt(NOTHING_TO_JUDGE, "let the run last until the flows are carried out")
+        check.doubt(NOTHING_TO_JUDGE, _LET_IT_LAST)
+
+
+def _rather_mend(court: Sequence[Check]) -> None:
+    """Where nothing came about because the target did nothing, a longer run would show no more."""
+    if any(finding.severity is Severity.FAIL for check in court for finding in check.findings):
+        for check in court:
+            check.doubts = [
+                replace(doubt, would_help=_MEND) if doubt.sentence == NOTHING_TO_JUDGE else doubt
+                for doubt in check.doubts
+            ]
 
 
 def _only_warn(check: Check) -> None:

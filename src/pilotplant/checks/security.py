@@ -1,6 +1,5 @@
 """Nothing is done that only a forged or stale message could have asked for; no secret stands where others read it."""
 
-from itertools import combinations
 from typing import ClassVar
 
 from pilotplant.checks.case import Case
@@ -8,6 +7,7 @@ from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof
 from pilotplant.checks.folds.instance import Promise
 from pilotplant.checks.folds.knowledge import Knowledge
+from pilotplant.checks.folds.looks import kind_of
 from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.folds.recent import Recent
 from pilotplant.checks.wording import effect_in_words, plant_of
@@ -38,7 +38,7 @@ class Security(Check):
         self._stated: Recent[int, str] = Recent()
         """Recent triggers: what they state."""
         self._hints: Recent[int, str] = Recent()
-        """Recent other events of the same systems: what they are about."""
+        """Recent other events of the same systems: what they state."""
         self._heard: Recent[str, int] = Recent()
         """What the target was properly told something of, and when first."""
         self._replayed: dict[str, Deliver] = {}
@@ -46,7 +46,9 @@ class Security(Check):
         self._delivered: dict[str, int] = {}
         """Of events that were replayed, the last proper delivery after that."""
         self._proper: dict[str, int] = {}
-        """By trigger, the first proper delivery of any event of its kind."""
+        """By kind of system, the first proper delivery of any event of it that asks for something."""
+        self._asking: set[str] = set()
+        """Events that may ask for something: not those that only say how it stands with what others ask for."""
         self._read: dict[int, int] = {}
         """By system, the first time the target looked for itself."""
         self._exposed: dict[tuple[int, str], list[Exposed]] = {}
@@ -58,11 +60,17 @@ class Security(Check):
         return bool(self.case.flows)
 
     def handlers(self) -> Handlers:
-        about = {named.effect_keys for named in self.case.header.operations if named.name in self._triggers}
-        telling = {trigger.partition(".")[0] for trigger in self._triggers}
+        operations = self.case.header.operations
+        about = {named.effect_keys for named in operations if named.name in self._triggers}
+        telling = {kind_of(trigger) for trigger in self._triggers}
+        self._asking = {
+            named.name
+            for named in operations
+            if named.event and (named.name in self._triggers or named.effect_keys not in about)
+        }
 
         def tells(named: Named) -> bool:
-            return named.event and (named.effect_keys in about or named.name.partition(".")[0] in telling)
+            return named.event and (named.effect_keys in about or kind_of(named.name) in telling)
 
         def counted(named: Named) -> bool:
             booked = named.effect == "fact" and not named.event and self.case.governed(named)
@@ -83,7 +91,7 @@ class Security(Check):
         if record.effect.partition("|")[0] in self._triggers:
             self._stated[record.seq] = record.effect
         else:
-            self._hints[record.seq] = record.effect.partition("|")[2]
+            self._hints[record.seq] = record.effect
 
     def on_deliver(self, record: Deliver) -> None:
         """A delivery, perhaps one that must not be believed."""
@@ -94,8 +102,7 @@ class Security(Check):
                 self._hear(hint, record.seq)
             stated = self._stated.get(record.emit)
             if stated is not None:
-                self._hear(stated.partition("|")[2], record.seq)  # a supplier may announce the same more than once
-                self._proper.setdefault(stated.partition("|")[0], record.seq)
+                self._hear(stated, record.seq)  # a supplier may announce the same more than once
                 if self._replayed:
                     self._delivered[stated.partition("|")[2]] = record.seq
             return
@@ -109,14 +116,16 @@ class Security(Check):
             self._bent.setdefault(record.emit, record)
         stated = self._stated.get(record.emit)
         if stated is not None and record.bent not in UNBELIEVABLE and not record.about:
-            self._hear(stated.partition("|")[2], record.seq)
-            self._proper.setdefault(stated.partition("|")[0], record.seq)
+            self._hear(stated, record.seq)
         if record.bent in _OLD and stated is not None and len(self._replayed) < _BENT_MAX:
             self._replayed[stated.partition("|")[2]] = record
 
-    def _hear(self, keys: str, seq: int) -> None:
+    def _hear(self, stated: str, seq: int) -> None:
+        name, _, keys = stated.partition("|")
         if keys not in self._heard:
             self._heard[keys] = seq
+        if name in self._asking:
+            self._proper.setdefault(kind_of(name), seq)
 
     def on_read(self, record: Read) -> None:
         """Whoever looks for itself need not have believed anybody."""
@@ -136,22 +145,14 @@ class Security(Check):
         if hint is not None and hint < record.exchange:
             return  # an approval, say, that came before the release
         if emit is not None and self.case.header.operations[record.operation].effect == "state":
-            # Documents hang together: whoever was told of another change may have met this one in its structures.
-            another = self._proper.get(emit.effect.partition("|")[0])
+            # Documents hang together: whoever was told of another change may have met this one in its structures, and
+            # whoever was told of a part in the change that launches it.
+            another = self._proper.get(kind_of(emit.effect))
             if another is not None and another < record.exchange:
-                return
-            if self._told_of_its_subject(record):
                 return
         looked = self._read.get(emit.system, 0) if emit is not None else 0
         if not self.case.declares.poll_interval and not 0 < looked < record.exchange:
             self._believed.append((promise, record, bent))
-
-    def _told_of_its_subject(self, record: Commit) -> bool:
-        """Whether another event was about this very thing: that the part was created, say, before its change."""
-        keys = record.effect.split("|")[1:]
-        subjects = ("|".join(some) for size in range(1, len(keys) + 1) for some in combinations(keys, size))
-        heard = (self._heard.get(subject) for subject in subjects)
-        return any(seq is not None and seq < record.exchange for seq in heard)
 
     def on_commit(self, record: Commit) -> None:
         """A booking that was made before, and again after an old event was sent once more; or a disclosure."""

@@ -3,6 +3,7 @@ hand."""
 
 from collections.abc import Callable, Container, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from pilotplant.flows.grammar import After, Alternative, FlowSpec, StepSpec
@@ -27,14 +28,17 @@ def kind_of(name: str) -> str:
     return name.partition(".")[0]
 
 
-class Promised(NamedTuple):
-    """An obligation, as far as somebody needs it who only counts."""
+class _Step(NamedTuple):
+    """A step of a flow, and what does not change from promise to promise: they are written by the hundred thousand."""
 
-    instance: str
+    name: str
+    spec: StepSpec
     effect: str
-    must: bool
-    due: float
-    accept: tuple[str, ...]
+    kind: str
+    operation: int
+    """Its number in the ledger."""
+    relieves: bool
+    """Whether a later version that asks for nothing takes the place of an earlier one that did."""
 
 
 STRAYS_MAX = 10_000
@@ -48,7 +52,7 @@ class Expander:
         self._flows = flows
         self._estate = estate
         self._ledger = ledger
-        self.witnesses: list[Callable[[str, list[Promised]], None]] = []
+        self.witnesses: list[Callable[[str, list[Obligation]], None]] = []
         """Told of every flow that was triggered, and of what it promises."""
         self.effects: dict[str, None] = {}
         """Everything that was ever promised, in order: what is compared at rest."""
@@ -62,19 +66,36 @@ class Expander:
             for name in kind.replicas
             if (operation := kind.operations.get(name)) is not None and operation.counted
         }
+        self._steps = [self._steps_of(flow) for flow in flows]
         for system in estate:
             if not self._facts.isdisjoint(system.kind.replicas):
                 system.witnesses.append(self._saw)
         self.listeners: list[Callable[[Obligation], None]] = []
         """Told of every promise: a model works them off."""
 
+    def _steps_of(self, flow: FlowSpec) -> list[_Step]:
+        """The steps that this estate has systems for."""
+        known = ((name, step, step.effect, kind_of(step.effect)) for name, step in flow.steps.items())
+        return [
+            _Step(
+                name,
+                step,
+                effect,
+                kind,
+                self._ledger.operations[effect],
+                flow.coalesce == "latest" and bool(declared_effect(effect).version),
+            )
+            for name, step, effect, kind in known
+            if self._estate.of_kind(kind)
+        ]
+
     def on_event(self, published: Published) -> None:
         """Expand every flow that this event triggers."""
         for number, flow in enumerate(self._flows):
             if published.type.name in flow.triggers:
                 expansion = _Expansion(flow, number, published, self._estate, self._ledger, self.listeners)
-                expansion.write(self.effects)
-                self.effects.update(dict.fromkeys(promise.effect for promise in expansion.promises))
+                expansion.write(self._steps[number], self.effects)
+                self.effects.update(dict.fromkeys([promise.effect for promise in expansion.promises]))
                 self.alternatives.update(dict.fromkeys(expansion.alternatives))
                 for witness in self.witnesses:
                     witness(flow.flow, expansion.promises)
@@ -106,65 +127,57 @@ class _Expansion:
         self._seq = published.seq
         self._estate = estate
         self._ledger = ledger
-        self.promises: list[Promised] = []
+        self.promises: list[Obligation] = []
         self.alternatives: list[str] = []
         rows = relations()[flow.for_each].rows(self._trigger, {}, estate)
         self._rows = tuple(row for row in rows if _applies(flow, row))
 
-    def write(self, before: Container[str]) -> None:
+    def write(self, steps: Sequence[_Step], before: Container[str]) -> None:
         """Write all obligations. `before`: what was promised already."""
-        for name, step in self._flow.steps.items():
-            if not self._estate.of_kind(kind_of(step.effect)):
-                continue
+        for step in steps:
             for row in self._rows_of(step):
-                if _applies(step, row):
-                    self._write_one(name, step, row)
-                elif self._relieves(step, row, before):
-                    self._write_one(name, step, row, must=False)
+                if _applies(step.spec, row):
+                    self._write_one(step, row)
+                elif step.relieves and self._relieves(step, row, before):
+                    self._write_one(step, row, must=False)
 
-    def _relieves(self, step: StepSpec, row: Row, before: Container[str]) -> bool:
+    def _relieves(self, step: _Step, row: Row, before: Container[str]) -> bool:
         """Whether a later version that asks for nothing here takes the place of an earlier one that did."""
         effect, version = _identity(step.effect, row)
-        return version > 0 and self._flow.coalesce == "latest" and effect in before
+        return version > 0 and effect in before
 
-    def _rows_of(self, step: StepSpec) -> tuple[Row, ...]:
+    def _rows_of(self, step: _Step) -> Sequence[Row]:
+        over, kind = step.spec.for_each, step.kind
         rows: Sequence[Row] = self._rows
-        if step.for_each:
-            rows = [related for row in self._rows for related in self._related(step.for_each, row)]
-        kind = kind_of(step.effect)
-        return tuple(row for row in rows if "plant" not in row or self._estate.serving(kind, row["plant"]))
+        if over:
+            rows = [related for row in rows for related in self._related(over, row)]
+        serving = self._estate.serving
+        return [row for row in rows if "plant" not in row or serving(kind, row["plant"])]
 
     def _related(self, relation: str, row: Row) -> list[Row]:
         return [{**row, **more} for more in relations()[relation].rows(self._trigger, row, self._estate)]
 
-    def _write_one(self, name: str, step: StepSpec, row: Row, *, must: bool = True) -> None:
+    def _write_one(self, step: _Step, row: Row, *, must: bool = True) -> None:
+        spec = step.spec
         effect, version = _identity(step.effect, row)
-        scope = tuple(row[key] for key in self._flow.scope)
+        scope = _values(self._flow.scope)(row)
         instance, due = "@".join(scope), self._due(row)
-        must = must and not self._held_before(step, row, effect, version)
-        after = tuple(known for needed in step.after for known in self._known_before(needed, row, scope))
-        accept = tuple(_identity(other.commit, row)[0] for other in step.accept)
-        self.alternatives.extend(accept)
-        self.promises.append(Promised(instance, effect, must, due, accept))
-        t = self._estate.world.env.now
-        told = (
-            self._number,
-            instance,
-            name,
-            self._ledger.operations[step.effect],
-            effect,
-            version,
-            must,
-            tuple(entry for entry in after if entry[1] != effect),
-            accept,
-            due,
-            self._seq,
-            scope[0],
-            row.get("plant", ""),
-        )
-        seq = self._ledger.write(Obligation, t, *told)
+        must = must and not self._held_before(spec, row, effect, version)
+        after: tuple[tuple[str, str, int], ...] = ()
+        if spec.after:
+            known = (entry for needed in spec.after for entry in self._known_before(needed, row, scope))
+            after = tuple(entry for entry in known if entry[1] != effect)
+        accept: tuple[str, ...] = ()
+        if spec.accept:
+            accept = tuple(_identity(other.commit, row)[0] for other in spec.accept)
+            self.alternatives.extend(accept)
+        t, plant = self._estate.world.env.now, row.get("plant", "")
+        told = (step.operation, effect, version, must, after, accept, due, self._seq, scope[0], plant)
+        seq = self._ledger.write(Obligation, t, self._number, instance, step.name, *told)
+        promise = Obligation(seq, t, self._number, instance, step.name, *told)
+        self.promises.append(promise)
         for listener in self._listeners:
-            listener(Obligation(seq, t, *told))
+            listener(promise)
 
     def _known_before(self, needed: After, row: Row, scope: tuple[str, ...]) -> list[tuple[str, str, int]]:
         step = self._flow.steps[needed.step]
@@ -189,7 +202,7 @@ class _Expansion:
     def _held_before(self, step: StepSpec, row: Row, effect: str, version: int) -> bool:
         """Whether the promise is kept already: in this run, or by the data that the run began with."""
         system = self._estate.serving(kind_of(step.effect), row.get("plant", ""))
-        if any(self._done_instead(other, row, version) for other in step.accept):
+        if step.accept and any(self._done_instead(other, row, version) for other in step.accept):
             return True
         if not version:
             return system is not None and system.stands(effect)
@@ -228,10 +241,10 @@ class _Expansion:
         return replica.version(system.state, tuple(row[key] for key in declared_effect(step.effect).keys))
 
     def _due(self, row: Row) -> float:
-        world = self._estate.world
-        if self._flow.clock_from == "starts_at":
+        world, clock_from = self._estate.world, self._flow.clock_from
+        if clock_from == "starts_at":
             return max(float(world.env.now), (float(row["starts_at"]) - world.epoch) / world.speed)
-        if self._flow.clock_from == "effective_at":
+        if clock_from == "effective_at":
             change = self._estate.systems["plm"].state.changes.get(row.get("change", ""))
             if change is not None:
                 return max(float(world.env.now), float(change.effective_at - world.epoch) / world.speed)
@@ -240,10 +253,21 @@ class _Expansion:
 
 def _applies(limited: StepSpec | FlowSpec, row: Row) -> bool:
     """Whether a flow, or a step of it, is about a row at all."""
-    return all(row.get(fact, "") in allowed for fact, allowed in limited.when.items())
+    for fact, allowed in limited.when.items():  # noqa: SIM110 (a generator costs three times as much)
+        if row.get(fact, "") not in allowed:
+            return False
+    return True
 
 
 def _identity(name: str, row: Row) -> tuple[str, int]:
     effect = declared_effect(name)
     version = version_number(row[effect.version]) if effect.version else 0
-    return effect_id(name, [row[key] for key in effect.keys]), version
+    return effect_id(name, _values(effect.keys)(row)), version
+
+
+@cache
+def _values(keys: tuple[str, ...]) -> Callable[[Row], tuple[str, ...]]:
+    """Reads these facts off a row."""
+    if len(keys) > 1:
+        return itemgetter(*keys)
+    return lambda row: tuple(row[key] for key in keys)

@@ -77,10 +77,17 @@ class LedgerWriter:
 
     def betrays(self, content: bytes) -> bool:
         """Whether a known secret stands in there."""
-        return any(secret in content for secret, _blotted in (*self._secrets, *self._passing))
+        for known in (self._secrets, self._passing):
+            for secret, _blotted in known:
+                if secret in content:
+                    return True
+        return False
 
     def flush(self) -> None:
         """Write the open block. Bodies go first: a record never points at bytes that are not there."""
+        if self._file < 0:  # whoever is interrupted may still say how it ended, after the end
+            self._records, self._bodies, self._count = bytearray(), bytearray(), 0
+            return
         if self._bodies:
             bodies, self._bodies = self._blotted(self._bodies), bytearray()
             _write_all(self._pack, bodies)

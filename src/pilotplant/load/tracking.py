@@ -7,7 +7,7 @@ An instance that was overtaken or refused stays open here, since only the judge 
 from collections import deque
 from typing import NamedTuple
 
-from pilotplant.flows.expansion import Promised
+from pilotplant.ledger.records import Obligation
 from pilotplant.systems.estate import Estate
 
 KEPT = 20_000
@@ -64,7 +64,7 @@ class Tracker:
         missing = min(max(0, self.finished - number), len(self.recent))
         return [self.recent[position - missing] for position in range(missing)]
 
-    def promised(self, flow: str, promises: list[Promised]) -> None:
+    def promised(self, flow: str, promises: list[Obligation]) -> None:
         """A trigger has fired."""
         instances: dict[str, _Instance] = {}
         now = float(self._world.env.now)

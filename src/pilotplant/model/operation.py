@@ -7,6 +7,7 @@ judge counts or compares, and later the Pact state, the what-if call and the loa
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from operator import attrgetter
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -123,17 +124,17 @@ class Operation:
         """The kind of system that offers it."""
         return self.name.partition(".")[0]
 
-    @property
+    @cached_property
     def query(self) -> bool:
         """Whether it only reads."""
         return self.method == "GET"
 
-    @property
+    @cached_property
     def versioned(self) -> bool:
         """Whether it changes a document of which the latest version counts."""
         return not self.query and not self.counted
 
-    @property
+    @cached_property
     def counted(self) -> bool:
         """Whether its effects are facts."""
         return self.effect.kind is Kind.FACT

@@ -3,9 +3,9 @@
 No colour in it: the command line decides whether there is a terminal to colour for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from pilotplant.checks.finding import Finding, Severity
+from pilotplant.checks.finding import Doubt, Finding, Severity
 from pilotplant.checks.result import Result
 from pilotplant.model.verdict import Verdict
 from pilotplant.reporting.wording import by_kind, doubts_once, printable, quantity
@@ -112,14 +112,29 @@ def _unknown(result: Result, column: int) -> Iterator[str]:
     for check in result.checks:
         if check.verdict is Verdict.UNKNOWN and not any(doubt.check == check.check for doubt in doubts):
             yield _line(f"unknown {printable(check.check)}", check.sentence, column)
+    sharing = _sharing(doubts)
     for name in dict.fromkeys(doubt.check for doubt in doubts):
-        mine = [doubt for doubt in doubts if doubt.check == name]
+        mine = [doubt for doubt in doubts if doubt.check == name and sharing[_told(doubt)][0] == name]
         for doubt in mine[:DOUBTS]:
             yield _line(f"unknown {printable(name)}", doubt.sentence, column)
             if doubt.would_help:
                 yield _line("", f"what would help: {doubt.would_help}", column)
+            if others := sharing[_told(doubt)][1:]:
+                yield f"… the same of {', '.join(printable(other) for other in others)}"
         if len(mine) > DOUBTS:
             yield f"… {len(mine) - DOUBTS:,} more that {printable(name)} could not decide"
+
+
+def _sharing(doubts: Sequence[Doubt]) -> dict[tuple[str, str], list[str]]:
+    """Which checks doubt the same for the same reason: it is said once."""
+    sharing: dict[tuple[str, str], list[str]] = {}
+    for doubt in doubts:
+        sharing.setdefault(_told(doubt), []).append(doubt.check)
+    return sharing
+
+
+def _told(doubt: Doubt) -> tuple[str, str]:
+    return doubt.sentence, doubt.would_help
 
 
 def _held(result: Result) -> Iterator[str]:

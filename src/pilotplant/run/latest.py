@@ -9,6 +9,9 @@ from pilotplant.model.errors import UsageError
 from pilotplant.model.suggestions import did_you_mean
 from pilotplant.run.identity import replace_file
 
+LATEST = "latest"
+"""What the newest run may be called."""
+
 
 def point_to(directory: Path) -> None:
     """Make this run the latest of its folder."""
@@ -17,12 +20,12 @@ def point_to(directory: Path) -> None:
 
 
 def run_directory(runs: Path, named: str) -> Path:
-    """The directory of a run: by path, by name, or (without a name) the newest."""
-    if not named:
-        return _latest(runs)
-    for candidate in (Path(named), runs / Path(named).name):
+    """The directory of a run: by path, by name, or the newest: without a name, or by that one."""
+    for candidate in (Path(named), runs / Path(named).name) if named else ():
         if candidate.is_dir():
             return candidate
+    if named in ("", LATEST):
+        return _latest(runs)
     raise UsageError(f"there is no run `{named}`{did_you_mean(named, _runs(runs))}", help=f"Runs are kept in {runs}.")
 
 

@@ -232,11 +232,13 @@ class Estate:
 
     def holding(self, effect: str) -> System | None:
         """The system that an effect is in: that of its plant, or the only one of its kind."""
-        name, *keys = effect.split("|")
+        name, _, keys = effect.partition("|")
         kind = name.partition(".")[0]
-        serving = self.serving(kind, keys[0]) if keys else None
+        serving = self._serving.get((kind, keys.partition("|")[0]))
+        if serving is not None:
+            return serving
         only = self.of_kind(kind)
-        return serving or (only[0] if len(only) == 1 else None)
+        return only[0] if len(only) == 1 else None
 
     def stands(self, effect: str) -> bool:
         """Whether a fact was committed in this run and not taken back."""

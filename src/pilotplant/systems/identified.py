@@ -1,7 +1,7 @@
 """Identities that are found in what a target sends by rules of its own: kept beside what was sent, never shown on the
 wire, since the real system would not know them either."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import product
 from typing import Any, cast
@@ -33,12 +33,11 @@ def parts_of(value: object) -> tuple[str, ...]:
     return (text,) if text else ()
 
 
-def expanded(values: Sequence[object]) -> Iterator[tuple[str, ...]]:
+def expanded(values: Sequence[object]) -> Iterable[tuple[str, ...]]:
     """The keys of every effect that one line stands for."""
-    if any(isinstance(value, Several) for value in values):
-        yield from product(*(parts_of(value) or ("",) for value in values))
-    else:
-        yield tuple(str(value) for value in values)
+    if Several in map(type, values):
+        return product(*(parts_of(value) or ("",) for value in values))
+    return (tuple(map(str, values)),)
 
 
 def with_identity(command: Any, found: Found) -> Any:

@@ -159,7 +159,7 @@ class System:
         return tuple(self._newest)
 
     def _commit(self, operation: Operation, command: Any, outcome: Committed, exchange: int, t: float) -> None:
-        number = self.ledger.operations[operation.name]
+        number, counted = self.ledger.operations[operation.name], operation.counted
         facet = getattr(command, operation.facet) if operation.facet else ""
         undone = outcome.undoes
         if undone:
@@ -170,7 +170,7 @@ class System:
             fact = short_hash(effect)
             if operation.discloses and not self.intends(effect, command):
                 facet = UNWANTED
-            if operation.counted:
+            if counted:
                 repeat_of = self._standing.get(fact, 0)
             elif outcome.stale:
                 stale_over = self._newest.get(effect, (0, 0))[1]
@@ -179,7 +179,7 @@ class System:
             )
             if self.on_effect is not None:
                 self.on_effect(operation.name, effect, exchange)
-            if operation.counted:
+            if counted:
                 if repeat_of:
                     self._repeats[fact] += 1
                 else:
@@ -262,9 +262,11 @@ class _EffectReader:
         if not self._each:
             return [self.one(struct)]
         identities: dict[str, int] = {}
+        common = [getattr(struct, key, "") for key in self._keys]
         for element in getattr(struct, self._each):
-            values = [getattr(element, key, None) or getattr(struct, key, "") for key in self._keys]
-            identities.update((effect_id(self.name, each), 0) for each in expanded(values))
+            values = [getattr(element, key, None) or told for key, told in zip(self._keys, common, strict=True)]
+            for each in expanded(values):
+                identities[effect_id(self.name, each)] = 0
         return list(identities.items())
 
     def _tolerant(self, struct: Any) -> tuple[str, ...]:

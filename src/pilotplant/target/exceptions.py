@@ -76,6 +76,8 @@ class ExceptionsSpec(BaseModel):
     """A path to the list within what is read; empty: it is the list, or one exception."""
     subject: SpecPart
     """What it is about: the number of the change or confirmation."""
+    message: SpecPart | None = None
+    """What names the message where no subject can be read: its id. So dead letters count that nobody can read."""
     plant: SpecPart
     owner: SpecPart
     """`engineering`, `planning`, `procurement` or `plant-it`."""
@@ -89,11 +91,14 @@ class ExceptionsSpec(BaseModel):
         return self
 
     def told(self, content: Any) -> list[dict[str, str]]:
-        """The exceptions in what was read, as the desk wants them; what has no subject is none."""
+        """The exceptions in what was read, as the desk wants them; what names neither subject nor message is none."""
         listed = looked_up(content, self.items) if self.items else content
         entries = listed if isinstance(listed, list) else [listed] if listed else []
         parts = ("subject", "plant", "owner", "reason", "flow")
         told = [{name: getattr(self, name).of(entry) for name in parts} for entry in entries]
+        if self.message is not None:
+            for each, entry in zip(told, entries, strict=True):
+                each["subject"] = each["subject"] or self.message.of(entry)
         return [each for each in told if each["subject"]]
 
 

@@ -357,6 +357,8 @@ class Promises:
             self.unnamed.on_reject(record)
         elif owed and self._refuse(record.effect, record.version, record):
             self._told[record.exchange] = 0
+        elif owed and record.version:
+            self._refuse_again(record)
         elif record.effect and not record.intended:
             if len(self.astray) < ASTRAY_MAX:
                 self.astray.append(record)
@@ -389,6 +391,13 @@ class Promises:
                     wanted = f"{ITEM}|{plant_of(effect)}|{item}"
                     self._wanting.setdefault(wanted, []).append((instance, record))
         return refused
+
+    def _refuse_again(self, record: Reject) -> None:
+        """What was taken once is sent again, after a crash, say, and now refused for good: whoever tells a person may
+        leave it there."""
+        for instance in self.instances.values():
+            if any(p.effect == record.effect and p.version == record.version for p in instance.promises):
+                instance.setbacks[record.effect] = record.seq
 
     def on_response(self, record: ResponseFirst) -> None:
         """A refusal is told by its answer."""

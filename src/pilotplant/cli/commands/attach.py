@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pilotplant.run.request import RunRequest
     from pilotplant.target.model import TargetSpec
 
+_LAST_BYTES = 4_096
+_LAST_LINES = 8
 _STYLE = {
     "delivered": "green",
     "matched": "green",
@@ -204,12 +206,16 @@ class _Session:
 
     def summarize(self) -> None:
         """What works, and what still misses."""
+        from pilotplant.reporting.wording import printable
+
         attachment = self.attachment
         if attachment is None:
             return
         misses = attachment.misses()
         if self._as_json:
-            self._print({"delivered": attachment.delivered, "matched": attachment.matched, "misses": misses})
+            said = self._last_words() if misses else []
+            told = {"delivered": attachment.delivered, "matched": attachment.matched, "misses": misses}
+            self._print(told | {"said": said} if said else told)
             return
         for title, counted in (("delivered", attachment.delivered), ("matched", attachment.matched)):
             listed = ", ".join(f"{name} {times}" for name, times in sorted(counted.items())) or "nothing"
@@ -217,7 +223,20 @@ class _Session:
         print("\n")
         for miss in misses:
             print(f"  missing  {miss}")
+        if misses and (said := self._last_words()):
+            print(f"  the last that {self._request.target.target} wrote (target.log of the run):")
+            print("".join(f"    {printable(line)}\n" for line in said), end="")
         print("CONNECTED" if not misses else f"NOT YET CONNECTED — {len(misses)} left", flush=True)
+
+    def _last_words(self) -> list[str]:
+        """What a target that was started here has written: whoever fails after its 202 tells nobody else."""
+        assert self._request.directory is not None
+        try:
+            with (self._request.directory / "target.log").open("rb") as log:
+                log.seek(max(0, log.seek(0, 2) - _LAST_BYTES))
+                return log.read().decode("utf-8", "replace").rstrip().splitlines()[-_LAST_LINES:]
+        except OSError:
+            return []
 
     @staticmethod
     def _print(content: object) -> None:

@@ -1,7 +1,10 @@
 """Fuzzes a middleware: among good events it gets hostile ones, and every one of those has to end where it belongs.
 
-Refused at the door, or set aside and told to somebody: that is an end. Taken and never heard of again is none, and
-neither is an answer that says that the receiver failed. What the good ones come to, the judge of every run says.
+Refused at the door, carried out, or set aside and told to somebody: that is an end. Taken and never heard of again is
+none, and neither is an answer that says that the receiver failed. Told is what the desk took, from the target or, in
+its name, from where its document says that it gives up. Who declares no such place and never told the desk of anything
+may put its dead letters where nobody looks: of that nothing is known. What the good ones come to, the judge of every
+run says.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +19,7 @@ from pilotplant.checks.folds.promises import EXCEPTION
 from pilotplant.checks.result import Result
 from pilotplant.faults import hostile, rephrased
 from pilotplant.ledger.reader import Ledger
-from pilotplant.ledger.records import ILLEGIBLE, Ack, AnyRecord, Commit, Deliver, Emit, FaultBitten, Reject
+from pilotplant.ledger.records import ILLEGIBLE, Ack, AnyRecord, Commit, Deliver, Emit, FaultBitten
 from pilotplant.model.verdict import Exit, Verdict, worst
 from pilotplant.resources import Project
 from pilotplant.run.elsewhere import only_null_target
@@ -35,7 +38,8 @@ Prepare = Callable[[TargetSpec], TargetSpec]
 
 
 class HostileEvent(msgspec.Struct, frozen=True):
-    """One hostile event and where it ended: `refused`, `excepted`, `dropped`, `failed` or `not sent`."""
+    """One hostile event and where it ended: `refused`, `applied`, `excepted`, `dropped`, `unseen`, `failed` or `not
+    sent`."""
 
     event: str
     how: str
@@ -51,9 +55,11 @@ class HostileEvent(msgspec.Struct, frozen=True):
 
 _ENDS = {
     "refused": Verdict.PASS,
+    "applied": Verdict.PASS,
     "excepted": Verdict.PASS,
     "dropped": Verdict.FAIL,
     "failed": Verdict.FAIL,
+    "unseen": Verdict.UNKNOWN,
     "not sent": Verdict.UNKNOWN,
 }
 
@@ -99,12 +105,14 @@ def fuzz(
         path.write_text(yaml.safe_dump(_scenario(rounds), sort_keys=False), encoding="utf-8")
         (setup,), chosen = load_run(project, [str(path)], [], target)
         directory = Path(folder) / "run"
+        chosen = prepare(chosen)
         request = RunRequest(
-            project, setup, prepare(chosen), seed, only_null_target, mode, directory=directory, on_progress=watch
+            project, setup, chosen, seed, only_null_target, mode, directory=directory, on_progress=watch
         )
         finished = run(request)
         faults = [fault for fault in setup.scenario.faults if isinstance(fault, hostile.Hostile)]
-        events = tuple(_Ends(Ledger(directory), faults).events())
+        seen = chosen.exceptions is not None and mode == "live"
+        events = tuple(_Ends(Ledger(directory), faults, declared=seen).events())
     return MiddlewareFuzzed(finished.result.target, events, finished.result, finished.result.duration_s)
 
 
@@ -139,10 +147,18 @@ def _scenario(rounds: int) -> dict[str, Any]:
     }
 
 
+_UNSEEN = (
+    "it was acknowledged, and nobody was told of it, nor of anything else in this run: `exceptions` in the target's "
+    "document says where its dead letters are seen (in live runs)"
+)
+
+
 class _Ends:
     """Follows hostile events through a ledger."""
 
-    def __init__(self, ledger: Ledger, faults: Sequence[hostile.Hostile]) -> None:
+    def __init__(self, ledger: Ledger, faults: Sequence[hostile.Hostile], *, declared: bool) -> None:
+        self._declared = declared
+        """Whether it is known where the target gives up."""
         self._names = [named.name for named in ledger.header.operations]
         self._faults = {f"{_KIND}#{number + 1}" if number else _KIND: fault for number, fault in enumerate(faults)}
         self._emits: dict[int, Emit] = {}
@@ -150,8 +166,10 @@ class _Ends:
         self._label: dict[tuple[int, int], str] = {}
         self._answers: dict[str, list[Ack]] = {}
         self._subject: dict[str, str] = {}
-        self._told: list[str] = []
-        """What exceptions were about."""
+        self._told: set[str] = set()
+        """What exceptions were about that the desk took."""
+        self._applied: set[str] = set()
+        """The keys of everything else that the target had carried out."""
         for record in ledger:
             self._take(record)
 
@@ -166,26 +184,33 @@ class _Ends:
                 self._subject[self._bitten] = record.about
             case Ack() if label := self._label.get((record.emit, record.attempt)):
                 self._answers.setdefault(label, []).append(record)
-            case Commit() | Reject() if record.exchange and self._names[record.operation] == EXCEPTION:
-                self._told.append(record.effect.split("|")[2] if record.effect.count("|") > 1 else "")
+            case Commit() if record.exchange:
+                keys = record.effect.split("|")
+                if self._names[record.operation] != EXCEPTION:
+                    self._applied.update(keys[1:])
+                elif len(keys) > 2:
+                    self._told.add(_key(keys[2]))
 
     def events(self) -> Iterator[HostileEvent]:
         """Where each of them ended.
 
-        An exception that names nothing that is known speaks of one event that nobody could name: of the first of those
-        that were taken and that no exception is about by name.
+        An exception that names nothing that is known speaks of one event that nobody could name: of one of those that
+        were taken and that no exception is about by name, first of those that cannot be read.
         """
+        ends = {label: self._end(label, self._subject.get(label, ILLEGIBLE)) for label in self._faults}
         own = {_key(subject) for subject in self._subject.values() if subject != ILLEGIBLE}
-        known = own | {emit.effect.rpartition("|")[2] for emit in self._emits.values()}
-        spare = len({told for told in self._told if not any(_means(told, key) for key in known)})
+        spare = len(self._told - own - {emit.effect.rpartition("|")[2] for emit in self._emits.values()})
+        dropped = [label for label, (ended, _sentence) in ends.items() if ended == "dropped"]
+        dropped.sort(key=lambda label: self._subject.get(label, ILLEGIBLE) != ILLEGIBLE)
+        for label in dropped[:spare]:
+            ends[label] = "excepted", "somebody was told of an event that cannot be named"
+        for label in dropped[spare:]:
+            if not self._told and not self._declared:
+                ends[label] = "unseen", _UNSEEN
         for label, fault in self._faults.items():
             subject = self._subject.get(label, ILLEGIBLE)
-            ended, sentence = self._end(label, subject)
-            if ended == "dropped" and spare:
-                spare -= 1
-                ended, sentence = "excepted", "somebody was told of an event that cannot be named"
             shown = "" if subject == ILLEGIBLE else subject[:100]
-            yield HostileEvent(fault.match.operation, fault.how, shown, ended, sentence)
+            yield HostileEvent(fault.match.operation, fault.how, shown, *ends[label])
 
     def _end(self, label: str, subject: str) -> tuple[str, str]:
         answers = self._answers.get(label)
@@ -198,14 +223,12 @@ class _Ends:
             said = last.note or f"it was answered {last.status}"
             return "failed", f"the receiver failed on it {len(answers)} times: {said}"
         key = "" if subject == ILLEGIBLE else _key(subject)
-        if any(_means(told, key) for told in self._told):
+        if key and key in self._told:
             return "excepted", f"somebody was told of {key}"
+        if key and key in self._applied:
+            return "applied", f"what it asks for was carried out for {key}"
         return "dropped", f"it was acknowledged, and nobody was ever told of {key or 'an event that cannot be read'}"
 
 
 def _key(subject: str) -> str:
     return subject.rpartition("/")[2]
-
-
-def _means(told: str, key: str) -> bool:
-    return bool(key) and key in told

@@ -1,18 +1,32 @@
 """Two flow contracts compared. The consumer is the middleware, which has to keep the flow; the producers are the
 systems on which it builds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from pilotplant.contracts.evolution.change import Change
-from pilotplant.flows.grammar import FlowSpec, StepSpec
+from pilotplant.flows.grammar import Aggregate, FlowSpec, StepSpec
 
+Cases = Mapping[str, tuple[str, ...]]
+
+_STATED = "the systems have to state it"
 _UNPROMISED = "whoever still does it does something that nothing promises"
 
 
 def compare(document: str, old: FlowSpec, new: FlowSpec) -> Iterator[Change]:
     """The differences."""
     told = _Told(document)
-    yield from told.differing("trigger", old.trigger, new.trigger, consumer="another event sets it off", both=True)
+    yield from told.differing(
+        "trigger", old.trigger, new.trigger, consumer="another event sets it off", producer=_STATED
+    )
+    yield from _whens(told, "when", old.when, new.when)
+    yield from told.differing(
+        "cancelled_by",
+        old.cancelled_by or "nothing",
+        new.cancelled_by or "nothing",
+        consumer="another event withdraws what is promised",
+        producer=_STATED if new.cancelled_by else "",
+    )
+    yield from _criticality(told, old, new)
     yield from told.differing("scope", old.scope, new.scope, consumer="other things have to happen together")
     yield from told.differing("for_each", old.for_each, new.for_each, consumer="it is promised for other things")
     yield from told.differing("clock_from", old.clock_from, new.clock_from, consumer="time counts from another moment")
@@ -49,9 +63,8 @@ class _Told:
     def change(self, place: str, what: str, *, consumer: str = "", producer: str = "", because: str = "") -> Change:
         return Change(self._document, place, what, consumer, producer, because)
 
-    def differing(self, place: str, old: object, new: object, *, consumer: str, both: bool = False) -> Iterator[Change]:
+    def differing(self, place: str, old: object, new: object, *, consumer: str, producer: str = "") -> Iterator[Change]:
         if old != new:
-            producer = "the systems have to state it" if both else ""
             yield self.change(place, f"is `{_said(new)}`, was `{_said(old)}`", consumer=consumer, producer=producer)
 
 
@@ -73,14 +86,56 @@ def _step(told: _Told, name: str, old: StepSpec, new: StepSpec) -> Iterator[Chan
         )
     for each in sorted(before - after, key=str):
         yield told.change(f"{name}.after", f"does not wait for {each.step} any more", because="waiting does no harm")
-    for fact in sorted(old.when.keys() | new.when.keys()):
-        yield from told.differing(
-            f"{name}.when.{fact}",
-            old.when.get(fact, ("anything",)),
-            new.when.get(fact, ("anything",)),
-            consumer="it is promised in other cases",
-        )
+    yield from _whens(told, f"{name}.when", old.when, new.when)
+    yield from told.differing(
+        f"{name}.refused_by",
+        old.refused_by or "nothing",
+        new.refused_by or "nothing",
+        consumer="whoever waits for the old word does not learn that it was refused",
+        producer=_STATED if new.refused_by else "",
+    )
+    yield from _sums(told, f"{name}.aggregate", old.aggregate, new.aggregate)
     yield from _looser(told, name, old, new)
+
+
+def _whens(told: _Told, place: str, old: Cases, new: Cases) -> Iterator[Change]:
+    """In which cases something is promised, fact by fact."""
+    for fact in sorted(old.keys() | new.keys()):
+        before, after = old.get(fact, ("anything",)), new.get(fact, ("anything",))
+        if set(before) != set(after):
+            consumer = "it is promised in other cases"
+            yield from told.differing(f"{place}.{fact}", before, after, consumer=consumer)
+
+
+def _criticality(told: _Told, old: FlowSpec, new: FlowSpec) -> Iterator[Change]:
+    if old.criticality != new.criticality:
+        because = "it says what is shown first, and asks for nothing"
+        yield told.change("criticality", f"is `{new.criticality}`, was `{old.criticality}`", because=because)
+
+
+def _sums(told: _Told, place: str, old: Aggregate | None, new: Aggregate | None) -> Iterator[Change]:
+    """Whether promises may be kept by sums, and by which."""
+    if old == new:
+        return
+    if old is None:
+        yield told.change(place, "lets sums keep it", because="one more way to keep it")
+        return
+    if new is None:
+        yield told.change(place, "is gone", consumer="sums that name no cause do not keep it any more")
+        return
+    yield from told.differing(f"{place}.by", old.by, new.by, consumer="a sum has to have other keys")
+    if old.window != new.window:
+        tighter = bool(new.window) and (not old.window or new.window < old.window)
+        yield told.change(
+            f"{place}.window",
+            f"is {_window(new)}, was {_window(old)}",
+            consumer="whoever sums up for so long is late now" if tighter else "",
+            because="there is more time than before",
+        )
+
+
+def _window(aggregate: Aggregate) -> str:
+    return f"{aggregate.window:g} s" if aggregate.window else "as long as it takes"
 
 
 _LOOSE: tuple[tuple[str, Callable[[StepSpec], str], dict[str, int], str], ...] = (

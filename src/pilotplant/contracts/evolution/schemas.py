@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pilotplant.contracts.evolution.change import Change, Roles
+from pilotplant.contracts.evolution.merging import Schema, choices, merged, refers, types_of
 
-Schema = Mapping[str, Any]
 DEPTH_MAX = 30
 """Structures that contain themselves are compared so deep."""
 
-_LOWEST = ("minimum", "exclusiveMinimum", "minLength", "minItems")
-_HIGHEST = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
-_FIXED = ("format", "pattern", "const", "multipleOf")
+_LOWEST = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
+_HIGHEST = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
+_FIXED = ("format", "pattern", "multipleOf")
 
 
 class Comparison:
@@ -23,28 +23,55 @@ class Comparison:
         self._old = old
         self._new = new
         self._roles = roles
+        self._open: set[tuple[str, str]] = set()
+        """Pairs of references that are being compared: structures may contain themselves."""
+        self._same: set[tuple[str, str]] = set()
 
     def compare(self, old: Any, new: Any, place: str, depth: int = 0) -> Iterator[Change]:
         """The differences between two schemas."""
-        old, new = _resolved(self._old, old), _resolved(self._new, new)
-        if depth > DEPTH_MAX or (old == new and not _refers(old)):
+        named = _named(old), _named(new)
+        if depth > DEPTH_MAX or named in self._open or named in self._same:
             return
-        yield from self._types(old, new, place)
-        yield from self._values(old, new, place)
-        yield from self._bounds(old, new, place)
-        yield from self._fields(old, new, place, depth)
-        if isinstance(old.get("items"), Mapping) and isinstance(new.get("items"), Mapping):
-            yield from self.compare(old["items"], new["items"], f"{place}[]", depth + 1)
-        yield from self._alternatives(old, new, place, depth)
+        before, after = merged(self._old, old), merged(self._new, new)
+        if before == after and not refers(before):
+            return
+        if all(named):
+            self._open.add(named)
+        found = list(self._compared((old, before), (new, after), place, depth))
+        self._open.discard(named)
+        if all(named) and not found:
+            self._same.add(named)
+        yield from found
+
+    def _compared(self, olds: tuple[Any, Schema], news: tuple[Any, Schema], place: str, depth: int) -> Iterator[Change]:
+        (_given, old), (_too, new) = olds, news
+        if bool(choices(old)) != bool(choices(new)):  # one of them is a choice: so is then the other, of one
+            yield from self._choices(olds, news, place, depth, whole=True)
+        else:
+            yield from self._choices(olds, news, place, depth, whole=False)
+            yield from self._types(old, new, place)
+            yield from self._values(old, new, place)
+            yield from self._bounds(old, new, place)
+            yield from self._fields(old, new, place, depth)
+            yield from self._others(old, new, place, depth)
+            yield from self._entries(old, new, place, depth)
         if not old.get("deprecated") and new.get("deprecated"):
             yield self._change(place, "is deprecated", because="it is still there")
 
     def _types(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
-        before, after = _types(old), _types(new)
-        if not before or not after or before == after:
+        before, after = types_of(old), types_of(new)
+        if before == after or (choices(old) and choices(new)) or ("enum" in old and "enum" in new):
             return
-        gained, lost = _beyond(after, before), _beyond(before, after)
-        if gained or lost:
+        gained = _beyond(after, before) if before else frozenset[str]()
+        lost = _beyond(before, after) if after else frozenset[str]()
+        if not before:
+            writer = f"it may be nothing but {_or(after)} any more"
+            yield self._change(place, f"is {_or(after)}, was anything", writer=writer)
+        elif not after:
+            yield self._change(
+                place, f"is anything, was {_or(before)}", reader=f"it need not be {_or(before)} any more"
+            )
+        elif gained or lost:
             yield self._change(
                 place,
                 f"is {_or(after)}, was {_or(before)}",
@@ -117,8 +144,25 @@ class Comparison:
         for name in after:
             if name not in before:
                 yield self._gained(f"{place}.{name}", needed=name in has, closed=_closed(old))
+
+    def _others(self, old: Schema, new: Schema, place: str, depth: int) -> Iterator[Change]:
+        """Fields that are not listed: refused, taken, or taken if they are as a schema says."""
         if _closed(new) and not _closed(old):
             yield self._change(place, "takes no other fields now", writer="fields that are not listed are refused now")
+        elif _closed(old) and not _closed(new):
+            reader = "fields may come that are not listed, and the old contract takes none"
+            yield self._change(place, "takes other fields now", reader=reader)
+        elif not _closed(old):
+            before, after = old.get("additionalProperties"), new.get("additionalProperties")
+            yield from self.compare(before, after, f"{place}.*", depth + 1)
+
+    def _entries(self, old: Schema, new: Schema, place: str, depth: int) -> Iterator[Change]:
+        before, after = old.get("prefixItems") or [], new.get("prefixItems") or []
+        for position in range(max(len(before), len(after))):
+            was = before[position] if position < len(before) else old.get("items")
+            will = after[position] if position < len(after) else new.get("items")
+            yield from self.compare(was, will, f"{place}[{position}]", depth + 1)
+        yield from self.compare(old.get("items"), new.get("items"), f"{place}[]", depth + 1)
 
     def _lost(self, place: str, *, needed: bool, closed: bool) -> Change:
         return self._change(
@@ -138,43 +182,35 @@ class Comparison:
             because="readers pass over what they do not know",
         )
 
-    def _alternatives(self, old: Schema, new: Schema, place: str, depth: int) -> Iterator[Change]:
-        for word in ("anyOf", "oneOf"):
-            before = {_kind(self._old, each): each for each in old.get(word) or ()}
-            after = {_kind(self._new, each): each for each in new.get(word) or ()}
-            for kind in [*after, *(kind for kind in before if kind not in after)]:
-                if kind not in before:
+    def _choices(
+        self, olds: tuple[Any, Schema], news: tuple[Any, Schema], place: str, depth: int, *, whole: bool
+    ) -> Iterator[Change]:
+        """Alternatives, matched by name or type; one that is left on either side with the same type is the same one."""
+        before = _kinds(self._old, *olds, whole=whole)
+        after = _kinds(self._new, *news, whole=whole)
+        for kind, (shape, _schema) in tuple(after.items()):
+            twin = next((k for k, (s, _x) in before.items() if k not in after and s == shape), None)
+            if kind not in before and twin is not None:
+                before[kind] = before.pop(twin)
+        shapes = {shape for shape, _schema in after.values()}, {shape for shape, _schema in before.values()}
+        for kind in [*after, *(kind for kind in before if kind not in after)]:
+            if kind not in before:
+                if not (after[kind][0] == "integer" and "number" in shapes[1]):
                     yield self._change(place, f"may be {kind} as well", reader=f"it may be {kind} now")
-                elif kind not in after:
+            elif kind not in after:
+                if not (before[kind][0] == "integer" and "number" in shapes[0]):
                     yield self._change(place, f"cannot be {kind} any more", writer=f"it may not be {kind} any more")
-                else:
-                    yield from self.compare(before[kind], after[kind], place, depth + 1)
+            else:
+                yield from self.compare(before[kind][1], after[kind][1], place, depth + 1)
 
     def _change(self, place: str, what: str, *, reader: str = "", writer: str = "", because: str = "") -> Change:
         return self._roles.change(self._document, place, what, reader=reader, writer=writer, because=because)
 
 
-def _resolved(document: Schema, schema: Any) -> Schema:
-    for _ in range(DEPTH_MAX):
-        if not isinstance(schema, Mapping) or not isinstance(schema.get("$ref"), str):
-            break
-        target: Any = document
-        for part in schema["$ref"].removeprefix("#/").split("/"):
-            target = target.get(part.replace("~1", "/").replace("~0", "~"), {}) if isinstance(target, Mapping) else {}
-        schema = target
-    return schema if isinstance(schema, Mapping) else {}
-
-
-def _refers(value: Any) -> bool:
-    """Whether there is a reference somewhere in it: what looks the same may then mean something else."""
-    if isinstance(value, Mapping):
-        return "$ref" in value or any(_refers(each) for each in value.values())
-    return isinstance(value, list) and any(_refers(each) for each in value)
-
-
-def _types(schema: Schema) -> frozenset[str]:
-    given = schema.get("type")
-    return frozenset([given] if isinstance(given, str) else given or ())
+def _named(schema: Any) -> str:
+    """What tells a schema that leads elsewhere from others; empty if it does not."""
+    leads = isinstance(schema, Mapping) and ("$ref" in schema or "allOf" in schema)
+    return repr(schema) if leads else ""
 
 
 def _beyond(these: frozenset[str], those: frozenset[str]) -> frozenset[str]:
@@ -187,12 +223,31 @@ def _closed(schema: Schema) -> bool:
     return schema.get("additionalProperties") is False
 
 
-def _kind(document: Schema, schema: Any) -> str:
-    """What tells alternatives apart."""
-    if isinstance(schema, Mapping) and isinstance(schema.get("$ref"), str):
-        return str(schema["$ref"].rpartition("/")[2])
-    resolved = _resolved(document, schema)
-    return _or(_types(resolved)) or str(resolved.get("const", resolved.get("enum", "anything")))
+def _kinds(document: Schema, given: Any, schema: Schema, *, whole: bool) -> dict[str, tuple[str, Any]]:
+    """Alternatives by what tells them apart, each with its type; `whole`: a schema without any is one, by its types."""
+    listed: list[Any] = choices(schema)
+    if listed and whole:  # what stands beside the alternatives holds for each
+        beside = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf")}
+        listed = [{"allOf": [beside, each]} if beside else each for each in listed]
+    elif not listed and whole:
+        types = types_of(schema)
+        listed = [{**schema, "type": each} for each in sorted(types)] if len(types) > 1 else [given]
+    kinds: dict[str, tuple[str, Any]] = {}
+    for each in listed:
+        resolved = merged(document, each)
+        shape = _or(types_of(resolved)) or "anything"
+        kind = _called(each) or (str(*resolved["enum"]) if len(resolved.get("enum") or ()) == 1 else shape)
+        while kind in kinds:
+            kind += " of another kind"
+        kinds[kind] = shape, each
+    return kinds
+
+
+def _called(schema: Any) -> str:
+    """The name of what a schema refers to."""
+    parts = schema.get("allOf") if isinstance(schema, Mapping) and "allOf" in schema else [schema]
+    named = next((part["$ref"] for part in parts or () if isinstance(part, Mapping) and "$ref" in part), "")
+    return str(named).rpartition("/")[2]
 
 
 def _or(names: frozenset[str]) -> str:

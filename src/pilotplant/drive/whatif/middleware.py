@@ -269,13 +269,18 @@ class Middleware:
         piece.over, piece.working = True, False
         del self._unfinished[id(piece)]
         for task in piece.tasks:
-            for effect in (*(e for e, _v in task.effects), *(e for _s, e, _v in task.after)):
-                waiting = self._awaited.get(effect)
-                if waiting is not None:
-                    waiting.pop(id(piece), None)
-                    if not waiting:
-                        del self._awaited[effect]
+            task.call = None  # it refers to the task: without the circle both are freed at once
+            if self._awaited:
+                self._await_no_more(piece, task)
         self.crews.done(piece)
+
+    def _await_no_more(self, piece: Piece, task: Task) -> None:
+        for effect in (*(e for e, _v in task.effects), *(e for _s, e, _v in task.after)):
+            waiting = self._awaited.get(effect)
+            if waiting is not None:
+                waiting.pop(id(piece), None)
+                if not waiting:
+                    del self._awaited[effect]
 
     # --- One task -----------------------------------------------------------------------------------------------
 

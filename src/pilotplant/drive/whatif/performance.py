@@ -121,5 +121,10 @@ class Performance:
         self.exchange.end(ending)
         if self.on_over is not None:
             self.on_over()
+        answered, self._answered = self._answered, _nobody
         if not self.gone:
-            self._answered(response)
+            answered(response)
+
+
+def _nobody(_response: WireResponse | None) -> None:
+    """Who was answered is not held on to: calls refer to their performance, and without the circle both are freed."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -200,6 +201,24 @@ def _joined(operation: Operation, commands: list[Command]) -> Command:
     return joined
 
 
+class _Named(NamedTuple):
+    """What an operation or event that is promised says of how it is sent."""
+
+    name: str
+    fact: bool
+    document: tuple[int, ...] | None
+    """Which parts of an effect name the document that its line belongs to, where a document has several."""
+
+
+def _named(name: str) -> _Named:
+    operation = catalog.operations().get(name)
+    if operation is None or not operation.counted:
+        return _Named(name, False, None)
+    names = operation.effect.keys
+    parts = tuple(1 + names.index(key) for key in operation.keys if key in names)
+    return _Named(name, True, parts if operation.effect.each else None)
+
+
 class Pieces:
     """Gathers promises into pieces of work, trigger by trigger."""
 
@@ -208,11 +227,11 @@ class Pieces:
     ) -> None:
         self._flows = flows
         self._estate = estate
-        self._operations = operations
+        self._named = {number: _named(name) for number, name in operations.items()}
         self._whole = whole
         self._keep = keep
         """Whether pieces may be asked for again: where events may come again."""
-        self._gathered: dict[int, dict[str, Piece]] = {}
+        self._gathered: dict[int, dict[tuple[int, str], Piece]] = {}
         self._documents: dict[tuple[int, str, str, tuple[str, ...]], Task] = {}
         self._last = 0
 
@@ -225,44 +244,37 @@ class Pieces:
         step = flow.steps[promise.step]
         if not promise.must or (step.commit and step.actor == "native"):
             return
-        name = self._operations[promise.operation]
-        parts = promise.effect.split("|")
         system = self._estate.holding(promise.effect)
         if system is None:
             return
         instances = self._gathered.setdefault(promise.trigger, {})
-        known_as = f"{promise.flow}|{promise.instance}"
+        known_as = (promise.flow, promise.instance)
         piece = instances.get(known_as)
         if piece is None:
             piece = instances[known_as] = Piece(
                 flow, promise.instance, promise.subject, promise.plant, promise.trigger, promise.due
             )
-        self._add(piece, promise, name, parts, system)
+        self._add(piece, promise, self._named[promise.operation], system)
 
-    def _add(self, piece: Piece, promise: Obligation, name: str, parts: list[str], system: System) -> None:
+    def _add(self, piece: Piece, promise: Obligation, named: _Named, system: System) -> None:
         effect = (promise.effect, promise.version)
-        operation = catalog.operations().get(name)
-        fact = operation is not None and operation.counted
-        if operation is not None and operation.counted and operation.effect.each and self._whole:
-            place = (promise.trigger, piece.instance, name, self._document(operation, parts))
+        place = None
+        if named.document is not None and self._whole:
+            parts = promise.effect.split("|")
+            document = tuple([parts[position] for position in named.document])
+            place = (promise.trigger, piece.instance, named.name, document)
             known = self._documents.get(place)
             if known is not None:
                 known.effects.append(effect)
                 return
-            task = self._documents[place] = Task(promise.step, name, [effect], promise.after, system, fact)
-        else:
-            task = Task(promise.step, name, [effect], promise.after, system, fact)
-        task.accept = promise.accept
+        task = Task(promise.step, named.name, [effect], promise.after, system, named.fact, accept=promise.accept)
+        if place is not None:
+            self._documents[place] = task
         piece.tasks.append(task)
-        if not fact:
+        if not named.fact:
             entity = promise.effect.partition("|")[2]
             if entity not in piece.keys:
                 piece.keys = (*piece.keys, entity)
-
-    def _document(self, operation: Operation, parts: list[str]) -> tuple[str, ...]:
-        """What names the document that a line belongs to."""
-        names = operation.effect.keys
-        return tuple(parts[1 + names.index(key)] for key in operation.keys if key in names)
 
     def of(self, trigger: int) -> list[Piece]:
         """The pieces that an event asks for."""

@@ -126,14 +126,12 @@ def _form_version(erp: Erp, command: ActivateVersion) -> Active:
 
 
 def _intended_posting(estate: "Estate", keys: Keys) -> PostStock | None:
-    plant, source, *_line = keys
+    plant, source, *place = keys
     report = reported(estate, plant, source)
-    if report is None:
+    lines = report.lines.get(tuple(place)) if report is not None else None
+    if report is None or lines is None:
         return None
-    moment = date.fromisoformat(report.posting_date)
-    whole = PostStock(plant=plant, posting_date=moment, lines=report.lines, source_document=source)
-    part = _lines_of(whole, keys)
-    return part if part.lines else None
+    return PostStock(plant=plant, posting_date=report.posting_date, lines=lines, source_document=source)
 
 
 def _held_posting(erp: Erp, keys: Keys) -> PostStock | None:
@@ -225,10 +223,10 @@ def _wrong_dates(estate: "Estate", keys: Keys) -> tuple[tuple[str, str, str], ..
     if (
         system is None
         or report is None
-        or not period_open(system.state, plant, date.fromisoformat(report.posting_date), estate.world.now())
+        or not period_open(system.state, plant, report.posting_date, estate.world.now())
     ):
         return ()
-    intended = report.posting_date
+    intended = report.posting_date.isoformat()
     zone, world = ZoneInfo(estate.dataset.plants[plant].time_zone), estate.world
     wrong: dict[tuple[str, str, str], None] = {}
     for number, document in system.state.documents.of_cause(plant, source):

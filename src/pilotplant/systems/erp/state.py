@@ -340,6 +340,14 @@ class Erp:
             return None
         return ProductionVersion(plant, item, generated.revision, generated.version)
 
+    def ever_active(self, plant: str, item: str, revision: str) -> bool:
+        """Whether a revision was ever produced at a plant; one whose activation failed was not."""
+        generated = self.plant_item(plant, item)
+        if generated is not None and generated.revision == revision:
+            return True
+        named = (plant, item, revision, "done")
+        return any((job.plant, job.item, job.revision, job.status) == named for job in self.jobs.values())
+
     def next_version(self, plant: str, item: str) -> str:
         """The number that the ERP gives to the next structure of an item."""
         held = self.boms.get((plant, item))

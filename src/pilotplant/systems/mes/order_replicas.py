@@ -49,7 +49,8 @@ def due_revision(estate: "Estate", released: OrderState, known_at: float = inf) 
 
 def _permitted(estate: "Estate", released: OrderState, made: ShopOrder | None) -> Iterator[str]:
     """The revisions that may be held, the one that is due by all that is known now first."""
-    yield due_revision(estate, released)
+    due = due_revision(estate, released)
+    yield due
     plant, item = released.order.plant, released.order.item
     if rule_of(estate, plant) != FOLLOWS:
         return
@@ -65,8 +66,17 @@ def _permitted(estate: "Estate", released: OrderState, made: ShopOrder | None) -
     version = erp.state.version(plant, item) if erp else None
     if version is not None and ordinal(version.revision) < ordinal(due_revision(estate, released)):
         yield version.revision  # the plant never took the newer one: this is what it can make
+    if erp is not None and made is not None and made.revision != due and not erp.state.ever_active(plant, item, due):
+        yield from _executable_then(estate, plant, made)
     if made is not None and made.rule == FOLLOWS and made.dispatched_at:
         yield from _taken_over(estate, released)
+
+
+def _executable_then(estate: "Estate", plant: str, made: ShopOrder) -> Iterator[str]:
+    """What the shop floor could make when it got the order."""
+    mes = estate.serving("mes", plant)
+    if mes is not None and (held := mes.state.executable_at(made.item, made.dispatched_at)) is not None:
+        yield held.revision
 
 
 def _taken_over(estate: "Estate", released: OrderState) -> Iterator[str]:

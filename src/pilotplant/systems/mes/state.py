@@ -99,6 +99,13 @@ class Mes:
         routing = self.generated_routing(item)
         return Instructions(item, routing.revision, "executable", "", routing.steps) if routing else None
 
+    def executable_at(self, item: str, moment: float) -> Instructions | None:
+        """The instructions that could be executed at a moment."""
+        past = (each.instructions for each in reversed(self.history.get(item, ())) if each.at <= moment)
+        routing = self.generated_routing(item)
+        generated = Instructions(item, routing.revision, "executable", "", routing.steps) if routing else None
+        return next(past, generated)
+
     def knows(self, item: str) -> bool:
         """Whether the item is one of this plant."""
         return (self.plant, item) in self.dataset.plant_items or item in self.items
