@@ -52,11 +52,9 @@ class Promises:
         self.unnamed = Unnamed(self.instances)
         self.lives = Lives()
         self.finished: list[Instance] = []
-        self.finished_of: Counter[int] = Counter()
-        """How many instances of each flow are finished, also of those of which nothing is kept."""
+        self.finished_of: Counter[int] = Counter()  # by flow, also of those of which nothing is kept
         self.expanded = 0
-        self.begun = 0
-        """Instances that there ever were."""
+        self.begun = 0  # instances that there ever were
         self.settled: Quiesce | None = None
         self.withdrawn: set[str] = set()
         """Subjects that were withdrawn, also after they were carried out."""

@@ -65,7 +65,6 @@ def gate(
 
     Exit codes: 0 yes; 1, 3 or 5 no; 4 unknown; 2 invalid input, 70 internal error, 130 interrupted.
     """
-    from pilotplant.contracts.pacts import own_pacts
     from pilotplant.gate.asking import ask
     from pilotplant.gate.matrix import Gate
     from pilotplant.reporting import gate as reporting
@@ -86,15 +85,12 @@ def gate(
     )
     check_reports(settings.reports, tuple(reporters()))
     scenarios, notes = _scenarios(found, settings)
+    pacts, without = _pacts(found, settings)
     targets = settings.gate_targets or tuple(name for name in found.names("targets") if name != "null")
     known = {name: load_run(found, scenarios, [], name)[1].target for name in targets}
-    pacts = _pacts(found, settings)
     asking = _ask(found, settings, quiet=quiet or settings.format == "json")
-    if pacts is None:
-        notes += (f"pacts: {own_pacts(found.root)} is not there",)
-    accepted = known_findings(found)
-    cells = tuple(ask(known, scenarios, pacts, settings.gate_coverage, asking, accepted))
-    answered = Gate(version or git_revision(found.root)[:12] or "unversioned", cells, notes)
+    cells = tuple(ask(known, scenarios, pacts, settings.gate_coverage, asking, known_findings(found)))
+    answered = Gate(version or git_revision(found.root)[:12] or "unversioned", cells, notes + without)
     written = reporting.write(answered, out or found.runs_dir().parent / "gate", settings.reports)
     if settings.format == "json":
         print_json(reporting.for_programs(answered))
@@ -108,15 +104,18 @@ def gate(
     return answered.exit
 
 
-def _pacts(project: "Project", settings: "Settings") -> "Sequence[Interaction] | None":
-    """The pacts that are asked for: those that are named; else the project's own, if it has any."""
+def _pacts(project: "Project", settings: "Settings") -> "tuple[Sequence[Interaction] | None, tuple[str, ...]]":
+    """The pacts that are asked for: those that are named; else the project's own, if it has any, and else that it has
+    none."""
     from pilotplant.contracts.pacts import own_pacts, read_folder
     from pilotplant.model.errors import UsageError
 
     folder = own_pacts(project.root, settings.gate_pacts)
     if settings.gate_pacts and not folder.exists():
         raise UsageError(f"`gate.pacts` names `{settings.gate_pacts}`, which is not there")
-    return read_folder(folder) if folder.exists() else None
+    if not folder.exists():
+        return None, (f"pacts: this project has none, {os.path.relpath(folder)} is not there",)
+    return read_folder(folder), ()
 
 
 def _scenarios(project: "Project", settings: "Settings") -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -174,6 +173,6 @@ def _ask(project: "Project", settings: "Settings", *, quiet: bool) -> "Ask":
         from pilotplant.scenario.loading import read_flow
 
         flows = [read_flow(path) for path in project.names("flows").values()]
-        return coverage(directories, flows, _pacts(project, settings) or ())
+        return coverage(directories, flows, _pacts(project, settings)[0] or ())
 
     return Ask(run, verify, cover, datetime.now(UTC).date())
