@@ -3,7 +3,10 @@
 asyncio and httptools, no framework between. An event is acknowledged when it stands in a journal; what the journal
 holds and ERP does not is booked after a restart. Where an answer is lost, it looks before it posts again.
 
-    python hub.py PORT JOURNAL [--serial-ms N]     N: a step that only one can go through at a time, for N milliseconds
+    python hub.py PORT JOURNAL [--serial-ms N] [--lose N] [--leak-kb N]
+
+--serial-ms: a step that only one can go through at a time, for N milliseconds. Planted, for the harness to find: --lose
+acknowledges the Nth confirmation and forgets it; --leak-kb keeps so much for good with every confirmation.
 """
 
 import argparse
@@ -154,6 +157,7 @@ class Hub:
     def __init__(self, journal, serial_s=0.0):
         self.todo, self.seen, self.wanted = deque(), set(), asyncio.Event()
         self.serial_s, self.one_at_a_time = serial_s, asyncio.Lock()
+        self.lose, self.leak, self.leaked = 0, 0, []
         self.tokens = Tokens(self.ERP)
         self.path = Path(journal)
         if self.path.exists():
@@ -171,6 +175,10 @@ class Hub:
     def note(self, raw, again=False):
         event = msgspec.json.decode(raw, type=Event)
         self.seen.add((event.data.plant, event.data.confirmation))
+        if self.leak:
+            self.leaked.append(os.urandom(self.leak))
+        if len(self.seen) == self.lose:
+            return
         self.todo.append((event, again))
         self.wanted.set()
 
@@ -301,8 +309,9 @@ class Inlet(asyncio.Protocol):
         return b"204 No Content"
 
 
-async def main(port, journal, serial_s, kind=Hub):
+async def main(port, journal, serial_s, kind=Hub, lose=0, leak=0):
     hub = kind(journal, serial_s)
+    hub.lose, hub.leak = lose, leak
     workers = [asyncio.create_task(hub.work()) for _ in range(CONNECTIONS)]
     server = await asyncio.get_running_loop().create_server(lambda: Inlet(hub), "127.0.0.1", port, backlog=512)
     ended = asyncio.Event()
@@ -322,6 +331,8 @@ def start(kind=Hub):
     given.add_argument("port", type=int)
     given.add_argument("journal")
     given.add_argument("--serial-ms", type=float, default=0.0)
+    given.add_argument("--lose", type=int, default=0)
+    given.add_argument("--leak-kb", type=int, default=0)
     told = given.parse_args()
     try:
         import uvloop
@@ -329,7 +340,7 @@ def start(kind=Hub):
         run = asyncio.run
     else:
         run = uvloop.run
-    run(main(told.port, told.journal, told.serial_ms / 1000, kind))
+    run(main(told.port, told.journal, told.serial_ms / 1000, kind, told.lose, 1024 * told.leak_kb))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 For each plant: initial load of items, open orders and stock while clerks go on changing them; freeze; delta load of
 what changed since the initial load *began*; reconcile by count, quantity and value; release, take over. If the books
-do not agree, the plant is thawed and stays where it was, and a person is told. Confirmations are booked in the ERP
-that is in charge of the plant; while it is moved they wait.
+do not agree, or a plant was frozen for longer than its window and is not released yet, it is thawed and stays where
+it was, and a person is told. Confirmations are booked in the ERP that is in charge of the plant; while it is moved
+they wait.
 
-    python migrate.py PORT JOURNAL [--defect delta-from-the-end|takes-over-first]
+    python migrate.py PORT JOURNAL [--window-s N] [--defect delta-from-the-end|takes-over-first|forgets-what-waited]
 """
 
 import asyncio
@@ -18,9 +19,20 @@ from hub import Client, Hub, Lost, decode, encode, env
 
 PAGE = 1000
 AT_ONCE = 3
-DEFECT = sys.argv.pop() if "--defect" in sys.argv else ""
-if DEFECT:
-    sys.argv.remove("--defect")
+
+
+def option(name, usual):
+    """Take an option off the command line; the rest of it belongs to the hub."""
+    if name not in sys.argv:
+        return usual
+    place = sys.argv.index(name)
+    value = sys.argv[place + 1]
+    del sys.argv[place : place + 2]
+    return value
+
+
+DEFECT = option("--defect", "")
+WINDOW_S = float(option("--window-s", 900))
 
 
 class Begun(msgspec.Struct):
@@ -79,12 +91,9 @@ class Migration(Hub):
                 marks[part] = await self.load(legacy, cloud, plant, part, "", trace)
             self.where[begun.plant] = asyncio.Event()
             await self.sure(legacy, "POST", f"/plants/{plant}/freeze", trace)
-            for part, since in marks.items():
-                await self.load(legacy, cloud, plant, part, since, trace)
-            before = await self.sure(legacy, "GET", f"/totals?plant={plant}", trace)
-            after = await self.sure(cloud, "GET", f"/totals?plant={plant}", trace)
-            if before != after and DEFECT != "delta-from-the-end":
-                await self.fall_back(legacy, begun, before, after, trace)
+            trouble = await self.catch_up(legacy, cloud, plant, marks, trace)
+            if trouble and DEFECT != "delta-from-the-end":
+                await self.fall_back(legacy, begun, trouble, trace)
                 return
             steps = [(legacy, f"/plants/{plant}/release"), (cloud, f"/plants/{plant}/take-over")]
             for system, path in reversed(steps) if DEFECT == "takes-over-first" else steps:
@@ -92,13 +101,26 @@ class Migration(Hub):
             waiting, self.where[begun.plant] = self.where[begun.plant], "cloud"
             waiting.set()  # what waited goes where it belongs now
 
-    async def fall_back(self, legacy, begun, before, after, trace):
+    async def catch_up(self, legacy, cloud, plant, marks, trace):
+        """The delta load and the look at both books; what speaks against the switch, if anything does."""
+        try:
+            async with asyncio.timeout(WINDOW_S):
+                for part, since in marks.items():
+                    await self.load(legacy, cloud, plant, part, since, trace)
+                before = await self.sure(legacy, "GET", f"/totals?plant={plant}", trace)
+                after = await self.sure(cloud, "GET", f"/totals?plant={plant}", trace)
+        except TimeoutError:
+            return "window-missed", f"not done {WINDOW_S:g} s after the plant was frozen"
+        return () if before == after else ("books-differ", f"the books differ: {before} against {after}")
+
+    async def fall_back(self, legacy, begun, trouble, trace):
+        """Nothing was released yet: the plant stays in the ERP that it was in, and what waited is booked there."""
         await self.sure(legacy, "POST", f"/plants/{quote(begun.plant)}/thaw", trace)
         waiting = self.where.pop(begun.plant)
         waiting.set()
-        text = f"the books differ: {before} against {after}"
+        reason, text = trouble
         told = {"flow": "cutover", "subject": begun.cutover, "plant": begun.plant, "owner": "plant-it"}
-        told |= {"reason": "books-differ", "text": text}
+        told |= {"reason": reason, "text": text}
         await Client(env["DESK_URL"], with_key("DESK_API_KEY")).ask("POST", "/exceptions", encode(told), trace)
 
     async def load(self, legacy, cloud, plant, part, since, trace):
@@ -144,6 +166,8 @@ class Migration(Hub):
             place = self.where.get(event.data.plant, "legacy")
             if isinstance(place, asyncio.Event):
                 await place.wait()
+                if DEFECT == "forgets-what-waited":
+                    return
                 continue
             try:
                 if unsure and await self.booked_anywhere(clients, event.data, trace):

@@ -1,6 +1,7 @@
 """`pilotplant load` as a user has it: Locust in processes of its own, and whatever may happen to it."""
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from pilotplant.checks.result import Result
 from pilotplant.ledger.reader import Ledger
-from pilotplant.ledger.records import Driven, Sample, Stimulus
+from pilotplant.ledger.records import Commit, Driven, Sample, Stimulus
 from tests.integration.command_line import Project
 
 PROFILE = """\
@@ -97,9 +98,10 @@ def long_load(project: Project) -> None:
     project.write("loadtests/short-load.yaml", PROFILE.replace("for: 1s", "for: 60s"))
 
 
-def driving(project: Project) -> bool:
+def driving(project: Project, below: str = "") -> bool:
     """Whether arrivals happen."""
-    found = list(project.runs.glob("*/ledger.msgpack"))
+    written = project.runs.glob(f"*/{below}ledger.msgpack")
+    found = [path for path in written if path.stat().st_size > 100]  # a header, and not half of it
     return bool(found) and any(isinstance(record, Stimulus) for record in Ledger(found[0]))
 
 
@@ -135,6 +137,64 @@ def test_a_target_that_dies_ends_the_load_and_is_judged(loaded: Project) -> None
     assert process.returncode == 1, out + err
     assert "completeness" in out and "the target ended by itself" in out
     assert not driver_processes(loaded)
+
+
+def effects(project: Project, directory: Path) -> list[tuple[str, int]]:
+    """What was committed in a run, and in which version."""
+    return sorted((record.effect, record.version) for record in Ledger(directory) if isinstance(record, Commit))
+
+
+def test_systems_in_processes_of_their_own_come_to_the_same(loaded: Project) -> None:
+    """Two runs of some seconds, since what is compared are live runs."""
+    verdicts, committed = [], []
+    for words in ((), ("--processes",)):
+        done = loaded.call("load", "short-load", *words, "--out", str(loaded.root / "out"), "-q")
+        assert done.code == 0, done.said
+        (directory,) = (loaded.root / "out").glob("2*")
+        result = msgspec.json.decode((directory / "result.json").read_bytes(), type=Result)
+        verdicts.append({check.check: check.verdict for check in result.checks})
+        committed.append(effects(loaded, directory))
+        segments = {path.name for path in (directory / "segments").glob("*")}
+        directory.rename(loaded.root / f"run{len(verdicts)}")
+    assert verdicts[0] == verdicts[1] and committed[0] == committed[1] != []
+    assert {"main", "erp", "plm", "desk"} < segments and len(segments) >= 5
+
+
+def doors(process: int) -> list[int]:
+    """The processes of systems that a run has started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes()
+            parent = (entry / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1]
+        except OSError:
+            continue
+        if b"spawn_main" in words and int(parent) == process:
+            found.append(int(entry.name))
+    return found
+
+
+def test_a_process_of_a_system_that_dies_leaves_an_unknown_that_says_so(loaded: Project) -> None:
+    long_load(loaded)
+    process = loaded.start("load", "short-load", "--processes")
+    until(lambda: any(loaded.runs.glob("*/target*")) and driver_processes(loaded))
+    started = doors(process.pid)
+    until(lambda: driving(loaded, "segments/main/"))
+    os.kill(started[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=40)
+    assert process.returncode == 4, out + err
+    assert re.search(r"the process of \S+ ended by itself \(signal 9\)", out), out
+    assert "Traceback" not in err and not driver_processes(loaded)
+    assert not [number for number in started if Path(f"/proc/{number}").exists()]
+
+
+def test_what_processes_cannot_do_is_refused(loaded: Project) -> None:
+    loaded.write(
+        "loadtests/faulty.yaml", PROFILE.replace("short-load", "faulty") + "faults: [{fault: response-lost}]\n"
+    )
+    done = loaded.call("load", "faulty", "--processes")
+    assert done.code == 2, done.said
+    assert "--processes does not go with the profile's faults" in done.err
 
 
 FRAIL = """\

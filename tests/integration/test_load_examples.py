@@ -28,7 +28,7 @@ arrivals:
   - {do: mes.order.complete, shape: poisson, rate: 150/s, for: 2s}
 flows: [production-confirmation]
 thresholds: [confirmation_to_stock p95 < 30s, facts.lost == 0, facts.doubled == 0]
-capacity: {from: 8/s, to: 100/s, hold: 1500ms, precision: 0.3}
+capacity: {from: 13/s, to: 25/s, hold: 1500ms, precision: 0.95, growth_max: 0.15}
 quiescence: {quiet: 300ms, give_up: 20s}
 """
 
@@ -78,6 +78,22 @@ def test_the_cutover_is_clean_and_a_careless_one_is_convicted(hub: Project) -> N
     done = hub.call("run", "erp-cutover", "--target", "careless", "-q")
     assert done.code == 1, done.said
     assert re.search(r"FAIL reconciliation +At \w+ \d+ .* differ after the switch", done.out), done.out
+
+
+def test_a_plant_that_falls_back_loses_nothing_and_a_forgetful_middleware_is_convicted(hub: Project) -> None:
+    """One plant is thawed while two move; confirmations come all the time. Runs of live middlewares: some seconds."""
+    done = hub.call("run", "erp-fallback", "--target", "cautious", "-q")
+    assert done.code == 0, done.said
+    assert re.search(r"pass .*completeness.* once .*reconciliation.* sequencing", done.out), done.out
+    commits = hub.call("ledger", "show", str(hub.run_directory), "--kind", "commit", "--limit", "100000").out
+    assert set(re.findall(r"legacy\.plant\.thaw\W+([A-Z]\w+)", commits)) == {"DE01"}
+    assert set(re.findall(r"cloud\.plant\.take_over\W+([A-Z]\w+)", commits)) == {"US01", "CN01"}
+    target = (hub.root / "targets" / "cautious.yaml").read_text("utf-8")
+    forgetful = target.replace('--window-s, "1"', '--window-s, "1", --defect, forgets-what-waited')
+    hub.write("targets/forgetful.yaml", forgetful.replace("target: cautious", "target: forgetful"))
+    done = hub.call("run", "erp-fallback", "--target", "forgetful", "-q")
+    assert done.code == 1, done.said
+    assert re.search(r"FAIL completeness +CNF-\d+@\w+ was never carried out", done.out), done.out
 
 
 def test_the_shapes_that_the_page_lists_are_those_there_are() -> None:

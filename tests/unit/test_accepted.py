@@ -40,6 +40,17 @@ def test_after_its_day_it_fails_again() -> None:
     assert "and that is over" in notes[0]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_entry_that_still_holds_decides_and_then_the_one_for_this_scenario(order: int) -> None:
+    (everywhere,), today = known("2027-01-01")
+    here = everywhere.model_copy(update={"scenario": "s", "owner": "quality", "until": date(2026, 3, 1)})
+    finding, _notes = accepted(Known((everywhere, here)[::order], today))
+    assert finding.accepted.startswith("planning until 2027-01-01")
+    here = here.model_copy(update={"until": date(2026, 3, 2)})
+    finding, _notes = accepted(Known((everywhere, here)[::order], today))
+    assert finding.accepted.startswith("quality until 2026-03-02")
+
+
 def test_what_is_accepted_and_not_found_is_told() -> None:
     finding, notes = accepted(known("2027-01-01", "00000000"))
     assert finding == FINDING

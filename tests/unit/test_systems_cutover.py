@@ -165,6 +165,31 @@ def test_a_plant_that_is_taken_over_too_early_is_owned_twice(weekend: Weekend) -
     assert any("owned twice" in sentence for sentence in sentences)
 
 
+def fallen_back(weekend: Weekend) -> None:
+    """The plant was frozen, something went wrong, and it stays where it was."""
+    weekend.ok("legacy.cutover.begin", cutover="CUT-1")
+    for part in LISTS:
+        weekend.load(part)
+    weekend.ok("legacy.plant.freeze", plant=PLANT)
+    weekend.ok("legacy.plant.thaw", plant=PLANT)
+
+
+def test_a_plant_that_falls_back_is_neither_early_nor_owned_twice(weekend: Weekend) -> None:
+    """What keeps the release keeps what would wait for it as well: a thaw need not wait for itself."""
+    fallen_back(weekend)
+    weekend.reconciled()
+    judged = judge(Ledger(weekend.directory), weekend.flows)
+    assert not [f.sentence for f in judged.findings if f.plant == PLANT]
+
+
+def test_a_plant_that_falls_back_and_is_taken_over_all_the_same_is_owned_twice(weekend: Weekend) -> None:
+    fallen_back(weekend)
+    weekend.ok("cloud.plant.take_over", plant=PLANT)
+    weekend.reconciled()
+    sentences = [f.sentence for f in judge(Ledger(weekend.directory), weekend.flows).findings]
+    assert any("owned twice" in sentence and "kept to the end" in sentence for sentence in sentences)
+
+
 def posting(source: str, quantity: float = 4.0) -> dict[str, Any]:
     """A document with one receipt."""
     line = {"movement": "receipt", "item": "L0000001", "quantity": quantity, "lot": "X"}

@@ -254,6 +254,13 @@ def test_a_drawing_for_who_is_not_approved_is_marked_as_it_is_given(estate: Benc
     assert refused(estate.apply("supplier", share_drawing, supplier="SUP-?", item=item, revision="A"))
 
 
+def test_an_older_drawing_replaces_a_newer_one_and_that_is_told(estate: Bench) -> None:
+    item, supplier = min(estate["plm"].state.approved)
+    for revision in ("B", "C", "C", "B"):
+        estate.apply("supplier", share_drawing, supplier=supplier, item=item, revision=revision)
+    assert [bool(record.stale_over) for record in estate.records(Commit)] == [False, False, False, True]
+
+
 def test_an_approval_that_was_withdrawn_counts_no_more(estate: Bench) -> None:
     item, supplier = min(estate["plm"].state.approved)
     estate.apply("plm", operations()["plm.aml.withdraw"], item=item, supplier=supplier)

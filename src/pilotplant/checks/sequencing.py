@@ -1,7 +1,7 @@
 """Nothing is done before what it depends on is known; nothing older overwrites something newer."""
 
 from collections import defaultdict
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from pilotplant.checks.case import Case, effects_of
 from pilotplant.checks.check import Check, Handlers
@@ -12,7 +12,8 @@ from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.folds.recalls import Recalls
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.header import Named
-from pilotplant.ledger.records import Commit, Deliver, Emit, Ending, Obligation, Reject, ResponseEnd
+from pilotplant.ledger.merging import UNCERTAIN_S
+from pilotplant.ledger.records import Commit, Deliver, Emit, Ending, Obligation, Reject, Request, ResponseEnd
 
 _EARLY_S = 3.0
 """How far the target's calendar may be ahead of ours, which begins when the port is open."""
@@ -60,6 +61,9 @@ class Sequencing(Check):
         self._asked: set[str] = set()
         """What was asked for that has to wait, or that has versions; kept only as long as nothing of it was seen."""
         self._early: list[tuple[Commit, _Need, list[tuple[str, str, int]]]] = []
+        self._asked_t: dict[int, float] = {}
+        """Where systems have processes of their own: when the requests came that are being answered."""
+        self._early_t: dict[int, float] = {}
         self._forbidden: list[tuple[Commit, _Need, Reject | Emit]] = []
         self._stale: dict[int, Commit] = {}
         self._ahead: list[tuple[Commit, _Need]] = []
@@ -77,11 +81,14 @@ class Sequencing(Check):
     def handlers(self) -> Handlers:
         if not self.applies():
             return {}
-        return self._recalls.handlers() | {
+        handlers: dict[Any, Any] = self._recalls.handlers() | {
             Obligation: (None, self.on_obligation),
             Commit: (self._versioned_or_ordered, self.on_commit),
             ResponseEnd: (None, self.on_end),
         }
+        if self.case.header.segments:
+            handlers[Request] = (None, self.on_request)
+        return handlers
 
     def _versioned_or_ordered(self, named: Named) -> bool:
         ordered = any(
@@ -134,9 +141,10 @@ class Sequencing(Check):
             return
         if record.t < need.due - _EARLY_S:
             self._ahead.append((record, need))
-        unknown = [entry for entry in need.after if not self._known(entry[1], entry[2], record.exchange)]
+        unknown = [entry for entry in need.after if not self._settled(entry, record)]
         if unknown:
             self._early.append((record, need, unknown))
+            self._early_t[record.exchange] = self._asked_t.get(record.exchange, record.t)
         elif held is not None and need.forbidden:
             self._note_forbidden(record, need, held)
 
@@ -160,6 +168,11 @@ class Sequencing(Check):
                     self._needs.pop(effect, None)
         self._finished.clear()
         self._told_of.clear()
+
+    def _settled(self, entry: tuple[str, str, int], record: Commit) -> bool:
+        """Whether it need not wait for this: it is known, or what was done is accepted in the place of both."""
+        _step, effect, version = entry
+        return record.effect in self._accepted.get(effect, ()) or self._known(effect, version, record.exchange)
 
     def _known(self, effect: str, version: int, request: int) -> bool:
         if self.knowledge.known(effect, version, request):
@@ -185,8 +198,13 @@ class Sequencing(Check):
         if told is not None and 0 < recalled < told.seq < record.exchange and not self.case.declares.poll_interval:
             self._resurrected.append((record, need, recalled, told.seq))
 
+    def on_request(self, record: Request) -> None:
+        """A request came to a system that has a process of its own."""
+        self._asked_t[record.seq] = record.t
+
     def on_end(self, record: ResponseEnd) -> None:
         """Where the caller had left, nobody can say in what order it meant its requests to be carried out."""
+        self._asked_t.pop(record.exchange, None)
         if self._stale and record.ending == Ending.CALLER_GONE:
             self._stale.pop(record.exchange, None)
 
@@ -194,7 +212,15 @@ class Sequencing(Check):
         if not self.examined and self._asked <= self.promises.elsewhere:
             self.idle = "nothing came about that has to wait for anything or that has versions"
         for early, need, unknown in self._early:
-            self._report_early(early, need, unknown)
+            if self.case.header.segments and self._too_close(early, unknown):
+                what = effect_in_words(early.effect, early.version)
+                self.doubt(
+                    f"{what} came at #{early.exchange} within {1000 * UNCERTAIN_S:.0f} ms of what it had to wait for; "
+                    "in different processes nobody can say which was first.",
+                    "Run it without --processes.",
+                )
+            else:
+                self._report_early(early, need, unknown)
         for forbidden, need, refusal in self._forbidden:
             self._report_forbidden(forbidden, need, refusal)
         for stale in self._stale.values():
@@ -208,6 +234,17 @@ class Sequencing(Check):
         for instance, refused, sent in self.promises.premature:
             if any(promise.effect == refused.effect for promise in self.promises.missing(instance)):
                 self._report_premature(instance, refused, sent)
+
+    def _too_close(self, early: Commit, unknown: list[tuple[str, str, int]]) -> bool:
+        """Whether all that was not known may have been told just before, as far as clocks of several processes say."""
+        asked_t, segment = self._early_t[early.exchange], self.case.header.segment(early.system)
+        return all(
+            any(
+                self.knowledge.hardly_later(other, needed, asked_t, segment)
+                for other, needed in ((effect, version), *((each, 0) for each in self._accepted.get(effect, ())))
+            )
+            for _step, effect, version in unknown
+        )
 
     def _report_premature(self, instance: Instance, refusal: Reject, sent: Commit) -> None:
         where = self.case.system(refusal.system)
@@ -225,6 +262,7 @@ class Sequencing(Check):
                 ),
                 plant=plant_of(refusal.effect),
                 instance=instance.name,
+                flow=self.case.flows[instance.flow].flow,
                 step="premature",
                 effect=f"{refusal.effect}|{refusal.version}",
             )
@@ -240,6 +278,7 @@ class Sequencing(Check):
                 (self._request(record, what), self.case.proof(record, where, f"{what} is in place")),
                 plant=plant_of(record.effect),
                 instance=need.instance,
+                flow=self.case.flows[need.flow].flow,
                 step=need.step,
                 severity=Severity(self.case.step(need.flow, need.step).severity),
                 effect=f"{record.effect}|{record.version}|effectivity",
@@ -263,6 +302,7 @@ class Sequencing(Check):
                 ),
                 plant=plant_of(record.effect),
                 instance=need.instance,
+                flow=self.case.flows[need.flow].flow,
                 step="resurrected",
                 effect=f"{record.effect}|{record.version}",
             )
@@ -302,6 +342,7 @@ class Sequencing(Check):
                 tuple(sorted(proof, key=lambda told: told.seq)),
                 plant=plant_of(record.effect),
                 instance=need.instance,
+                flow=self.case.flows[need.flow].flow,
                 step=need.step,
                 severity=Severity(self.case.step(need.flow, need.step).severity),
                 effect=f"{record.effect}|{record.version}",
@@ -325,6 +366,7 @@ class Sequencing(Check):
                 ),
                 plant=plant_of(record.effect),
                 instance=need.instance,
+                flow=self.case.flows[need.flow].flow,
                 step=need.step,
                 severity=Severity(self.case.step(need.flow, need.step).severity),
                 effect=f"{record.effect}|{record.version}",

@@ -112,6 +112,8 @@ class Control:
         prepared = self._prepared
         if prepared.host.faults.healed:
             return _json({"error": "the faults of this run were lifted: it is coming to rest"}, 409)
+        if prepared.host.processes:
+            return _json({"error": "the systems run in processes of their own, which know no faults"}, 409)
         content = await request.body()
         if len(content) > FAULT_MAX_BYTES:
             return _json({"error": f"a fault has at most {FAULT_MAX_BYTES} bytes"}, 413)

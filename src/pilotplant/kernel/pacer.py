@@ -16,10 +16,11 @@ from pilotplant.kernel.world import World
 class Pacer:
     """Drives `world.env` from the running asyncio loop."""
 
-    def __init__(self, world: World, on_failure: Callable[[BaseException], None]) -> None:
+    def __init__(self, world: World, on_failure: Callable[[BaseException], None], start: float | None = None) -> None:
         self.world = world
         self._loop = asyncio.get_running_loop()
-        self._start = self._loop.time() - world.env.now
+        self.start = self._loop.time() - world.env.now if start is None else start
+        """The moment of the loop's clock from which wire time counts."""
         self._timer: asyncio.TimerHandle | None = None
         self._due = inf
         self._on_failure = on_failure
@@ -35,7 +36,7 @@ class Pacer:
             return
         env = self.world.env
         moment: float = env.now
-        delta = max(due, self._loop.time() - self._start) - moment
+        delta = max(due, self._loop.time() - self.start) - moment
         self._advancing = True
         try:
             if delta > 0:
@@ -60,7 +61,7 @@ class Pacer:
             if self._timer is not None:
                 self._timer.cancel()
             self._due = due
-            self._timer = self._loop.call_at(self._start + due, self._fire)
+            self._timer = self._loop.call_at(self.start + due, self._fire)
 
     def _fire(self) -> None:
         due, self._due, self._timer = self._due, inf, None

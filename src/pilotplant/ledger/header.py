@@ -30,6 +30,9 @@ class Header(msgspec.Struct, frozen=True):
     late_s: tuple[float, ...] = ()
     """By system, how much later than it happened its lists show a change at most; empty: at once, everywhere."""
 
+    segments: tuple[int, ...] = ()
+    """By system, which process has answered its requests (0: the one that has the estate); empty: all are that one."""
+
     def operation_numbers(self) -> dict[str, int]:
         """From the name of an operation or event to its number."""
         return {named.name: number for number, named in enumerate(self.operations)}
@@ -37,6 +40,10 @@ class Header(msgspec.Struct, frozen=True):
     def shown_within_s(self, system: int) -> float:
         """How long the lists of a system may keep a change to themselves."""
         return self.late_s[system] if self.late_s else 0.0
+
+    def segment(self, system: int) -> int:
+        """Which process has answered the requests of a system."""
+        return self.segments[system] if self.segments else 0
 
     def system_numbers(self) -> dict[str, int]:
         """From the name of a system to its number."""

@@ -24,11 +24,11 @@ _PASSING_MAX = 8
 class LedgerWriter:
     """Appends records; owns `seq`."""
 
-    def __init__(self, directory: Path, header: Header, *, secrets: tuple[str, ...] = ()) -> None:
+    def __init__(self, directory: Path, header: Header, *, secrets: tuple[str, ...] = (), first: int = 0) -> None:
         self.header = header
         self.operations = header.operation_numbers()
         self.systems = header.system_numbers()
-        self.seq = 0
+        self.seq = first
         self.progress = 0
         """`seq` of the last record that shows the estate or the target moving on."""
         self._encode_into = msgspec.msgpack.Encoder().encode_into

@@ -3,7 +3,9 @@
 Rates are held one after the other, each in a run of its own with a fresh target. A rate holds if the thresholds hold,
 no check convicts, and the backlog does not grow. First the rate doubles until it does not hold; then what was finished
 a second while it was too much says where to look, and the gap between the highest that held and the lowest that did
-not is closed to the precision that is wanted.
+not is closed to the precision that is wanted. On a machine that others use a rate misses now and then that holds
+otherwise: so what did not hold is tried again, and two trials of three decide. A check that convicts needs no second
+trial: wrong is wrong.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +20,9 @@ from pilotplant.load.binding import Binding, binding, sustained_by_limits
 from pilotplant.load.model import CapacitySpec, LoadSpec
 from pilotplant.model.verdict import Exit, Verdict
 
-ATTEMPTS_MAX = 14
+RATES_MAX = 14
+TRIALS = 3
+"""How often a rate is tried at most; the majority decides."""
 CONVICTED = "convicted"
 
 
@@ -41,6 +45,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     backlog: Curve
     run: str
     """The directory of the run."""
+    trials: tuple[bool, ...] = ()
+    """Which trials of this rate held, in their order; one that held at once has no other."""
 
 
 class Capacity(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,19 +146,29 @@ def _growth(load: LoadResult) -> float:
 
 
 def search(spec: CapacitySpec, attempt: Callable[[float], Attempt]) -> list[Attempt]:
-    """Try rates until the knee is known to the wanted precision."""
+    """Try rates until the knee is known to the wanted precision; one attempt for each rate, the one that decided."""
     tried: list[Attempt] = []
     for rate in _rates(spec, tried):
-        tried.append(attempt(rate))
-        if len(tried) >= ATTEMPTS_MAX:
+        tried.append(_decided(rate, attempt))
+        if len(tried) >= RATES_MAX:
             break
     return tried
+
+
+def _decided(rate: float, attempt: Callable[[float], Attempt]) -> Attempt:
+    """What the majority of the trials of a rate says. The first that holds, or is wrong, needs no other."""
+    trials = [attempt(rate)]
+    if not trials[0].held and not trials[0].convicted:
+        trials.append(attempt(rate))
+        if trials[1].held:
+            trials.append(attempt(rate))
+    return msgspec.structs.replace(trials[-1], trials=tuple(each.held for each in trials))
 
 
 def _rates(spec: CapacitySpec, tried: Sequence[Attempt]) -> Iterator[float]:
     rate = spec.from_
     while True:
-        yield round(rate, 3)
+        yield _tidy(rate)
         low, high = highest_held(tried), lowest_broken(tried)
         if high is None:
             if rate >= spec.to:
@@ -168,10 +184,14 @@ def _rates(spec: CapacitySpec, tried: Sequence[Attempt]) -> Iterator[float]:
             rate = _between(low, high, spec.precision)
 
 
+def _tidy(rate: float) -> float:
+    return round(rate, 3)
+
+
 def _between(low: Attempt, high: Attempt, precision: float) -> float:
     """First just below what was finished a second when it was too much; then a step at a time; else the middle."""
     guess = high.finished_per_s
-    below, step = guess * (1 - precision / 2), low.rate * (1 + 0.98 * precision)
+    below, step = _tidy(guess * (1 - precision / 2)), low.rate * (1 + 0.98 * precision)
     piled_up = guess < 0.97 * high.rate  # else it did not hold for another reason, and says nothing of where to look
     if piled_up and low.rate < below < high.rate:
         return below
@@ -244,7 +264,9 @@ def _summary(low: Attempt | None, high: Attempt | None, bound: Binding, sustaine
         return f"not even {high.rate:g} arrivals a second held: {high.why}" if high else "nothing was tried"
     if high is None:
         return f"{low.rate:g} arrivals a second held, and nothing faster was to be tried"
-    told = f"{low.rate:g} arrivals a second held, {high.rate:g} did not ({high.why}); what binds is: {bound.resource}"
+    apart = 100 * (high.rate / low.rate - 1)
+    told = f"{low.rate:g} arrivals a second held, {high.rate:g} did not, {apart:.1f} % more ({high.why})"
+    told += f"; what binds is: {bound.resource}"
     if sustained is not None:
         told += f"; for longer than a short run its limits allow {sustained:g} a second"
     return told + (" (relative: the service times of the profiles are assumptions)" if relative else "")

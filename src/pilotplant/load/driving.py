@@ -179,7 +179,7 @@ class Driving:
             self._on_progress(Progress("driving", len(self._fired), total, told))
             await asyncio.sleep(_LOOK_EVERY_S)
             prepared.world.advance()
-            if died := stage.died():
+            if died := stage.died() or prepared.host.gone:
                 return died
             lost = lost or self._drivers.ended()
             if lost and not self._drivers.alive:
@@ -196,7 +196,7 @@ class Driving:
     def _write_samples(self, prepared: Prepared, stage: Stage) -> None:
         """Note what harness, target and drivers have used. Sampling costs the harness; it is part of its share."""
         prepared.world.advance()
-        self._write_sample(prepared, "harness", own())
+        self._write_sample(prepared, "harness", own(prepared.host.processes))
         if stage.target_process:
             self._write_sample(prepared, "target", self._target_group.usage([stage.target_process]))
         if self._drivers.processes:

@@ -33,11 +33,11 @@ class CapacitySpec(BaseModel):
     """The first rate that is tried."""
     to: Rate = 2000.0
     """Nothing faster is tried."""
-    hold: Annotated[Stretch, Field(ge=0.5)] = 8.0
+    hold: Annotated[Stretch, Field(ge=0.5)] = 10.0
     """How long each rate is held."""
-    precision: Annotated[float, Field(gt=0.005, lt=1)] = 0.06
+    precision: Annotated[float, Field(gt=0.005, lt=1)] = 0.05
     """How far the highest rate that held and the lowest that did not may be apart, as a share."""
-    growth_max: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    growth_max: Annotated[float, Field(gt=0, lt=1)] = 0.03
     """A backlog that grows by more than this share of what arrives is one that never ends."""
 
     @model_validator(mode="after")

@@ -24,6 +24,8 @@ class Where:
     token: str = ""
     address: str = "127.0.0.1"
     """Where the estate listens."""
+    processes: bool = False
+    """Whether each system is reached in a process of its own."""
 
 
 def locusts(where: Where, directory: Path) -> Drivers:
@@ -39,18 +41,18 @@ def driving_of(request: RunRequest, load: LoadSetup, drivers: Drivers) -> Drivin
 
 def find_capacity(load: LoadSetup, target: str, seed: int, attempt: Callable[[LoadSetup, str], Finished]) -> Capacity:
     """Search for the knee. `attempt` runs a profile against a fresh target in a directory of that name."""
-    results: dict[float, LoadResult | None] = {}
+    results: dict[str, LoadResult | None] = {}
     spec = load.profile.capacity
 
     def hold(rate: float) -> Attempt:
         name = f"{len(results) + 1:02d}-rate-{rate:g}"
         finished = attempt(load.with_profile(steady(load.profile, rate, spec.hold)), name)
-        results[rate] = finished.result.load
+        results[name] = finished.result.load
         return judged(rate, finished.result, spec, name)
 
     tried = search(spec, hold)
     best = highest_held(tried)
-    last = results[best.rate] if best is not None else None
+    last = results[best.run] if best is not None else None
     return conclude(load.profile, target, seed, tried, last, load.setup.setup.profiles)
 
 

@@ -22,11 +22,16 @@ class Usage(NamedTuple):
 NOTHING_KNOWN = Usage(float(UNKNOWN), UNKNOWN, UNKNOWN)
 
 
-def own() -> Usage:
-    """What this process has used."""
+def own(others: Sequence[int] = ()) -> Usage:
+    """What this process has used, and others that belong to it."""
     times = os.times()
     usage = _of_process(os.getpid()) if sys.platform == "linux" else NOTHING_KNOWN
-    return Usage(times.user + times.system, usage.rss_bytes, usage.handles)
+    usages = [each for each in map(_of_process, others) if each is not NOTHING_KNOWN]
+    cpu_s = times.user + times.system + sum(each.cpu_s for each in usages)
+    if usage is NOTHING_KNOWN:
+        return Usage(cpu_s, UNKNOWN, UNKNOWN)
+    rss_bytes, handles = (usage[at] + sum(each[at] for each in usages) for at in (1, 2))
+    return Usage(cpu_s, int(rss_bytes), int(handles))
 
 
 class Groups:

@@ -73,19 +73,28 @@ def _lines(capacity: Capacity) -> Iterator[str]:
 
 def _attempt(attempt: Attempt) -> str:
     state = "held" if attempt.held else f"did not hold: {wording.printable(attempt.why)}"
+    if len(attempt.trials) > 1:
+        state += f" ({sum(attempt.trials)} of {len(attempt.trials)} trials held)"
     p95 = " · ".join(f"{flow} p95 {p95:.3f} s" for flow, _p50, p95, _p99 in attempt.latencies)
     return f"{attempt.rate:>8g}/s  finished {attempt.finished_per_s:>8.1f}/s  {p95}  {state}"
 
 
 def spread(found: Sequence[Capacity]) -> str:
-    """How far several searches are apart."""
+    """How far several searches are apart: each says between which rates the knee lies."""
     knees = sorted(each.knee_per_s for each in found if each.knee_per_s is not None)
     if len(knees) < len(found) or not knees:
         return f"{len(found) - len(knees)} of {len(found)} searches found no rate that held"
     middle = knees[len(knees) // 2]
     apart = 100 * (knees[-1] - knees[0]) / middle
     bound = ", ".join(dict.fromkeys(each.binding.resource for each in found))
+    between = ", ".join(_interval(each) for each in found)
     return (
-        f"{len(found)} searches: {', '.join(f'{knee:g}' for knee in knees)} arrivals a second, "
+        f"{len(found)} searches: {between} arrivals a second; in the middle {middle:g}, "
         f"{apart:.1f} % apart; what binds: {bound}"
     )
+
+
+def _interval(capacity: Capacity) -> str:
+    if capacity.broken_per_s is None:
+        return f"{capacity.knee_per_s:g} or more"
+    return f"{capacity.knee_per_s:g} to {capacity.broken_per_s:g}"

@@ -13,7 +13,7 @@ from pilotplant.checks.judge import judge
 from pilotplant.checks.load_result import LoadTerms, Soak
 from pilotplant.checks.result import Result
 from pilotplant.flows.grammar import FlowSpec
-from pilotplant.ledger.reader import Ledger
+from pilotplant.ledger.merging import whole
 from pilotplant.model.errors import LedgerError
 from pilotplant.run.identity import RunInfo
 from pilotplant.run.summary import result_of
@@ -35,7 +35,7 @@ def judge_again(directory: Path) -> Result:
         raise LedgerError(f"{path} cannot be read: {error}") from None
     try:
         judgement = judge(
-            Ledger(directory),
+            whole(directory),
             flows,
             target=info.target,
             expressions=scenario.thresholds,

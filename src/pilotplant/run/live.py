@@ -33,6 +33,8 @@ class LiveStage:
         if request.setup.scenario.crash is not None:
             raise UsageError("the scenario crashes its target between two awaits", help="Run it with --mode inprocess.")
         target = request.target
+        if request.processes:
+            _refuse_doors(request)
         refuse_model_alone(target)
         built = target.inprocess is not None and target.start is None
         if built and (not target.deliveries or any("{port}" in each.url for each in target.deliveries)):
@@ -79,6 +81,7 @@ class LiveStage:
             connection=self._connection,
             address=request.address,
             port=request.port,
+            processes=request.processes,
         )
 
     def _elsewhere(self, prepared: Prepared) -> ASGIApp:
@@ -107,13 +110,14 @@ class LiveStage:
 
             self._mortal = Mortal(Instance(self._process, urls), host, another=another, clear=self._files.clear)
             self._mortal.note_start()
-        services = self._services = Services(target, host, fill, self._folder)
+        told = self._told(prepared)
+        services = self._services = Services(target, host, fill, self._folder, told)
         await services.before()
         for url in urls:
             await _reachable(url)
         self._connection.subscribe(host, fill)
         services.watch()
-        host.nudge, host.look_again = services.nudge, services.collect
+        host.nudge, host.look_again = services.nudge, services.collect_last
 
     def _fill(self, estate: str) -> dict[str, str]:
         return {
@@ -123,13 +127,17 @@ class LiveStage:
             "estate": estate,
         }
 
-    def _instance(self, start: Start, fill: Mapping[str, str], prepared: Prepared, number: int) -> TargetProcess:
+    def _told(self, prepared: Prepared) -> dict[str, str]:
+        """What the target learns in its environment."""
         told = environment(prepared.addresses(), prepared.events_secret, prepared.estate.spec.plants)
+        return {**told, **self._connection.told()}
+
+    def _instance(self, start: Start, fill: Mapping[str, str], prepared: Prepared, number: int) -> TargetProcess:
+        told = self._told(prepared)
         if has_company(self._request):
             told = {**told, INSTANCE: str(number)}
         log = self._directory / ("target.log" if number == 1 else f"target-{number}.log")
         secrets = self._connection.secrets
-        told = {**told, **self._connection.told()}
         return TargetProcess(start, fill, told, folder=self._folder, log=log, secrets=secrets.values())
 
     async def revive_target(self) -> None:
@@ -151,6 +159,22 @@ class LiveStage:
 
     def died(self) -> str:
         return self._mortal.died() if self._mortal is not None else ""
+
+
+def _refuse_doors(request: RunRequest) -> None:
+    """What a system in a process of its own cannot do."""
+    target = request.target
+    given = {
+        "the profile's faults": bool(request.setup.scenario.faults),
+        "`identity` of the target": bool(target.identity),
+        "`extensions` of the target": bool(target.extensions),
+        "`tls` of the target": target.tls is not None,
+        "`public_url` of the target": bool(target.public_url),
+    }
+    if named := [name for name, there in given.items() if there]:
+        raise UsageError(
+            f"--processes does not go with {' and '.join(named)}", help="Leave it out: a single process can."
+        )
 
 
 async def _reachable(url: str) -> None:

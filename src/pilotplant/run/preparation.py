@@ -14,6 +14,7 @@ from pilotplant.dataset.marking import marked
 from pilotplant.dataset.records import Dataset
 from pilotplant.dataset.tables import Writing, read_tables
 from pilotplant.drive.host import Host
+from pilotplant.drive.live.door import Sign
 from pilotplant.drive.live.host import LiveHost
 from pilotplant.exchange.authentication import Credentials, credentials_for
 from pilotplant.exchange.profile import ProfileSpec
@@ -24,12 +25,14 @@ from pilotplant.flows.grammar import FlowSpec
 from pilotplant.kernel.draws import Draws
 from pilotplant.kernel.world import World
 from pilotplant.ledger.header import Header
+from pilotplant.ledger.merging import MAIN, segment_in
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.run.connecting import NOBODY, Connection
 from pilotplant.scenario.loading import EstateSetup
 from pilotplant.systems.catalog import ledger_table
 from pilotplant.systems.estate import Estate, said_of
 from pilotplant.systems.losses import Losses
+from pilotplant.systems.system import System
 from pilotplant.target.addresses import Address
 
 
@@ -127,6 +130,7 @@ def lay(
     flows: Sequence[FlowSpec] = (),
     faults: Sequence[Fault] = (),
     connection: Connection = NOBODY,
+    processes: bool = False,
 ) -> Foundation:
     """Build clock, ledger, systems, credentials and fault plan; nobody can reach them yet."""
     world = World(seed=seed, epoch=epoch, speed=speed, mark=connection.mark)
@@ -147,10 +151,10 @@ def lay(
         operations=ledger_table(),
         flows=tuple(flow.flow for flow in flows),
         late_s=tuple(profile.lists.late_s for profile in profile_of.values()),
+        segments=tuple(range(1, len(instances) + 1)) if processes else (),
     )
-    drawn = (secret for given in credentials.values() for secret in given.secrets())
-    secrets = (events_secret, *drawn, *connection.secrets.values())
-    ledger = LedgerWriter(directory, header, secrets=secrets)
+    secrets = _secrets(events_secret, credentials, connection)
+    ledger = LedgerWriter(segment_in(directory, MAIN) if processes else directory, header, secrets=secrets)
     parameters = {kind: profile.parameters() for kind, profile in setup.profiles.items()}
     lists = {kind: profile.lists for kind, profile in setup.profiles.items()}
     estate = Estate(setup.estate, marked(data.dataset, connection.mark), parameters, world, ledger, lists)
@@ -161,6 +165,11 @@ def lay(
         system.listeners.append(expander.on_event)
         system.listeners.append(losses.on_event)
     return Foundation(estate, world, ledger, FaultPlan(faults, world.draws), expander, events_secret, credentials)
+
+
+def _secrets(events: str, credentials: Mapping[str, Credentials], connection: Connection) -> tuple[str, ...]:
+    drawn = (secret for given in credentials.values() for secret in given.secrets())
+    return (events, *drawn, *connection.secrets.values())
 
 
 def prepare(
@@ -178,6 +187,7 @@ def prepare(
     flows: Sequence[FlowSpec] = (),
     faults: Sequence[Fault] = (),
     connection: Connection = NOBODY,
+    processes: bool = False,
 ) -> Prepared:
     """Build everything that a running estate needs; nothing listens yet."""
     laid = lay(
@@ -192,6 +202,7 @@ def prepare(
         flows=flows,
         faults=faults,
         connection=connection,
+        processes=processes,
     )
     secret, given = laid.events_secret, laid.credentials
     host = build(laid.estate, setup.profiles, given, laid.faults, events_secret=secret, documents=documents)
@@ -217,8 +228,9 @@ def prepare_live(
     connection: Connection = NOBODY,
     address: str = "127.0.0.1",
     port: int = 0,
+    processes: bool = False,
 ) -> Prepared:
-    """Build an estate that will listen on a port."""
+    """Build an estate that will listen on a port; with `processes`, each of its systems on one of its own."""
     app = _Late()
     prepared = prepare(
         setup,
@@ -241,9 +253,35 @@ def prepare_live(
         flows=flows,
         faults=faults,
         connection=connection,
+        processes=processes,
     )
+    if processes and isinstance(prepared.host, LiveHost):
+        prepared.host.reach_by_doors(partial(_sign, prepared, directory, address, documents))
     app.inner = elsewhere(prepared)
     return prepared
+
+
+def _sign(
+    prepared: Prepared, directory: Path, address: str, documents: Mapping[str, bytes], system: System, clock: float
+) -> Sign:
+    """What the process has to know that is the door of this system."""
+    header, connection = prepared.ledger.header, prepared.connection
+    return Sign(
+        system=system.name,
+        kind=system.kind.name,
+        segment=header.segments[system.number],
+        plants=system.plants,
+        profile=said_of(system.name, system.kind.name, prepared.setup.profiles),
+        credentials=prepared.credentials[system.name],
+        header=header,
+        secrets=_secrets(prepared.events_secret, prepared.credentials, connection),
+        mark=connection.mark,
+        directory=directory,
+        address=address,
+        document=documents.get(system.name) or documents.get(system.kind.name) or b"",
+        incarnation=1 if connection.target.start is not None else 0,
+        clock=clock,
+    )
 
 
 class _Late:

@@ -27,7 +27,7 @@ async def until_quiet(host: Host, spec: QuiescenceSpec, declares: Declares, targ
     deadline = loop.time() + spec.give_up
     seen, since = host.ledger.progress, loop.time()
     while True:
-        if died := target_died():
+        if died := target_died() or host.gone:
             return Rest(False, died)
         now = loop.time()
         moving = moving_now(host) or still_waiting(host, declares.answer_patience, spec.quiet)

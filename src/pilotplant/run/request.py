@@ -53,6 +53,8 @@ class RunRequest:
     port: int = 0
     """Where the simulators listen; 0 takes a free one."""
     address: str = "127.0.0.1"
+    processes: bool = False
+    """Live: each system is reached in a process of its own, which writes its own segment of the ledger."""
     replayed: str = ""
     """What `pilotplant replay` was given, where this run replays something."""
     command: str = "run"

@@ -13,6 +13,7 @@ from pilotplant.checks.accepted import Known
 from pilotplant.checks.judge import judge
 from pilotplant.checks.result import Result
 from pilotplant.dataset.marking import mark_of
+from pilotplant.ledger.merging import MAIN, SEGMENTS, merge
 from pilotplant.ledger.reader import Ledger
 from pilotplant.model.errors import PilotplantError, UsageError
 from pilotplant.resources import find_project
@@ -97,6 +98,8 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
         info.ended = legible(error.message)
         raise
     finally:
+        if request.processes and (directory / SEGMENTS / MAIN / "ledger.msgpack").exists():
+            merge(directory)
         info.stimuli_digest = trace.stimuli_digest
         info.write(directory)
     info.duration_s = round(time.monotonic() - clock, 3)
@@ -181,6 +184,8 @@ def _repro(request: RunRequest) -> str:
     words = ["pilotplant", request.command, scenario, "--target", target, "--seed", str(request.seed)]
     if request.mode != "live":
         words += ["--mode", request.mode]
+    if request.processes:
+        words.append("--processes")
     for override in request.overrides:
         words += ["--set", override]
     return legible(shlex.join(words))

@@ -10,10 +10,12 @@ request's last byte arrived. Looking too generously only misses; it cannot accus
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from pilotplant.checks.case import Case
 from pilotplant.ledger.header import Named
+from pilotplant.ledger.merging import UNCERTAIN_S
 from pilotplant.ledger.records import UNBELIEVABLE, Commit, Deliver, Emit, Read, Reject, ResponseFirst, Reveals
 
 EVER = 1 << 62
@@ -32,6 +34,9 @@ class Fact:
     at: int
     t: float
     revealed: int = 0
+    told_t: float = inf
+    """When that was, and by which process."""
+    told_by: int = 0
 
 
 class Knowledge:
@@ -47,6 +52,7 @@ class Knowledge:
         self._last: tuple[Commit, list[Fact]] | None = None
         self._listed: dict[int, tuple[tuple[str, int], ...]] = {}
         self._everything: dict[int, list[int]] = defaultdict(list)
+        self._everything_t: dict[int, list[float]] = defaultdict(list)
         awaited = [named for named in case.header.operations if case.awaited(named)]
         self._awaited = [case.awaited(named) for named in case.header.operations]
         self._entities = {(_kind(named), named.effect_keys) for named in awaited}
@@ -121,7 +127,7 @@ class Knowledge:
     def on_deliver(self, record: Deliver) -> None:
         """The first byte of a delivery is about to go out; the first delivery of an event reveals all that it can."""
         if record.emit in self._by_emit and record.bent not in UNBELIEVABLE:
-            _reveal(self._by_emit.pop(record.emit), record.seq)
+            _reveal(self._by_emit.pop(record.emit), record, 0)
 
     def on_read(self, record: Read) -> None:
         """A query lists effects; they are known when its answer begins."""
@@ -136,12 +142,15 @@ class Knowledge:
         """The first byte of an answer is about to go out."""
         exchange = record.exchange
         if exchange in self._by_exchange:
-            _reveal(self._by_exchange.pop(exchange), record.seq)
+            _reveal(self._by_exchange.pop(exchange), record, self.case.header.segment(record.system))
         if exchange in self._listed:
             for effect, version in self._listed.pop(exchange):
-                _reveal([fact for fact in self.facts.get(effect, ()) if fact.version <= version], record.seq)
+                listed = [fact for fact in self.facts.get(effect, ()) if fact.version <= version]
+                _reveal(listed, record, self.case.header.segment(record.system))
         if record.reveals == Reveals.EVERYTHING:
             self._everything[record.system].append(record.seq)
+            if self.case.header.segments:
+                self._everything_t[record.system].append(record.t)
 
     def known(self, effect: str, version: int, request: int) -> bool:
         """Whether a caller whose request ended at `request` can have known the effect, in this version or a later."""
@@ -156,14 +165,31 @@ class Knowledge:
                 return True
         return False
 
+    def hardly_later(self, effect: str, version: int, asked_t: float, segment: int) -> bool:
+        """Whether another process than that which took the request revealed it so soon after, that nobody can say which
+        of the two came first."""
+        latest, header = asked_t + UNCERTAIN_S, self.case.header
+        for fact in self.facts.get(effect, ()):
+            if fact.version < version:
+                continue
+            if fact.revealed and fact.told_by != segment and fact.told_t <= latest:
+                return True
+            if header.segment(fact.system) != segment:
+                position = bisect_right(self._everything[fact.system], fact.at)
+                moments = self._everything_t[fact.system][position : position + 1]
+                if moments and moments[0] <= latest:
+                    return True
+        return False
+
     def first(self, effect: str, version: int) -> Fact | None:
         """The first fact of this effect in this version or a later one."""
         return next((fact for fact in self.facts.get(effect, ()) if fact.version >= version), None)
 
 
-def _reveal(facts: list[Fact], seq: int) -> None:
+def _reveal(facts: list[Fact], by: Deliver | ResponseFirst, segment: int) -> None:
     for fact in facts:
-        fact.revealed = fact.revealed or seq
+        if not fact.revealed:
+            fact.revealed, fact.told_t, fact.told_by = by.seq, by.t, segment
 
 
 def _kind(named: Named) -> str:

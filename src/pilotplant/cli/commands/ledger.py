@@ -88,13 +88,13 @@ def export(
 
 
 def _open(run: str, project: str | None) -> "Ledger":
-    from pilotplant.ledger.reader import Ledger
+    from pilotplant.ledger.merging import whole
     from pilotplant.run.latest import run_directory
 
     if run and Path(run).is_file():
-        return Ledger(Path(run))
+        return whole(Path(run))
     found = open_project(project)
-    return Ledger(run_directory(settings_of(found).out or found.runs_dir(), run))
+    return whole(run_directory(settings_of(found).out or found.runs_dir(), run))
 
 
 def _selected(ledger: "Ledger", kinds: list[str] | None, match: str | None) -> "Iterator[dict[str, object]]":

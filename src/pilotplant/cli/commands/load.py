@@ -1,6 +1,7 @@
 """`pilotplant load`: how much a middleware carries, and whether it stays correct while it does."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,6 +49,9 @@ Master = Annotated[
 Expect = Annotated[
     int, typer.Option("--expect", metavar="N", min=0, max=64, help="With --master: so many workers from elsewhere.")
 ]
+Processes = Annotated[
+    bool, typer.Option("--processes", help="Reach each system in a process of its own, with its own ledger segment.")
+]
 Worker = Annotated[
     str | None, typer.Option("--worker", metavar="HOST:PORT", help="Be a worker of the master at this address.")
 ]
@@ -78,6 +82,7 @@ def load(
     master: Master = None,
     expect: Expect = 0,
     worker: Worker = None,
+    processes: Processes = False,
     host: Host = None,
     token: Token = None,
     capacity: FindCapacity = False,
@@ -111,7 +116,7 @@ def load(
     setup, chosen = load_profile_and_target(found, profile, settings.target)
     if scale != 1.0:
         setup = setup.with_profile(setup.profile.scaled(scale))
-    where = _where(settings, workers, setup.profile.workers, master, expect, token or "")
+    where = replace(_where(settings, workers, setup.profile.workers, master, expect, token or ""), processes=processes)
     if dry_run:
         print(f"{setup.profile.load}: valid, {setup.profile.rate:.1f} arrivals a second, target {chosen.target}")
         return Exit.PASS
@@ -185,6 +190,7 @@ def _run(
             scenario_named=named,
             target_named=settings.target,
             address=where.address,
+            processes=where.processes,
             on_progress=watcher,
         )
         driving = driving_of(request, setup, drivers)
@@ -208,7 +214,7 @@ def _search(
     from pilotplant.reporting import capacity as told
 
     found_: list[Capacity] = []
-    for number in range(repeat):
+    for _ in range(repeat):  # with the same arrivals: how far apart they are says how well this machine measures
         parent = _directory(found, settings, f"{setup.profile.load}-capacity")
 
         def attempt(load: "LoadSetup", name: str, parent: Path = parent) -> "Finished":
@@ -218,7 +224,7 @@ def _search(
                 print(f"{setup.profile.load}: holding {load.profile.rate:g} arrivals a second", file=sys.stderr)
             return _run(found, settings, load, chosen, where, directory, named=named, quiet=True)
 
-        capacity = find_capacity(setup, chosen.target, (settings.seed or 0) + number, attempt)
+        capacity = find_capacity(setup, chosen.target, settings.seed or 0, attempt)
         written = told.write(capacity, parent)
         found_.append(capacity)
         if settings.format != "json":

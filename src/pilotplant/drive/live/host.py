@@ -3,9 +3,9 @@
 import asyncio
 import gc
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from starlette.types import ASGIApp
 
@@ -13,12 +13,15 @@ from pilotplant.channels.poster import Poster
 from pilotplant.channels.webhook import CONNECTIONS_MAX
 from pilotplant.drive.host import Host
 from pilotplant.drive.live.application import Application
+from pilotplant.drive.live.door import Sign
+from pilotplant.drive.live.doors import Door
 from pilotplant.drive.live.wire import Server
 from pilotplant.exchange.authentication import Credentials
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.model.errors import LedgerError, UsageError
 from pilotplant.systems.estate import Estate
+from pilotplant.systems.system import System
 
 FLUSH_S = 0.1
 
@@ -42,12 +45,15 @@ class LiveHost(Host):
         public_url: str = "",
     ) -> None:
         super().__init__(estate, profiles, credentials, faults, events_secret=events_secret, documents=documents)
+        self.doors: dict[str, Door] = {}
+        self._sign: Callable[[System, float], Sign] | None = None
         application = Application(self.front, elsewhere=elsewhere, incarnation=lambda: self.incarnation)
         self.address = address
         self._server = Server(application, address, port, tls=tls)
         self._scheme = "http" if tls is None else "https"
         self._public_url = public_url
         self._flushing: asyncio.Task[None] | None = None
+        self._gc_threshold: tuple[int, int, int] | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -56,6 +62,7 @@ class LiveHost(Host):
             where = f"{self.address}:{self._server.port}"
             raise UsageError(f"cannot listen on {where}: {error.strerror}", help="Choose another --port.") from None
         await super().__aenter__()
+        await self._open_doors()
         self._flushing = asyncio.create_task(self._flush())
         self._gc_threshold = gc.get_threshold()
         gc.collect()
@@ -69,11 +76,39 @@ class LiveHost(Host):
         if self._flushing is not None:
             self._flushing.cancel()
         await super().__aexit__(kind, error, trace)
-        gc.unfreeze()
-        gc.set_threshold(*self._gc_threshold)
+        if self._gc_threshold is not None:
+            gc.unfreeze()
+            gc.set_threshold(*self._gc_threshold)
+
+    async def _open_doors(self) -> None:
+        try:
+            for system in self.estate:
+                if self._sign is not None and self._pacer is not None:
+                    sign = self._sign(system, self._pacer.start)
+                    self.doors[system.name].start(sign, self._pacer, self.fail, self._lost)
+            for door in self.doors.values():
+                await door.until_open()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+
+    def _lost(self, what: str) -> None:
+        self.gone = self.gone or what
+        self.notes.append(what)
 
     async def _before_end(self) -> None:
+        for door in self.doors.values():
+            door.ask_to_end()
+        for door in self.doors.values():
+            await door.until_ended()
         await self._server.__aexit__(None, None, None)
+
+    def reach_by_doors(self, sign: Callable[[System, float], Sign]) -> None:
+        """Let each system be reached in a process of its own, which knows what `sign` says at its start."""
+        self._sign = sign
+        self.doors = {name: Door(each.system, each.profile) for name, each in self.boundaries.items()}
+        entrances: dict[str, Any] = dict(self.doors)
+        self.boundaries = entrances
 
     @property
     def port(self) -> int:
@@ -81,11 +116,23 @@ class LiveHost(Host):
         return self._server.port
 
     @property
+    def processes(self) -> list[int]:
+        return [door.process_id for door in self.doors.values() if door.process_id]
+
+    @property
     def url(self) -> str:
         if self._public_url:
             return self._public_url.replace("{port}", str(self.port))
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{self._scheme}://{host}:{self.port}"
+        return f"{self._scheme}://{self._at(self.port)}"
+
+    def system_url(self, system: System) -> str:
+        """The base address of a system: that of its door, where it has one."""
+        door = self.doors.get(system.name)
+        base = f"{self._scheme}://{self._at(door.port)}" if door is not None else self.url
+        return f"{base}/{system.name.replace('@', '/')}"
+
+    def _at(self, port: int) -> str:
+        return f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"
 
     def _poster(self, tls: ssl.SSLContext | None = None) -> Poster:
         return Poster(connections_max=CONNECTIONS_MAX, tls=tls)

@@ -8,6 +8,7 @@ import msgspec
 from pilotplant.model.instants import Instant
 from pilotplant.model.operation import Command, operation, state
 from pilotplant.model.outcome import Committed, Outcome, Refused
+from pilotplant.model.revisions import ordinal
 from pilotplant.systems.supplier.problems import NotASource, UnknownSupplier
 from pilotplant.systems.supplier.state import Drawing, Portal, Schedule
 
@@ -77,6 +78,7 @@ def share_drawing(portal: Portal, cmd: ShareDrawing, now: Instant) -> Outcome:
     """Give a supplier a drawing. The portal does not ask whether it may have it; the judge does."""
     if cmd.supplier not in portal.dataset.suppliers:
         return Refused(UnknownSupplier(detail=cmd.supplier))
+    held = portal.drawings.get((cmd.supplier, cmd.item))
     drawing = Drawing(cmd.supplier, cmd.item, cmd.revision, cmd.document)
     portal.drawings[cmd.supplier, cmd.item] = drawing
-    return Committed(drawing)
+    return Committed(drawing, stale=held is not None and ordinal(held.revision) > ordinal(cmd.revision))

@@ -1,0 +1,119 @@
+"""Segments of several processes become one ledger: same records, same references, same verdict; what is too close stays
+open."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pilotplant.checks.judge import Judgement, judge
+from pilotplant.ledger.merging import _NUMBERED, _WITH_BODY, MAIN, base_of, merge, segment_in, whole
+from pilotplant.ledger.reader import Ledger
+from pilotplant.ledger.records import Commit, Record, Request, ResponseEnd, ResponseFirst
+from pilotplant.ledger.writer import LedgerWriter
+from pilotplant.model.verdict import Verdict
+from tests.unit.histories import CHANGE, CONFIRMATION, DE, History, convicting, family, following_revision, shipped_flow
+
+AT_THE_DOOR = (Request, ResponseFirst, ResponseEnd)
+PARENT, *_ = family()
+THIS = (DE, PARENT, following_revision(PARENT))
+
+
+def taken_apart(history: History, directory: Path, *, step_s: float, kept: int = 1 << 60) -> Judgement:
+    """Judge a history as if each of its systems had had a process of its own, with so much time between two records.
+
+    `kept`: of the processes of systems, only so many records were written before they were killed.
+    """
+    history.rest()
+    history.ledger.close()
+    ledger = Ledger(history.directory)
+    names = ledger.header.systems
+    header = msgspec.structs.replace(ledger.header, segments=tuple(range(1, len(names) + 1)))
+    writers = [LedgerWriter(segment_in(directory, MAIN), header)]
+    writers += [
+        LedgerWriter(segment_in(directory, name), header, first=base_of(number + 1))
+        for number, name in enumerate(names)
+    ]
+    numbers = {0: 0}
+    for record in ledger:
+        segment = header.segments[record.system] if isinstance(record, AT_THE_DOOR) else 0
+        writer = writers[segment]
+        if segment and writer.seq - base_of(segment) >= kept:
+            numbers[record.seq] = base_of(segment) + (1 << 30) + record.seq
+            continue
+        fields: dict[str, Any] = {name: getattr(record, name) for name in record.__struct_fields__[2:]}
+        for name in _NUMBERED.get(type(record), ()):
+            fields[name] = numbers[fields[name]]
+        if type(record) in _WITH_BODY:
+            fields["body"] = writer.body(ledger.body(fields["body"]))
+        numbers[record.seq] = writer.write(type(record), record.seq * step_s, *fields.values())
+    for writer in writers:
+        writer.close()
+    merge(directory)
+    return judge(Ledger(directory), history.flows)
+
+
+def test_what_was_taken_apart_is_what_it_was(tmp_path: Path) -> None:
+    history = History(tmp_path, shipped_flow(CONFIRMATION))
+    history.book(history.finish_order(DE, scrap=1))
+    apart = tmp_path / "apart"
+    judgement = taken_apart(history, apart, step_s=0.01)
+    assert judgement.verdict is Verdict.PASS and judgement.findings == () and judgement.doubts == ()
+
+    def told(record: Record) -> list[Any]:
+        return [value for name, value in msgspec.structs.asdict(record).items() if name not in ("t", "body")]
+
+    before, after = Ledger(tmp_path), Ledger(apart)
+    assert [told(record) for record in before] == [told(record) for record in after]
+    bodies = [
+        [ledger.body(record.body) for record in ledger if isinstance(record, _WITH_BODY)] for ledger in (before, after)
+    ]
+    assert bodies[0] == bodies[1] and any(bodies[0])
+    assert not (apart / "segments" / "merged").exists()
+
+
+def test_a_second_booking_is_found_across_segments(tmp_path: Path) -> None:
+    history = History(tmp_path, shipped_flow(CONFIRMATION))
+    event = history.finish_order(DE)
+    history.book(event)
+    history.post(history.posting(event))
+    judgement = taken_apart(history, tmp_path / "apart", step_s=0.01)
+    assert convicting(judgement) == {"once": 1}
+
+
+@pytest.mark.parametrize(("step_s", "convicted"), [(0.01, True), (0.0001, False)])
+def test_what_two_processes_say_within_5_ms_is_left_open(tmp_path: Path, step_s: float, convicted: bool) -> None:
+    """The instructions come just before the event that reveals what they have to wait for."""
+    history = History(tmp_path, shipped_flow(CHANGE))
+    history.deliver(history.release("ECO-1", PARENT))
+    history.prepare(THIS)
+    history.wait()
+    history.publish(*THIS)
+    history.deliver(history.activated(*THIS))
+    judgement = taken_apart(history, tmp_path / "apart", step_s=step_s)
+    if convicted:
+        assert convicting(judgement) == {"sequencing": 1}
+    else:
+        assert judgement.findings == () and judgement.verdict is Verdict.UNKNOWN
+        assert "nobody can say which was first" in judgement.doubts[0].sentence
+
+
+def test_a_killed_process_leaves_places_and_no_system_that_acted_by_itself(tmp_path: Path) -> None:
+    """What it had not written is missing; commits still name the exchange that they belong to."""
+    history = History(tmp_path, shipped_flow(CONFIRMATION))
+    history.book(history.finish_order(DE))
+    judgement = taken_apart(history, tmp_path / "apart", step_s=0.01, kept=0)
+    commits = [record for record in Ledger(tmp_path / "apart") if isinstance(record, Commit)]
+    booked = [record for record in commits if record.system == history.ledger.systems["erp"]]
+    assert booked and all(0 < record.exchange < record.seq for record in booked)
+    assert judgement.findings == ()
+
+
+def test_a_run_that_was_killed_is_put_together_when_it_is_read(tmp_path: Path) -> None:
+    history = History(tmp_path, shipped_flow(CONFIRMATION))
+    history.book(history.finish_order(DE))
+    apart = tmp_path / "apart"
+    taken_apart(history, apart, step_s=0.01)
+    (apart / "ledger.msgpack").unlink()
+    assert len(list(whole(apart))) == len(list(Ledger(tmp_path)))
