@@ -36,6 +36,10 @@ class Settings:
     gate_mode: Literal["live", "inprocess"] = "live"
     gate_pacts: str = ""
     """Where the pacts are that the gate verifies; without it, those of the project, if it has any."""
+    gate_estate: str = "whole"
+    """Whose simulators the pacts are verified against."""
+    gate_aliases: tuple[str, ...] = ()
+    """Which systems pacts call by another name, such as `SAP S/4=erp`."""
     gate_coverage: tuple[str, ...] = ()
     """How much has to be exercised, such as `operations=60`."""
 
@@ -90,6 +94,8 @@ _READERS: dict[str, Callable[[object], object]] = {
     "gate_targets": _names,
     "gate_mode": _mode,
     "gate_pacts": _text,
+    "gate_estate": _text,
+    "gate_aliases": _names,
     "gate_coverage": _names,
 }
 GATE = "gate"

@@ -9,7 +9,11 @@ from pilotplant.model.errors import UsageError
 from pilotplant.model.verdict import Exit
 from tests.contract.stand_ins import broker, serving
 
-ENTRY: dict[str, Any] = {"description": "an item is read", "request": {"method": "GET", "path": "/items/1"}}
+ENTRY: dict[str, Any] = {
+    "description": "an item is read",
+    "request": {"method": "GET", "path": "/items/1"},
+    "response": {},
+}
 PACT: dict[str, Any] = {"consumer": {"name": "hub"}, "provider": {"name": "erp"}, "interactions": [ENTRY]}
 
 

@@ -195,6 +195,11 @@ def test_a_pact_may_call_a_system_by_another_name(repository: Path) -> None:
     assert verified(repository, pact_of(ITEM, provider="SAP"), SAP="erp").exit is Exit.PASS
 
 
+@pytest.mark.parametrize("kind", ["crm", "no kind", "", "a.b"])
+def test_what_is_no_system_of_ours_knows_no_states(kind: str) -> None:
+    assert states_of(kind) == {}
+
+
 def test_nothing_to_verify_is_unknown() -> None:
     assert Verification("nobody", ()).exit is Exit.UNKNOWN
 

@@ -21,6 +21,8 @@ from pilotplant.run.elsewhere import only_null_target
 from pilotplant.run.request import RunRequest
 from pilotplant.run.running import run
 from pilotplant.scenario.loading import load_estate, load_run
+from pilotplant.systems.erp.stock import FindDocuments, find_documents
+from tests.estates import EPOCH
 
 SEED = 2
 
@@ -79,15 +81,38 @@ def test_they_are_labelled_and_tell_no_secrets(ran: Path, tmp_path: Path) -> Non
         assert b"authorization" not in path.read_bytes().lower()
 
 
-def test_whatever_may_be_a_secret_is_blotted_out() -> None:
-    from pilotplant.conformance.recording import _scrubbed
+def test_a_document_is_found_again_where_an_erp_shows_it_late(tmp_path: Path) -> None:
+    """The state waits until what was booked is shown, as the profile of the plant says."""
 
-    told: Any = {"item": "ITM-1", "client_secret": "s3cr3t", "inner": [{"access_token": "t0k3n", "note": "n"}]}
-    assert _scrubbed(told) == {
-        "item": "ITM-1",
-        "client_secret": "***",
-        "inner": [{"access_token": "***", "note": "n"}],
-    }
+    async def looked_up() -> Any:
+        async with scenery(find_project().root, 0, EPOCH).stage() as stage:
+            stage.choose("erp", "US01")
+            stage.system.state.read_lag_s = 0.05
+            await stage.bring_about("a stock document", {"plant": "US01", "source_document": "CNF-1"})
+            system = stage.system
+            query = msgspec.convert({"plant": "US01", "source_document": "CNF-1"}, FindDocuments)
+            return find_documents.handler(system.state, query, stage.prepared.world.now())
+
+    assert len(asyncio.run(looked_up()).result.items) == 1
+
+
+def entry(description: str, state: dict[str, Any], path: str) -> dict[str, Any]:
+    request = {"method": "GET", "path": path}
+    told = {"description": description, "providerStates": [state], "request": request, "response": {"status": 200}}
+    return {"type": "Synchronous/HTTP", **told}
+
+
+def test_what_does_not_come_about_again_is_left_out_and_named(repository: Path) -> None:
+    there = {"name": "an item at a plant", "params": {"plant": "DE01", "item": "ITM-1"}}
+    kept, lost = entry("kept", there, "/plants/DE01/items/ITM-1"), entry("lost", there, "/plants/DE01/items/ITM-NO")
+    origin = {"derived": True, "estate": "three-plants", "seed": 0, "epoch": EPOCH}
+    parties = {"consumer": {"name": "hub"}, "provider": {"name": "erp"}}
+    metadata = {"pactSpecification": {"version": "4.0"}, "pilotplant": origin}
+    recorded = Recorded("hub", {"erp": {**parties, "metadata": metadata, "interactions": [kept, lost]}})
+    recorded.leave_out(verified(repository, recorded.taken_apart()).checked)
+    assert [each["description"] for each in recorded.pacts["erp"]["interactions"]] == ["kept"]
+    (told,) = recorded.left_out
+    assert told.startswith("lost: tried out, it does not come about again (") and "422" in told
 
 
 def test_a_folder_without_a_run_is_said(tmp_path: Path) -> None:

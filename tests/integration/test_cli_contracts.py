@@ -58,6 +58,8 @@ def test_a_pact_that_is_broken_says_what_was_expected_and_what_came(project: Pro
         ("{", 2, "PP-PACT"),
         ({"consumer": {"name": "hub"}}, 2, "names its provider"),
         ({**pact(), "provider": {"name": "crm"}}, 2, "the estate has no system `crm`"),
+        (pact(response="200"), 2, "interaction 1 has no `response`"),
+        ({**pact(), "metadata": {"pactSpecification": {"version": "9.0"}}}, 2, "version 9.0"),
         ({**pact(), "interactions": []}, 4, "no interactions to verify"),
     ],
 )
@@ -114,6 +116,39 @@ def test_the_gate_asks_what_the_configuration_asks_for(project: Project) -> None
         "gate.md",
         "gate.html",
     }
+
+
+def test_the_gate_leaves_out_scenarios_of_another_mode_and_says_so(project: Project) -> None:
+    from pilotplant.cli.commands.gate import _scenarios
+    from pilotplant.configuration import Settings
+    from pilotplant.resources import Project as Found
+    from pilotplant.resources import bundled
+
+    found = Found(project.root, bundled(), writable=True)
+    names, (note,) = _scenarios(found, Settings(gate_mode="inprocess"))
+    assert "business-day" not in names and "eco-cascade" in names
+    assert note.startswith("scenarios that are not for the mode inprocess: business-day")
+    assert _scenarios(found, Settings(gate_scenarios=("business-day",))) == (("business-day",), ())
+
+
+def test_the_gate_asks_the_estate_and_the_systems_that_the_pacts_mean(project: Project, tmp_path: Path) -> None:
+    written(project.root / "promises", {**pact(), "provider": {"name": "SAP"}, "consumer": {"name": "quick"}})
+    table = '\n[gate]\nscenarios = ["short"]\ntargets = ["quick"]\npacts = "promises"\nestate = "small"\n'
+    configuration = project.root / "pilotplant.toml"
+    before = configuration.read_text(encoding="utf-8") + table
+    configuration.write_text(before + 'aliases = ["SAP"]\n', encoding="utf-8")
+    done = project.call("gate", "-q")
+    assert done.code == 2 and "gate.aliases is `NAME=SYSTEM`" in done.err, done.said
+    configuration.write_text(before + 'aliases = ["SAP=erp"]\n', encoding="utf-8")
+    done = project.call("gate", "-q")
+    assert "pact SAP" in done.out and "FAIL    quick: pact" not in done.out, done.said
+
+
+def test_a_project_without_pacts_is_told_so_and_nothing_stands_in_for_them(project: Project) -> None:
+    done = project.call("contracts", "verify", "-q")
+    assert done.code == 4 and "this project has no pacts: put some into contracts" in done.err, done.said
+    done = project.call("contracts", "coverage", "--format", "json")
+    assert json.loads(done.out)["parts"]["pacts"]["reached"] == 0
 
 
 @pytest.mark.parametrize(

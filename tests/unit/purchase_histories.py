@@ -128,9 +128,9 @@ class PurchaseHistory(History):
         by = self.replaced.by
         return self.send("supplier.po.change_notice", po=po, change=ECO, item=self.replaced.item, superseded_by=by)
 
-    def share(self, supplier: str = "") -> WireResponse:
+    def share(self, supplier: str = "", revision: str = "") -> WireResponse:
         """Give a supplier the drawing of the new part: the one that the change names, or another."""
-        revision = goods().items[self.replaced.by].revision
+        revision = revision or goods().items[self.replaced.by].revision
         who = supplier or self.replaced.supplier
         return self.send("supplier.drawing.share", supplier=who, item=self.replaced.by, revision=revision)
 

@@ -96,6 +96,20 @@ def test_tokens_are_issued_used_and_expire(tmp_path: Path) -> None:
     assert documents(built) == 3
 
 
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
+def test_how_the_scheme_is_written_does_not_matter(tmp_path: Path, scheme: str) -> None:
+    built = bench(tmp_path, erp={"auth": {"kind": "oauth2"}})
+    boundary = built.boundary("erp")
+    given, door = boundary.credentials, boundary.authenticator
+    form = {"grant_type": "client_credentials", "client_id": given.client_id, "client_secret": given.client_secret}
+    token = json.loads(issued(boundary, form, request("/oauth/token")).body)["access_token"]
+    header = f"{scheme} {token}"
+    assert ask(boundary, authorization=header).status == 201
+    assert ask(boundary, authorization=f"Basic {token}").status == 401
+    door.revoke({b"authorization": header.encode()})
+    assert ask(boundary, authorization=header).status == 401
+
+
 @pytest.mark.parametrize("place", ["URL", "body", "nowhere"])
 def test_a_token_where_others_read_it_is_noted_and_blotted_out(tmp_path: Path, place: str) -> None:
     built = bench(tmp_path, erp={"auth": {"kind": "oauth2", "token_life_s": 60}})

@@ -49,7 +49,7 @@ BARE = {**EVENT, "id": "mes@CN01-00000002", "data": {**EVENT["data"], "consumpti
 class Share:
     """A folder with the drops of one system; every time that the drop waits, the folder is looked at."""
 
-    def __init__(self, built: Bench, folder: Path, faults: list[Fault], **spec: Any) -> None:
+    def __init__(self, built: Bench, folder: Path, faults: list[Fault], *, lasts: bool = False, **spec: Any) -> None:
         self.built = built
         self.looks: list[dict[str, int]] = []
         self.on_wait: Callable[[], None] = lambda: None
@@ -65,6 +65,7 @@ class Share:
             strike=self._nobody,
             fail=_raise,
             keeps=any(fault.empties for fault in faults),
+            lasts=lasts,
         )
 
     async def _hold(self, until: float) -> None:
@@ -150,6 +151,35 @@ def test_a_file_stands_complete_and_is_known_when_it_was_fetched(tmp_path: Path)
         assert share.drop.pending == 0
 
     dropped(tmp_path, story)
+
+
+def test_a_folder_that_outlives_runs_holds_nothing_of_another_run(tmp_path: Path) -> None:
+    folder = tmp_path / "share"
+    folder.mkdir()
+    left = (
+        "mes-CN01-000001.csv",
+        "mes-CN01-000001.csv.done",
+        "mes-CN01-R00A1B2-000007.xml",
+        "mes-CN01-000002.csv.part",
+    )
+    own = ("mes-CN01-000003.csv.bak", "mes-CN01.csv", "erp-000001.csv", "notes.txt")
+    for name in (*left, *own):
+        (folder / name).write_bytes(b"of yesterday")
+    (folder / "mes-CN01-000009.csv").mkdir()
+
+    async def story(share: Share) -> None:
+        assert set(share.there()) == {*own, "mes-CN01-000009.csv"}
+        share.built.world.mark = "R00A1B2-"
+        share.send()
+        await settle()
+        assert set(share.there()) - set(own) == {
+            "mes-CN01-000009.csv",
+            "mes-CN01-R00A1B2-000001.csv",
+            "mes-CN01-R00A1B2-000001.csv.done",
+        }
+
+    share = dropped(tmp_path, story, lasts=True, finish="marker")
+    assert set(share.there()) == {*own, "mes-CN01-000009.csv"}, "what nobody has fetched is of no use to the next run"
 
 
 def test_what_was_fetched_is_written_again_for_a_target_that_has_lost_it(tmp_path: Path) -> None:

@@ -226,6 +226,15 @@ def test_a_drawing_for_who_is_not_approved_is_a_matter_of_security(history: Purc
     assert kinds(judgement, "security") == {"disclosed"}
 
 
+def test_an_older_drawing_over_a_newer_one_is_a_matter_of_order(history: PurchaseHistory) -> None:
+    history.deliver(history.substitute())
+    history.carry_out_all()
+    history.share(revision="A")
+    judgement = history.judge()
+    assert convicting(judgement) == {"sequencing": 1}
+    assert "which overwrote a newer revision" in said(judgement)
+
+
 def test_a_notice_about_something_else_differs(history: PurchaseHistory) -> None:
     history.deliver(history.substitute())
     order = history.orders[0]

@@ -173,3 +173,50 @@ def test_an_event_goes_to_the_entry_that_names_it_and_else_to_the_one_that_names
     named, rest = target.taker("mes.order.completed"), target.taker("plm.change.released")
     assert named is not None and named.url == "http://h/a"
     assert rest is not None and rest.url == "http://h/rest"
+
+
+COMPLETED = "mes.order.completed"
+
+
+@pytest.mark.parametrize(
+    ("deliver", "place", "says"),
+    [
+        ({"fields": {"consumption.quantty": "Menge"}}, ("fields", "consumption.quantty"), "`quantty` in `consumption`"),
+        ({"fields": {"plant.code": "Werk"}}, ("fields", "plant.code"), "`code` in `plant`"),
+        ({"fields": {"good": "Menge", "scrap": "Menge"}}, ("fields", "scrap"), "both become `Menge`"),
+        ({"fields": {"good": "scrap"}}, ("fields", "good"), "both become `scrap`"),
+        ({"fields": {"good": "M", "source": {"to": "M", "constant": 1}}}, ("fields", "source"), "both become `M`"),
+        (
+            {"fields": {"consumption.item": "Teil", "consumption.lot": "Teil"}},
+            ("fields", "consumption.lot"),
+            "both become `consumption.Teil`",
+        ),
+        ({"units": {"KG": "kg"}}, ("units",), "no field says that it is counted in a unit"),
+        ({"units": {"KG": "kg"}, "fields": {"good": "Gut"}}, ("units",), "no field says"),
+        ({"fields": {"good": {"unit": "unt"}}}, ("fields", "good"), "there is no field `unt` beside it"),
+    ],
+)
+def test_a_mapping_that_loses_something_is_told(deliver: Any, place: Any, says: str) -> None:
+    target = {"target": "hub", "deliver": {"url": "http://h/a", "events": [COMPLETED], **deliver}}
+    (flaw,) = flaws_of_target(TargetSpec.model_validate(target))
+    assert flaw.path == ("deliver", *place) and says in flaw.message
+
+
+def test_names_may_be_exchanged_and_shared_by_different_events() -> None:
+    exchanged = {"good": "scrap", "scrap": "good", "lot": {"drop": True}, "item": "lot"}
+    target = {"target": "hub", "deliver": {"url": "http://h/a", "events": [COMPLETED], "fields": exchanged}}
+    assert list(flaws_of_target(TargetSpec.model_validate(target))) == []
+    shared = {"confirmation": "Nummer", "change": "Nummer"}
+    events = [COMPLETED, "plm.change.released"]
+    target = {"target": "hub", "deliver": {"url": "http://h/a", "events": events, "fields": shared}}
+    assert list(flaws_of_target(TargetSpec.model_validate(target))) == []
+
+
+def test_a_template_has_an_end() -> None:
+    template: Any = "{id}"
+    for _ in range(33):
+        template = {"a": template}
+    with pytest.raises(ValueError, match="nested 32 deep at most"):
+        TargetSpec.model_validate(
+            {"target": "t", "deliver": {"url": "http://h/a", "body": "xml", "template": template}}
+        )

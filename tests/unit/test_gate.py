@@ -1,15 +1,18 @@
 """The gate answers yes, no or unknown from everything that was asked, in every form that pipelines read."""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from junitparser import JUnitXml
+from msgspec.structs import replace
 
-from pilotplant.checks.finding import Finding
-from pilotplant.checks.result import BoardRow, Counts, Result
+from pilotplant.checks.accepted import Acceptance
+from pilotplant.checks.finding import Finding, Severity
+from pilotplant.checks.result import BoardRow, Counts, FlowCount, Result
 from pilotplant.conformance.coverage import PARTS, Coverage, Covered, Part
 from pilotplant.conformance.verification import Checked, Verification
 from pilotplant.contracts.pacts import Interaction, interactions
@@ -20,7 +23,12 @@ from pilotplant.model.verdict import Exit, Verdict
 from pilotplant.reporting import gate as reporting
 from pilotplant.run.request import Finished
 
-HTTP: dict[str, Any] = {"description": "an item", "request": {"method": "GET"}, "response": {"status": 200}}
+TODAY = date(2026, 11, 25)
+HTTP: dict[str, Any] = {
+    "description": "an item",
+    "request": {"method": "GET", "path": "/"},
+    "response": {"status": 200},
+}
 
 
 def pacts(consumer: str = "hub") -> list[Interaction]:
@@ -30,7 +38,7 @@ def pacts(consumer: str = "hub") -> list[Interaction]:
 
 def result(exit: Exit = Exit.PASS, broken: str = "", status: str = "done") -> Result:
     row = BoardRow("changes", "ECO-1@DE01", "DE01", 0.0, status, ())
-    findings = (Finding("sequencing", broken, (), instance="ECO-1@DE01"),) if broken else ()
+    findings = (Finding("sequencing", broken, (), instance="ECO-1@DE01", flow="changes"),) if broken else ()
     verdict = Verdict.PASS if exit is Exit.PASS else Verdict.FAIL
     nothing: tuple[Any, ...] = ()
     return Result(
@@ -51,6 +59,7 @@ def result(exit: Exit = Exit.PASS, broken: str = "", status: str = "done") -> Re
         thresholds=nothing,
         figures=nothing,
         board=(row,),
+        flows=(FlowCount("changes", 1, int(status == "done")),),
         faults=nothing,
         untested=nothing,
         notes=nothing,
@@ -76,15 +85,16 @@ def answered(
     kept: Verdict = Verdict.PASS,
     at_least: tuple[str, ...] = (),
     scenarios: tuple[str, ...] = ("storm",),
+    accepted: Sequence[Acceptance] = (),
 ) -> Gate:
     def run(scenario: str, target: str) -> Finished:
         if scenario == "unreachable":
             raise TargetError("nobody listens there")
         return Finished(of or result(), Path("runs") / scenario)
 
-    asking = Ask(run, lambda _pacts: verified(kept), lambda _directories: covered(50))
+    asking = Ask(run, lambda _pacts: verified(kept), lambda _directories: covered(50), TODAY)
     wanted = pacts() if given == () else given
-    return Gate("1.2", tuple(ask({"hub": "hub"}, scenarios, wanted, at_least, asking)))
+    return Gate("1.2", tuple(ask({"hub": "hub"}, scenarios, wanted, at_least, asking, accepted)))
 
 
 def test_yes_if_all_is_as_it_should_be() -> None:
@@ -113,6 +123,63 @@ def test_whatever_speaks_against_it_is_named(found: Gate, answer: str, exit: Exi
     for told in (reporting.text(found), reporting.markdown(found), reporting.page(found)):
         assert answer.upper() in told
         assert all(name in told.replace("\\", "") for name in against)
+
+
+def test_a_flow_is_broken_by_findings_about_it_and_by_no_other_of_the_same_instance() -> None:
+    """A change at a plant is an instance of several flows: what one of them broke is not held against the others."""
+    found = result(Exit.VIOLATION, "too early")
+    other = BoardRow("purchases", "ECO-1@DE01", "DE01", 0.0, "done", ())
+    both = replace(found, board=(*found.board, other), flows=(*found.flows, FlowCount("purchases", 1, 1)))
+    cells = {cell.name: cell.verdict for cell in answered(both).cells if cell.kind == "flow"}
+    assert cells == {"changes": Verdict.FAIL, "purchases": Verdict.PASS}
+    unnamed = replace(both, findings=(replace(both.findings[0], flow=""),))
+    cells = {cell.name: cell.verdict for cell in answered(unnamed).cells if cell.kind == "flow"}
+    assert cells == {"changes": Verdict.FAIL, "purchases": Verdict.FAIL}, "nobody knows which, so neither is kept"
+
+
+def test_instances_that_the_board_has_no_room_for_are_counted() -> None:
+    crowded = replace(result(status="open"), flows=(FlowCount("changes", 9000, 8999), FlowCount("unseen", 5, 5)))
+    said = {cell.name: cell.sentence for cell in answered(crowded).cells if cell.kind == "flow"}
+    assert said["changes"].startswith("8,999 of 9,000 instances carried out")
+    assert said["unseen"].startswith("5 of 5")
+
+
+def test_what_was_recorded_is_a_row_of_its_own_and_labelled() -> None:
+    own = verified(Verdict.PASS).checked[0]
+    both = Verification("all", (own, replace(own, derived=True, verdict=Verdict.FAIL)))
+    asking = Ask(lambda *_: Finished(result(), Path()), lambda _pacts: both, lambda _d: covered(50), TODAY)
+    found = [cell for cell in ask({"hub": "hub"}, ("storm",), pacts(), (), asking) if cell.kind == "pact"]
+    assert [(cell.name, cell.verdict) for cell in found] == [
+        ("erp", Verdict.PASS),
+        ("erp (recorded)", Verdict.FAIL),
+    ]
+
+
+def test_what_is_accepted_has_a_row_of_its_own() -> None:
+    found = result(Exit.PASS, "too early")
+    (finding,) = found.findings
+    lived_with = replace(found, findings=(replace(finding, severity=Severity.WARN, accepted="x"),))
+
+    def entry(fingerprint: str, until: date, scenario: str = "") -> Acceptance:
+        return Acceptance(fingerprint=fingerprint, owner="planning", reason="known", until=until, scenario=scenario)
+
+    gate = answered(lived_with, accepted=[entry(finding.fingerprint, TODAY), entry("00000000", TODAY)])
+    assert gate.answer == "yes"
+    told = reporting.text(gate)
+    assert f"accepted hub: accepted {finding.fingerprint}: too early (storm; planning answers for it until" in told
+    assert "accepted hub: accepted 00000000: no run has it any more" in told
+    over = answered(result(Exit.VIOLATION, "too early"), accepted=[entry(finding.fingerprint, date(2026, 1, 1))])
+    (cell,) = [cell for cell in over.cells if cell.kind == "accepted"]
+    assert cell.verdict is Verdict.FAIL and "that is over" in cell.sentence
+    elsewhere = answered(lived_with, accepted=[entry(finding.fingerprint, TODAY, "another")])
+    assert "no run has it any more" in reporting.text(elsewhere)
+
+
+def test_what_was_not_asked_is_said_everywhere() -> None:
+    found = replace(answered(), notes=("scenarios that are not for the mode live: day",))
+    for told in (reporting.text(found), reporting.markdown(found), reporting.page(found)):
+        assert "not asked: scenarios that are not for the mode live: day" in told
+    assert reporting.for_programs(found)["not_asked"] == found.notes
 
 
 def test_a_project_without_pacts_is_not_asked_for_them() -> None:

@@ -82,6 +82,20 @@ def test_what_was_cut_off_is_completed_from_what_is_promised() -> None:
     assert sources(posting("00012"), rule, promised=promised) == [""], "two can be meant, so none is"
 
 
+def test_what_else_a_pattern_tells_of_a_text_that_was_cut_off_is_kept() -> None:
+    rule = {
+        "field": "lines.item_text",
+        "pattern": r"(?P<source_document>\d{5})/(?P<lot>\w+)",
+        "truncated": {"to": 5, "keep": "end"},
+    }
+    identities = Identities({POST: {"source_document": [Rule.model_validate(rule)]}})
+    identities.promised = {f"{POST}|DE01|CNF-0000012|receipt|A|": None}
+    (line,) = identities.find(OPERATION, posting("00012/L7")).lines
+    assert (line.source_document, line.lot) == ("CNF-0000012", "L7")
+    (line,) = identities.find(OPERATION, posting("00099/L7")).lines
+    assert (getattr(line, "source_document", ""), line.lot) == ("", "L7"), "nothing is guessed"
+
+
 def test_what_stands_in_no_list_takes_the_place_of_the_field() -> None:
     operation = catalog.operations()["desk.exception.raise"]
     rules = {"subject": [Rule(field="subject", pattern=r"ECO-\d+")]}
@@ -108,7 +122,10 @@ def test_rules_about_what_does_not_exist_are_told() -> None:
             "identity": {
                 POST: {
                     "source_dokument": [{"field": "lines.item_txt"}],
-                    "source_document": [{"composite": "{plant}-{batch}"}],
+                    "source_document": [
+                        {"composite": "{plant}-{batch}"},
+                        {"field": "lines.item_text", "pattern": "(?P<source_dokument>CNF)-(?P<lot>.)"},
+                    ],
                 },
                 "erp.stock.pots": {},
             },
@@ -121,14 +138,22 @@ def test_rules_about_what_does_not_exist_are_told() -> None:
         ("identity", POST, "source_dokument"),
         ("identity", POST, "source_dokument", 0, "field"),
         ("identity", POST, "source_document", 0, "composite"),
+        ("identity", POST, "source_document", 1, "pattern"),
         ("identity", "erp.stock.pots"),
     }
 
 
 @pytest.mark.parametrize(
     "rule",
-    [{}, {"field": "a", "composite": "{b}"}, {"field": "a", "all": True}, {"field": "a", "pattern": "("}],
+    [
+        {},
+        {"field": "a", "composite": "{b}"},
+        {"field": "a", "all": True},
+        {"field": "a", "pattern": "("},
+        {"composite": "CNF"},
+        {"composite": "{}"},
+    ],
 )
 def test_rules_that_mean_nothing(rule: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"reads either|goes with|no regular expression"):
+    with pytest.raises(ValueError, match=r"reads either|goes with|no regular expression|names the fields"):
         Rule.model_validate(rule)

@@ -58,6 +58,11 @@ def test_orders_carry_it_and_the_digest_does_not() -> None:
         ({"start": {"command": ["./hub"]}, "hooks": {"reset": {"command": ["./reset"]}}}, False),
         ({"deliver": {"url": "http://h/"}}, True),
         ({"deliver": {"url": "{estate}/_pilotplant/null"}}, False),
+        ({"files": "/srv/in"}, True),
+        ({"public_url": "http://here:{port}"}, True),
+        ({"deliver": {"url": "{estate}/_pilotplant/null"}, "files": "/srv/in"}, True),
+        ({"files": "/srv/in", "hooks": {"reset": {"command": ["./reset"]}}}, False),
+        ({}, True),
     ],
 )
 def test_who_may_remember(content: dict[str, Any], remembers: bool) -> None:

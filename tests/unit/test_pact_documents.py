@@ -32,7 +32,8 @@ def test_version_3_keeps_messages_apart() -> None:
 
 def test_version_4_says_the_kind_of_each() -> None:
     entries = [
-        {**HTTP, "type": f"{kind}"} for kind in ("Synchronous/HTTP", "Asynchronous/Messages", "Synchronous/Messages")
+        {**HTTP, "contents": {}, "type": kind}
+        for kind in ("Synchronous/HTTP", "Asynchronous/Messages", "Synchronous/Messages")
     ]
     found = list(interactions({**PARTIES, "interactions": entries}, "a.json"))
     assert [each.kind for each in found] == ["http", "message", "other"]
@@ -48,6 +49,19 @@ def test_version_4_says_the_kind_of_each() -> None:
         ({**PARTIES, "interactions": {}}, "`interactions` of a pact is a list"),
         ({**PARTIES, "interactions": [{"request": {}}]}, "interaction 1 has no `description`"),
         ({**PARTIES, "interactions": [{**HTTP, "providerStates": ["x"]}]}, "a provider state has a `name`"),
+        ({**PARTIES, "interactions": [{**HTTP, "providerStates": "x"}]}, "`providerStates` is a list"),
+        ({**PARTIES, "interactions": [{**HTTP, "providerState": 7}]}, "a provider state has a `name`"),
+        ({**PARTIES, "interactions": [{**HTTP, "providerStates": [{"name": "s", "params": [1]}]}]}, "`params` of the"),
+        ({**PARTIES, "interactions": [{"description": "x"}]}, "interaction 1 has no `request`"),
+        ({**PARTIES, "interactions": [{**HTTP, "response": None}]}, "interaction 1 has no `response`"),
+        ({**PARTIES, "interactions": [{**HTTP, "response": {"status": "200"}}]}, "`status` is a number"),
+        ({**PARTIES, "interactions": [{**HTTP, "request": {"method": "GET"}}]}, "`request` has no `path`"),
+        ({**PARTIES, "interactions": [{**HTTP, "request": {"method": "FETCH", "path": "/"}}]}, "no method `FETCH`"),
+        ({**PARTIES, "interactions": [{**HTTP, "request": {"method": "GET", "path": "x"}}]}, "begins with /"),
+        ({**PARTIES, "interactions": [{**HTTP, "type": "Synchronous/Http"}]}, "did you mean `Synchronous/HTTP`"),
+        ({**PARTIES, "messages": [{"description": "x"}]}, "interaction 1 has no `contents`"),
+        ({**PARTIES, "metadata": {"pactSpecification": {"version": "9.0"}}, "interactions": [HTTP]}, "version 9.0"),
+        ({**PARTIES, "metadata": {"pact-specification": {"version": "9.0"}}, "interactions": [HTTP]}, "version 9.0"),
     ],
 )
 def test_what_is_no_pact_is_said(document: object, complaint: str) -> None:

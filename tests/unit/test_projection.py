@@ -59,6 +59,14 @@ def test_additions_and_rounding(tmp_path: Path) -> None:
     assert differs(tmp_path, bom(("X", 1.00499)), bom(("X", 1.1)), rounded) != ""
 
 
+def test_whoever_rounds_half_up_or_half_to_even_is_right(tmp_path: Path) -> None:
+    rounded = {"field": "lines", "digits": 3}
+    for held in (0.063, 0.062):
+        assert differs(tmp_path, bom(("X", 0.0625), ("Y", 1)), bom(("X", held), ("Y", 1)), rounded) == ""
+    assert differs(tmp_path, bom(("X", 0.0625)), bom(("X", 0.064)), rounded) != ""
+    assert differs(tmp_path, bom(("X", 0.0625), ("Y", 1)), bom(("X", 0.063)), rounded) != ""
+
+
 def test_what_does_not_matter_is_not_compared(tmp_path: Path) -> None:
     ignored = {"field": "lines", "ignored": True}
     other = bom(("Z", 9))
@@ -116,17 +124,26 @@ def test_rules_that_mean_nothing_are_told() -> None:
     ):
         with pytest.raises(ValueError, match="a rule is"):
             ProjectionRule.model_validate(rule)
+    for acts in ({"ignored": True}, {"additions": "allowed"}, {"digits": 2}):
+        with pytest.raises(ValueError, match="this rule is about all of it: `field: lines`"):
+            ProjectionRule.model_validate({"field": "lines.quantity", **acts})
     target = TargetSpec.model_validate(
         {
             "target": "t",
             "deliver": {"url": "http://h/"},
             "projection": {
-                RELEASE: [{"field": "lnes", "ignored": True}],
+                RELEASE: [
+                    {"field": "lnes", "ignored": True},
+                    {"field": "lines.componnt", "table": {"A": "B"}},
+                    {"field": "lines.quantity", "table": {"1.0": "2.0"}},
+                    {"field": "lines", "table": {"A": "B"}},
+                    {"field": "lines.component", "table": {"A": "B"}},
+                ],
                 "erp.bom.get": [{"field": "lines", "ignored": True}],
             },
         }
     )
     assert {flaw.path for flaw in flaws_of_target(target)} == {
-        ("projection", RELEASE, 0, "field"),
+        *(("projection", RELEASE, position, "field") for position in range(4)),
         ("projection", "erp.bom.get"),
     }

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
@@ -131,3 +133,120 @@ def test_a_target_that_says_that_it_is_busy_is_waited_for(tmp_path: Path) -> Non
 def test_exceptions_come_from_one_place(spec: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"one of|pattern"):
         ExceptionsSpec.model_validate({**spec, **PARTS})
+
+
+def test_what_cannot_be_read_is_named_and_not_taken_for_silence(tmp_path: Path) -> None:
+    path = tmp_path / "given-up.jsonl"
+
+    async def lines(services: Services, estate: Live) -> None:
+        await services.collect_last()
+        assert estate.host.unread == "" and "there is no file" in estate.host.notes.pop()
+        path.write_text("WARN no JSON\n" + json.dumps(ENTRY) + "\n", "utf-8")
+        await services.collect()
+        assert raised(estate) == EXPECTED and "line 1 of" in estate.host.notes.pop()
+        path.unlink()
+        path.mkdir()
+        await services.collect()
+        assert "cannot be read" in estate.host.unread
+        path.rmdir()
+        path.write_text(json.dumps({**ENTRY, "Grund": "x"}) + "\n", "utf-8")
+        await services.collect()
+        assert len(raised(estate)) == 2 and estate.host.unread == "", "one that was begun anew is read anew"
+
+    used(tmp_path, lines, exceptions={"file": "{work}/given-up.jsonl", **PARTS})
+
+    async def refused(services: Services, estate: Live) -> None:
+        await services.collect()
+        assert "127.0.0.1:1" in estate.host.unread and "cannot be read" in estate.host.unread
+
+    used(tmp_path, refused, exceptions={"poll": "http://127.0.0.1:1/rejected", **PARTS})
+
+
+@pytest.mark.parametrize(("query", "says"), [("SELECT Betref FROM dead", "no such column"), ("SELECT * FROM ded", "")])
+def test_a_query_that_cannot_be_answered(tmp_path: Path, query: str, says: str) -> None:
+    async def act(services: Services, estate: Live) -> None:
+        base = sqlite3.connect(tmp_path / "hub.sqlite")
+        base.execute("CREATE TABLE dead (Betreff, Werk, Amt, Grund)")
+        base.close()
+        await services.collect_last()
+        assert says in estate.host.unread
+        assert says or estate.host.notes == ["exceptions: no such table: ded"]
+
+    used(tmp_path, act, exceptions={"sql": {"sqlite": "{work}/hub.sqlite", "query": query}, **PARTS})
+
+
+def test_a_long_file_is_read_to_its_end_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pilotplant.run.given_up.READ_MAX", 300)
+
+    async def act(services: Services, estate: Live) -> None:
+        entries = [{**ENTRY, "Betreff": f"CNF-{number:07d}"} for number in range(20)]
+        (tmp_path / "log").write_text("".join(json.dumps(each) + "\n" for each in entries), "utf-8")
+        await services.collect()
+        assert len(raised(estate)) == 20
+        with (tmp_path / "log").open("a", encoding="utf-8") as file:
+            file.write("x" * 400)
+        await services.collect()
+        assert "line 21 is longer than" in estate.host.unread
+
+    used(tmp_path, act, exceptions={"file": "{work}/log", **PARTS})
+
+
+def test_entries_without_a_subject_and_the_same_in_two_flows(tmp_path: Path) -> None:
+    async def nothing(services: Services, estate: Live) -> None:
+        (tmp_path / "log").write_text(json.dumps({"betreff": "CNF-1"}) + "\n", "utf-8")
+        await services.collect_last()
+        assert estate.host.notes == ["exceptions: of what was read nothing has a subject (`Betreff`)"]
+
+    used(tmp_path, nothing, exceptions={"file": "{work}/log", **PARTS})
+
+    async def flows(services: Services, estate: Live) -> None:
+        entries = [{**ENTRY, "Ablauf": flow} for flow in ("production-confirmation", "stock-movement")]
+        assert services.take(entries) == 2 and services.take(entries) == 0
+
+    used(tmp_path, flows, exceptions={"endpoint": True, **PARTS, "flow": "Ablauf"})
+
+
+def test_a_hook_may_leave_something_running_and_one_that_is_late_leaves_nothing(tmp_path: Path) -> None:
+    background = (
+        "import subprocess, sys; "
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
+        "open('child', 'w').write(str(child.pid))"
+    )
+
+    async def act(services: Services, estate: Live) -> None:
+        await services.before()
+        child = int((tmp_path / "child").read_text("utf-8"))
+        os.kill(child, signal.SIGKILL)  # it is there: the hook has ended without waiting for it
+
+    used(tmp_path, act, hooks={"start": {"command": ["{python}", "-c", background], "within": "20s"}})
+    (tmp_path / "child").unlink()
+
+    async def late(services: Services, estate: Live) -> None:
+        with pytest.raises(TargetError, match="was not done within"):
+            await services.before()
+        child = int((tmp_path / "child").read_text("utf-8"))
+        async with asyncio.timeout(20):
+            while _lives(child):
+                await asyncio.sleep(0.01)
+
+    waits = f"{background}; child.wait()"
+    used(tmp_path, late, hooks={"start": {"command": ["{python}", "-c", waits], "within": "2s"}})
+
+
+def _lives(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_command_says_by_its_exit_code_that_it_is_busy(tmp_path: Path) -> None:
+    async def act(services: Services, estate: Live) -> None:
+        services.watch()
+        async with asyncio.timeout(20):
+            while "exit code 3" not in estate.host.busy:
+                await asyncio.sleep(0.01)
+
+    told = ["{python}", "-c", "raise SystemExit(3)"]
+    used(tmp_path, act, hooks={"status": {"command": told, "busy": "queue.open"}})

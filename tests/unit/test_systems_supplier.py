@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pilotplant.ledger.records import Commit
@@ -238,6 +239,8 @@ def test_the_latest_schedule_counts(estate: Bench) -> None:
     for number in (2, 1):
         assert isinstance(estate.apply("supplier", publish_schedule, **fields, number=number, lines=lines), Committed)
     assert [bool(record.stale_over) for record in estate.records(Commit)] == [False, True]
+    with pytest.raises(msgspec.ValidationError, match="quantity"):
+        estate.apply("supplier", publish_schedule, **fields, number=3, lines=[{"day": "2023-12-01", "quantity": -5}])
     unknown = {**fields, "supplier": "SUP-?"}
     assert refused(estate.apply("supplier", publish_schedule, **unknown, number=3, lines=lines)) == "unknown-supplier"
     foreign = {**fields, "item": "ITM-?"}
@@ -252,6 +255,13 @@ def test_a_drawing_for_who_is_not_approved_is_marked_as_it_is_given(estate: Benc
         assert isinstance(outcome, Committed), "the portal itself refuses nothing"
     assert [record.facet for record in estate.records(Commit)] == ["", "unwanted"]
     assert refused(estate.apply("supplier", share_drawing, supplier="SUP-?", item=item, revision="A"))
+
+
+def test_an_older_drawing_replaces_a_newer_one_and_that_is_told(estate: Bench) -> None:
+    item, supplier = min(estate["plm"].state.approved)
+    for revision in ("B", "C", "C", "B"):
+        estate.apply("supplier", share_drawing, supplier=supplier, item=item, revision=revision)
+    assert [bool(record.stale_over) for record in estate.records(Commit)] == [False, False, False, True]
 
 
 def test_an_approval_that_was_withdrawn_counts_no_more(estate: Bench) -> None:

@@ -1,5 +1,9 @@
 """Targets as documents, and what a target is told."""
 
+import asyncio
+import sys
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -7,6 +11,7 @@ from pilotplant.exchange.authentication import Credentials
 from pilotplant.target.addresses import Address, environment
 from pilotplant.target.delivery import DeliverSpec
 from pilotplant.target.model import Ready, Start, TargetSpec
+from pilotplant.target.process import TargetProcess
 from pilotplant.target.words import PLACEHOLDERS, filled
 
 
@@ -17,6 +22,8 @@ from pilotplant.target.words import PLACEHOLDERS, filled
         "{estate}/_pilotplant/null",
         "https://host.example/path?x=1",
         "http://[::1]:{port}/",
+        "http://127.0.0.1:{port}?port={port}",
+        "{estate}",
     ],
 )
 def test_addresses_with_placeholders(url: str) -> None:
@@ -31,8 +38,15 @@ def test_addresses_with_placeholders(url: str) -> None:
         ("127.0.0.1:80", "not an address"),
         ("ftp://host/", "not an address"),
         ("http://127.0.0.1:{prot}/", "did you mean `port`"),
-        ("http://127.0.0.1:{port}{port}/", "not an address"),
+        ("http://127.0.0.1:{port}{port}/", "for its whole port"),
         ("{work}/events", "not an address"),
+        ("http://xn--a/", "not an address"),
+        ("http://127.0.0.1:1{port}/", "for its whole port"),
+        ("http://{port}/", "for its whole port"),
+        ("http://{estate}/events", "the start of an address"),
+        ("{estate}events", "not an address|the start of an address"),
+        ("{estate}:80/events", "not an address|the start of an address"),
+        ("http://{python}/", "for its whole port"),
         ("http://user:pw@host/", "password"),
         ("http://host/\r\nx: y", "not an address"),
     ],
@@ -87,3 +101,30 @@ def test_the_environment_names_each_system_and_each_plant() -> None:
     assert told["PILOTPLANT_MES_DE01_API_KEY"] == "k"
     assert "PILOTPLANT_MES_URL" not in told, "there is one for each plant"
     assert told["PILOTPLANT_DESK_URL"] == "http://d" and "PILOTPLANT_DESK_API_KEY" not in told
+
+
+@pytest.mark.parametrize("path", ["class", "lines.__init__", "__struct_fields__", "lines.def", "a__b"])
+def test_custom_fields_have_names_that_a_command_can_have(path: str) -> None:
+    with pytest.raises(ValidationError, match="cannot be the name of a field"):
+        TargetSpec.model_validate({"target": "x", "extensions": {"erp.stock.post": {path: "text"}}})
+
+
+def test_the_log_keeps_no_secret_however_the_target_ends(tmp_path: Path) -> None:
+    async def said(kills: bool) -> str:
+        log = tmp_path / f"{kills}.log"
+        code = "import os, time; print(*(os.environ[n] for n in ('A_PASSWORD', 'B_TOKEN', 'PLACE')), flush=True)"
+        start = Start(
+            command=[sys.executable, "-c", f"{code}; open('said', 'w').close(); time.sleep(60)"],
+            environment={"B_TOKEN": "geheim-and-more", "PLACE": "src/app"},
+        )
+        process = TargetProcess(start, {}, {"A_PASSWORD": "geheim"}, folder=tmp_path, log=log)
+        await process.start()
+        async with asyncio.timeout(20):
+            while not (tmp_path / "said").exists():
+                await asyncio.sleep(0.01)
+        (tmp_path / "said").unlink()
+        await (process.kill() if kills else process.stop())
+        return log.read_text("utf-8")
+
+    for kills in (True, False):
+        assert asyncio.run(said(kills)) == "*** *** src/app\n"

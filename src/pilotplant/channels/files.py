@@ -5,6 +5,7 @@ it or moved it away, which is how it says so. Whoever takes away a file that is 
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pilotplant.channels.cloudevents import Outgoing
 from pilotplant.channels.sheets import sheet
+from pilotplant.dataset.marking import MARK
 from pilotplant.exchange.dropping import FileSpec
 from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.world import World
@@ -58,7 +60,9 @@ class FileDrop:
         strike: Striking,
         fail: Callable[[BaseException], None],
         keeps: bool = False,
+        lasts: bool = False,
     ) -> None:
+        """`keeps`: what was fetched, for a target that may lose everything. `lasts`: the folder outlives the run."""
         self.folder = folder
         self._system = system
         self._spec = spec
@@ -81,7 +85,10 @@ class FileDrop:
         plant = system.state.dataset.plants[system.plants[0]]
         self._zone = ZoneInfo(plant.time_zone)
         self._decimal_comma = plant.decimal_comma
+        self._lasts = lasts
         folder.mkdir(parents=True, exist_ok=True)
+        if lasts:
+            self._clear()
 
     @property
     def pending(self) -> int:
@@ -118,6 +125,18 @@ class FileDrop:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._lasts:
+            self._clear()
+
+    def _clear(self) -> None:
+        """Take away what was dropped here, in this run or an earlier one, and nobody has fetched: its time is over.
+        What has another name is the target's own."""
+        stem = re.escape(self._system.name.replace("@", "-"))
+        ends = "|".join(map(re.escape, (PART, DONE, LOCK)))
+        ours = re.compile(rf"{stem}-({MARK.pattern})?\d{{6,}}\.(csv|xml)({ends})?")
+        for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
+            if ours.fullmatch(path.name) and path.is_file():
+                path.unlink(missing_ok=True)
 
     def _on_time(self) -> None:
         self._scheduled = False
@@ -282,7 +301,8 @@ class FileDrop:
     def _next_path(self) -> Path:
         self._files += 1
         self.folder.mkdir(parents=True, exist_ok=True)  # it may be lost with the target's own
-        return self.folder / f"{self._system.name.replace('@', '-')}-{self._files:06d}.{self._spec.format}"
+        stem = self._system.name.replace("@", "-")
+        return self.folder / f"{stem}-{self._world.mark}{self._files:06d}.{self._spec.format}"
 
 
 def _stands(path: Path) -> bool:

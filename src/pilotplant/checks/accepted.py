@@ -44,7 +44,8 @@ class Known(NamedTuple):
 def accept(court: Sequence[Check], known: Known) -> list[str]:
     """Let accepted findings only warn; what there is to say of the list itself."""
     today = known.today
-    listed = {entry.fingerprint: entry for entry in known.entries}
+    ranked = sorted(known.entries, key=lambda entry: (today <= entry.until, bool(entry.scenario)))
+    listed = {entry.fingerprint: entry for entry in ranked}  # one that still holds, and of those the more specific
     met: set[str] = set()
     told: list[str] = []
     for check in court:

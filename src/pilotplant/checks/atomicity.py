@@ -286,6 +286,7 @@ class Atomicity(Check):
                 ),
                 plant=self.promises.plant(instance),
                 instance=instance.name,
+                flow=self.case.flows[instance.flow].flow,
                 step="no-compensation",
                 severity=Severity.WARN if told else Severity.FAIL,
                 effect=effect,

@@ -193,18 +193,28 @@ class Completeness(Check):
         proof += [self.case.proof(each, self.case.target, f"asks for {what}", where) for each in looks[:4]]
         if self.promises.settled is not None:
             proof.append(self.case.proof(self.promises.settled, "estate", "at rest; it was not found"))
-        self.findings.append(
-            Finding(
-                self.NAME,
-                sentence,
-                tuple(proof),
-                plant=self.promises.plant(instance),
-                instance=instance.name,
-                step="overlooked",
-                effect=missing[0].effect,
-            )
+        self._convict(
+            instance,
+            sentence,
+            tuple(proof),
+            step="overlooked",
+            effect=missing[0].effect,
         )
         return True
+
+    def _convict(
+        self,
+        instance: Instance,
+        sentence: str,
+        proof: tuple[Proof, ...],
+        *,
+        step: str,
+        effect: str,
+        severity: Severity = Severity.FAIL,
+    ) -> None:
+        plant, flow = self.promises.plant(instance), self.case.flows[instance.flow].flow
+        told = Finding(self.NAME, sentence, proof, plant, instance.name, step, severity, effect, flow)
+        self.findings.append(told)
 
     def _report_late(self, late: Late) -> None:
         record, promise = late.record, late.promise
@@ -236,16 +246,12 @@ class Completeness(Check):
         where, what = self.case.system(last.system), effect_in_words(last.effect, last.version)
         told = [self.case.proof(each, where, f"refuses {what} ({each.code})", self.case.target) for each in poison[-3:]]
         sentence = f"{instance.name} was acknowledged and never begun, while {what} was sent again and again although "
-        self.findings.append(
-            Finding(
-                self.NAME,
-                f"{sentence}{where} refuses it for good ({last.code}, last #{last.seq}): it blocks the others.",
-                (*self._told(instance), *told),
-                plant=self.promises.plant(instance),
-                instance=instance.name,
-                step="blocked",
-                effect=missing[0].effect,
-            )
+        self._convict(
+            instance,
+            f"{sentence}{where} refuses it for good ({last.code}, last #{last.seq}): it blocks the others.",
+            (*self._told(instance), *told),
+            step="blocked",
+            effect=missing[0].effect,
         )
 
     def _judge_report(self, instance: Instance, failed: Mapping[str, object]) -> None:
@@ -257,20 +263,16 @@ class Completeness(Check):
         if report is None or not effect:
             return
         where, what = self.case.system(report.system), effect_in_words(effect)
-        self.findings.append(
-            Finding(
-                self.NAME,
-                f"{where} was told at #{report.exchange} that the ERP has accepted {instance.name}, "
-                f"and {what} never came about.",
-                (
-                    *self._told(instance),
-                    Proof(report.exchange, round(report.t, 6), self.case.target, "reports success", where),
-                ),
-                plant=self.promises.plant(instance),
-                instance=instance.name,
-                step="false-success",
-                effect=effect,
-            )
+        self._convict(
+            instance,
+            f"{where} was told at #{report.exchange} that the ERP has accepted {instance.name}, "
+            f"and {what} never came about.",
+            (
+                *self._told(instance),
+                Proof(report.exchange, round(report.t, 6), self.case.target, "reports success", where),
+            ),
+            step="false-success",
+            effect=effect,
         )
 
     def _to_blame(self, instance: Instance, missing: list[Promise]) -> list[Promise]:
@@ -315,16 +317,12 @@ class Completeness(Check):
         told = f"no exception was raised for {instance.name}"
         if instance.exception:
             told = f"the exception for {instance.name} did not wait the {patience_s:g} s that the target declares"
-        self.findings.append(
-            Finding(
-                self.NAME,
-                f"The {what} never came in {settled.t - since:.1f} s, and {told}.",
-                self._proof(instance, len(silent)),
-                plant=self.promises.plant(instance),
-                instance=instance.name,
-                step="silence",
-                effect=silent[0].effect,
-            )
+        self._convict(
+            instance,
+            f"The {what} never came in {settled.t - since:.1f} s, and {told}.",
+            self._proof(instance, len(silent)),
+            step="silence",
+            effect=silent[0].effect,
         )
 
     def _untold(self, effect: str, version: int) -> bool:
@@ -343,17 +341,13 @@ class Completeness(Check):
         never = "was only half carried out" if instance.begun else "was never carried out"
         miss = next(filter(None, map(self._near.of, blamed)), None) if self._near is not None else None
         almost = f" But {miss.in_words()}." if miss is not None else ""
-        self.findings.append(
-            Finding(
-                self.NAME,
-                f"{instance.name} {never}{late}. Missing in {lists}.{almost}",
-                self._proof(instance, len(blamed)),
-                plant=self.promises.plant(instance),
-                instance=instance.name,
-                step=blamed[0].terms.step,
-                severity=severity,
-                effect=blamed[0].effect,
-            )
+        self._convict(
+            instance,
+            f"{instance.name} {never}{late}. Missing in {lists}.{almost}",
+            self._proof(instance, len(blamed)),
+            step=blamed[0].terms.step,
+            severity=severity,
+            effect=blamed[0].effect,
         )
 
     def _report_silent_refusal(self, instance: Instance, refusals: dict[str, Reject | Emit]) -> None:
@@ -362,17 +356,12 @@ class Completeness(Check):
         who = self.case.system(refusal.system)
         why = refusal.code if isinstance(refusal, Reject) else "in an event"
         told = self.case.proof(refusal, who, f"refuses {what} ({why})", self.case.target)
-        self.findings.append(
-            Finding(
-                self.NAME,
-                f"{who} refused {what} for good ({why}, #{refusal.seq}), "
-                f"and no exception was raised for {instance.name}.",
-                (*self._told(instance), told),
-                plant=self.promises.plant(instance),
-                instance=instance.name,
-                step="exception",
-                effect=effect,
-            )
+        self._convict(
+            instance,
+            f"{who} refused {what} for good ({why}, #{refusal.seq}), and no exception was raised for {instance.name}.",
+            (*self._told(instance), told),
+            step="exception",
+            effect=effect,
         )
 
     def _report_undone(self, effect: str, record: Commit) -> None:
@@ -444,6 +433,7 @@ class Completeness(Check):
                 ),
                 plant=plant_of(record.effect),
                 instance=promise.instance.name,
+                flow=self.case.flows[promise.instance.flow].flow,
                 step=promise.terms.step,
                 severity=Severity.FAIL if promise.terms.must else Severity.WARN,
                 effect=record.effect,

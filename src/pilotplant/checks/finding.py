@@ -42,6 +42,8 @@ class Finding(msgspec.Struct, frozen=True):
     step: str = ""
     severity: Severity = Severity.FAIL
     effect: str = ""
+    flow: str = ""
+    """Whose instance it is; several flows may have one of the same name."""
     accepted: str = ""
     """Who answers for it until when, and why, where `accepted.yaml` says so."""
 

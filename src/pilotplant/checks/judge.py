@@ -23,7 +23,7 @@ from pilotplant.checks.folds.intended import Intended
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.load_result import LoadResult, LoadTerms
-from pilotplant.checks.result import BoardRow, Cell, Counts, FaultResult, Figure, ThresholdResult
+from pilotplant.checks.result import BoardRow, Cell, Counts, FaultResult, Figure, FlowCount, ThresholdResult
 from pilotplant.checks.soak import leaks
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.ledger.reader import Ledger
@@ -59,6 +59,7 @@ class Judgement:
     thresholds: tuple[ThresholdResult, ...]
     figures: tuple[Figure, ...]
     board: tuple[BoardRow, ...]
+    flows: tuple[FlowCount, ...]
     faults: tuple[FaultResult, ...]
     load: LoadResult | None = None
     crashed: tuple[str, ...] = field(default=())
@@ -176,6 +177,7 @@ def _judge(
     doubts = [doubt for check in court for doubt in check.doubts]
     doubts += _more_doubts(counts, promises, faults, wanted)
     doubts += _undriven(curves) if curves else []
+    board = _board(case, promises)
     return Judgement(
         verdict=_verdict(findings, doubts, judged, crashed),
         missed=any(threshold.verdict is Verdict.FAIL for threshold in judged),
@@ -185,7 +187,8 @@ def _judge(
         doubts=tuple(doubts),
         thresholds=judged,
         figures=figures.all(),
-        board=_board(case, promises),
+        board=board[:BOARD_MAX],
+        flows=_flow_counts(case, promises, board),
         load=curves.result(promises.begun) if curves else None,
         faults=tuple(FaultResult(name, times) for name, times in faults.items()),
         crashed=tuple(f"{name}: {why}" for name, why in crashed.items()),
@@ -359,7 +362,18 @@ def _board(case: Case, promises: Promises) -> tuple[BoardRow, ...]:
     ]
     rows.sort(key=lambda row: (row.status != "open", row.since_s))
     rows += [_row(case, promises, instance, "done") for instance in promises.finished]
-    return tuple(rows[:BOARD_MAX])
+    return tuple(rows)
+
+
+def _flow_counts(case: Case, promises: Promises, board: tuple[BoardRow, ...]) -> tuple[FlowCount, ...]:
+    """All instances by flow: those of which nothing is kept are done."""
+    open_ = board[: len(promises.instances)]
+    total: Counter[str] = Counter(row.flow for row in open_)
+    done: Counter[str] = Counter(row.flow for row in open_ if row.status == "done")
+    for flow, times in promises.finished_of.items():
+        total[case.flows[flow].flow] += times
+        done[case.flows[flow].flow] += times
+    return tuple(FlowCount(flow, times, done[flow]) for flow, times in sorted(total.items()))
 
 
 def _status(promises: Promises, instance: Instance, sums: Aggregated) -> str:

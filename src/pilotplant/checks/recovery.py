@@ -255,6 +255,7 @@ class Recovery(Check):
                 tuple(proof),
                 plant=self.promises.plant(instance),
                 instance=instance.name,
+                flow=self.case.flows[instance.flow].flow,
                 step=kind,
                 effect=effect or next((promise.effect for promise in instance.promises), ""),
             )

@@ -51,6 +51,14 @@ class BoardRow(msgspec.Struct, frozen=True):
     cells: tuple[Cell, ...]
 
 
+class FlowCount(msgspec.Struct, frozen=True):
+    """How many instances of a flow there were, also of those that the board has no room for, and how many are done."""
+
+    flow: str
+    instances: int
+    done: int
+
+
 class FaultResult(msgspec.Struct, frozen=True):
     """How often a fault really touched something."""
 
@@ -99,5 +107,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     repro: str
     by_construction: tuple[str, ...] = ()
     """What-if: what holds because a model cannot do otherwise, and was therefore not judged."""
+    flows: tuple[FlowCount, ...] = ()
     load: LoadResult | None = None
     """Of a run under load: its curves, histograms and shares."""

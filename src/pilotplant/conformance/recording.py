@@ -6,7 +6,7 @@ Of many exchanges with the same shape one is kept; those for which no provider s
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,19 @@ from urllib.parse import quote
 
 import msgspec
 
-from pilotplant.contracts.pacts import DERIVED
+from pilotplant.conformance.blotting import blotted, blotted_path
+from pilotplant.conformance.verification import Checked
+from pilotplant.contracts.pacts import DERIVED, Interaction, interactions
 from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import AnyRecord, Deliver, Emit, FaultBitten, Request, ResponseEnd, ResponseFirst
 from pilotplant.model.errors import LedgerError
 from pilotplant.model.operation import Operation
+from pilotplant.model.verdict import Verdict
 from pilotplant.run.identity import RunInfo
 from pilotplant.systems import catalog
 from pilotplant.systems.provider_states import ProviderState, states_of
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
-_SECRET = re.compile(r"secret|password|passwd|token|authorization|api[_-]?key|credential", re.IGNORECASE)
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _EVENT = "application/cloudevents+json"
@@ -44,14 +46,30 @@ class Recorded:
         """How many interactions there are in all pacts."""
         return sum(len(pact["interactions"]) for pact in self.pacts.values())
 
-    def write(self, folder: Path) -> list[Path]:
-        """Write each pact into a file of its own."""
+    def taken_apart(self) -> list[Interaction]:
+        """Each interaction by itself, to be tried out."""
+        return [each for provider, pact in self.pacts.items() for each in interactions(pact, provider)]
+
+    def leave_out(self, checked: Iterable[Checked]) -> None:
+        """Leave out what did not come about again: nobody could tell a changed simulator from a state that is
+        lacking."""
+        for each in checked:
+            if each.verdict is Verdict.PASS:
+                continue
+            kept = self.pacts[each.provider]["interactions"]
+            kept[:] = [entry for entry in kept if entry["description"] != each.description]
+            why = [each.sentence, *(mismatch.sentence for mismatch in each.mismatches)]
+            self.left_out[f"{each.description}: tried out, it does not come about again ({'; '.join(why)})"] += 1
+        self.pacts = {provider: pact for provider, pact in self.pacts.items() if pact["interactions"]}
+
+    def write(self, folder: Path) -> dict[Path, int]:
+        """Write each pact into a file of its own; returns how many interactions each holds."""
         folder.mkdir(parents=True, exist_ok=True)
-        written = []
+        written = {}
         for provider, pact in sorted(self.pacts.items()):
-            path = folder / f"{self.consumer}-{provider}.json"
+            path = folder / (re.sub(r"[^\w.@+-]+", "_", f"{self.consumer}-{provider}").lstrip(".") + ".json")
             path.write_bytes(msgspec.json.format(msgspec.json.encode(pact), indent=2) + b"\n")
-            written.append(path)
+            written[path] = len(pact["interactions"])
         return written
 
 
@@ -123,6 +141,8 @@ class _Recorder:
             return  # with which cursor it was asked for is not known
         code = str(answered.get("code", "")) if exchange.status >= 400 and isinstance(answered, dict) else ""
         wanted = f"{operation.name}!{code}" if code else operation.name
+        if exchange.status == 200 != operation.status:
+            wanted += AGAIN
         keys = dict(zip(operation.keys, request.keys, strict=False))
         if exchange.status in (401, 429) or exchange.status >= 500 or not all(keys.get(n) for n in _in_path(operation)):
             return
@@ -131,7 +151,7 @@ class _Recorder:
             return
         system = self._header.systems[request.system]
         plant = system.partition("@")[2]
-        states = self._states(wanted, {**({"plant": plant} if plant else {}), **keys}, sent, answered)
+        states = self._states(wanted, {**({"plant": plant} if plant else {}), **keys}, sent, answered, operation)
         if states is None:
             self._found.left_out[f"{wanted}: no provider state is declared for it"] += 1
             return
@@ -157,21 +177,23 @@ class _Recorder:
             return
         self._shapes.add(shape)
         content = {"specversion": "1.0", "type": name, "data": data}
-        contents = {"content": _scrubbed(content), "contentType": _EVENT, "encoded": False}
+        contents = {"content": blotted(content), "contentType": _EVENT, "encoded": False}
         rules = {"body": dict(_rules(content["data"], "$.data"))}
         message = {"type": "Asynchronous/Messages", "description": f"{name} is stated, as in a run"}
         described = {**message, **states, "contents": contents, "matchingRules": rules}
         self._keep(catalog.events()[name].system, described | {"metadata": {"contentType": _EVENT}})
 
-    def _states(self, wanted: str, keys: Mapping[str, Any], sent: Any, answered: Any) -> dict[str, Any] | None:
+    def _states(
+        self, wanted: str, keys: Mapping[str, Any], sent: Any, answered: Any, asked: Operation | None = None
+    ) -> dict[str, Any] | None:
         """What has to hold for it to happen again; nothing if nobody says what that is."""
-        if isinstance(answered, dict) and answered.get("items") == []:
+        if asked and isinstance(answered, dict) and answered.get("items") == [] and not _in_path(asked):
             return {}  # nothing has to be there for nothing to be found
         declared = [state for state in states_of(wanted.partition(".")[0]).values() if wanted in state.lets]
         if not declared:
             return {} if wanted in _NEEDS_NOTHING else None
         (state, *_others) = declared
-        return {"providerStates": [{"name": state.name, "params": _parameters(state, keys, sent, answered)}]}
+        return {"providerStates": [{"name": state.name, "params": blotted(_parameters(state, keys, sent, answered))}]}
 
     def _keep(self, provider: str, interaction: dict[str, Any]) -> None:
         pact = self._found.pacts.setdefault(
@@ -195,6 +217,8 @@ class _Recorder:
             return None
 
 
+AGAIN = " again"
+"""After the name of an operation: it was carried out before, and is answered what it came to."""
 _NEEDS_NOTHING = frozenset(("desk.exception.raise",))
 """Operations that are possible in any state."""
 
@@ -209,15 +233,15 @@ def _in_path(operation: Operation) -> list[str]:
 
 def _request(operation: Operation, keys: Mapping[str, str], sent: Any, idempotency_key: str) -> dict[str, Any]:
     path = _PARAMETER.sub(lambda found: quote(keys[found[1]], safe=""), operation.path)
-    request: dict[str, Any] = {"method": operation.method, "path": path}
+    request: dict[str, Any] = {"method": operation.method, "path": blotted_path(path)}
     headers: dict[str, list[str]] = {}
     if operation.query:
         asked = {name: [value] for name, value in keys.items() if name not in _in_path(operation) and value}
         if asked:
-            request["query"] = asked
+            request["query"] = blotted(asked)
     elif sent is not None:
         headers["Content-Type"] = [_JSON]
-        request["body"] = {"content": _scrubbed(sent), "contentType": _JSON, "encoded": False}
+        request["body"] = {"content": blotted(sent), "contentType": _JSON, "encoded": False}
     if idempotency_key:
         headers["Idempotency-Key"] = ["recorded"]
     if operation.etag is not None:
@@ -236,7 +260,7 @@ def _response(status: int, answered: Any, operation: Operation) -> dict[str, Any
     else:
         body = answered
         rules["body"] = dict(_rules(answered, "$"))
-    content = {"content": _scrubbed(body), "contentType": kind, "encoded": False}
+    content = {"content": blotted(body), "contentType": kind, "encoded": False}
     return {"status": status, "headers": {"Content-Type": [kind]}, "body": content, "matchingRules": rules}
 
 
@@ -259,15 +283,6 @@ def _rules(value: Any, place: str) -> Iterator[tuple[str, Any]]:
         yield place, _rule("number")
 
 
-def _scrubbed(value: Any, name: str = "") -> Any:
-    """The same without what may be a secret, and of lists the first entry."""
-    if isinstance(value, dict):
-        return {key: _scrubbed(inner, key) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_scrubbed(inner, name) for inner in value]
-    return "***" if isinstance(value, str) and value and _SECRET.search(name) else value
-
-
 def _shape(value: Any) -> str:
     """The names and types of what is in it."""
     if isinstance(value, dict):
@@ -278,15 +293,15 @@ def _shape(value: Any) -> str:
 
 
 def _parameters(state: ProviderState, keys: Mapping[str, Any], sent: Any, answered: Any) -> dict[str, Any]:
-    """A state's parameters, each the field of its name; of one in the plural all of them."""
+    """A state's parameters, each the first field of its name that is of its type; of one in the plural all of them."""
     told: dict[str, Any] = {}
     for name in state.parameters:
         if name in keys:
             told[name] = keys[name]
             continue
-        found = [*_fields(sent, name), *_fields(answered, name)]
-        if found and not isinstance(found[0], list | dict):
-            told[name] = found[0]
+        found = [each for each in (*_fields(sent, name), *_fields(answered, name)) if state.takes(name, each)]
+        if found:
+            told |= {name: found[0]} if found[0] != [] else {}
         elif name.endswith("s") and (several := list(_fields(sent, name[:-1]))):
             told[name] = several
         elif several := [*_fields(sent, f"{name}s"), *_fields(answered, f"{name}s")]:

@@ -65,6 +65,8 @@ class Host(ABC):
         """What the target says of itself that it is busy with, if it can be asked."""
         self.notes: list[str] = []
         """What was noticed while the target was served, for the result."""
+        self.unread = ""
+        """Why what the target gives up cannot be read just now, if it cannot."""
         self.nudge: Callable[[], Awaitable[None]] = _nothing
         """Lets the target do now what it would do later; called when all is healed."""
         self.look_again: Callable[[], Awaitable[None]] = _nothing
@@ -225,8 +227,9 @@ class Host(ABC):
             self.world.advance()
         return max(0.0, until_s - self.world.env.now)
 
-    def drop_into(self, folder: Path) -> None:
-        """Let the systems that tell by files drop them below this folder, each into one of its own."""
+    def drop_into(self, folder: Path, *, lasts: bool = False) -> None:
+        """Let the systems that tell by files drop them below this folder, each into one of its own. `lasts`: it is not
+        the run's own, and there may be files of earlier runs."""
         for name, boundary in self.boundaries.items():
             if boundary.profile.channel == "file":
                 self.drops[name] = FileDrop(
@@ -240,6 +243,7 @@ class Host(ABC):
                     strike=self._struck,
                     fail=self.fail,
                     keeps=any(fault.empties for fault in self.faults.faults),
+                    lasts=lasts,
                 )
 
     def _route(self, published: Published) -> None:

@@ -65,16 +65,21 @@ class KeyCheck(Authenticator):
         return None if compare_digest(given, self._key) else Unauthorized(detail="x-api-key is missing or wrong")
 
 
+def _authorization(headers: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:
+    """The scheme in small letters, since it may be written in any, and what was told with it."""
+    scheme, _, told = headers.get(b"authorization", b"").strip().partition(b" ")
+    return scheme.lower(), told.strip()
+
+
 class BasicCheck(Authenticator):
     """A fixed name and password."""
 
     def __init__(self, user: str, password: str) -> None:
-        self._expected = b"Basic " + b64encode(f"{user}:{password}".encode())
+        self._expected = b64encode(f"{user}:{password}".encode())
 
     def check(self, headers: Mapping[bytes, bytes], now: float) -> Unauthorized | None:
-        scheme, _, told = headers.get(b"authorization", b"").partition(b" ")
-        given = scheme.capitalize() + b" " + told.strip()
-        right = compare_digest(given, self._expected)
+        scheme, told = _authorization(headers)
+        right = scheme == b"basic" and compare_digest(told, self._expected)
         return None if right else Unauthorized(detail="basic authorization is missing or wrong", scheme="Basic")
 
 
@@ -90,7 +95,8 @@ class TokenCheck(Authenticator):
         self._expires: dict[bytes, float] = {}
 
     def check(self, headers: Mapping[bytes, bytes], now: float) -> Unauthorized | None:
-        expires = self._expires.get(headers.get(b"authorization", b""))
+        scheme, told = _authorization(headers)
+        expires = self._expires.get(told) if scheme == b"bearer" else None
         if expires is None:
             return Unauthorized(detail="a bearer token of this system is required")
         if expires <= now:
@@ -99,7 +105,7 @@ class TokenCheck(Authenticator):
 
     def revoke(self, headers: Mapping[bytes, bytes]) -> None:
         """Forget the token that a request came with."""
-        self._expires.pop(headers.get(b"authorization", b""), None)
+        self._expires.pop(_authorization(headers)[1], None)
 
     def issue(
         self, client_id: str, client_secret: str, now: float, life_s: float | None = None
@@ -113,7 +119,7 @@ class TokenCheck(Authenticator):
             del self._expires[expired]
         self._issued += 1
         token = self._draws.token(f"{self._name}|access|{self._issued}")
-        self._expires[f"Bearer {token}".encode()] = now + (self._life_s if life_s is None else life_s)
+        self._expires[token.encode()] = now + (self._life_s if life_s is None else life_s)
         return Token(token, "Bearer", int(self._life_s))
 
 

@@ -3,12 +3,14 @@ off what came of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
+from pilotplant.checks.accepted import Acceptance
 from pilotplant.checks.finding import Severity
 from pilotplant.checks.result import Result
 from pilotplant.conformance.coverage import PARTS, Coverage
-from pilotplant.conformance.verification import Verification
+from pilotplant.conformance.verification import Checked, Verification
 from pilotplant.contracts.pacts import Interaction
 from pilotplant.gate.matrix import Cell
 from pilotplant.model.errors import PilotplantError, UsageError
@@ -28,6 +30,7 @@ class Ask:
     """Run a scenario against a target."""
     verify: Callable[[Sequence[Interaction]], Verification]
     cover: Callable[[Sequence[Path]], Coverage]
+    today: date
 
 
 def ask(
@@ -36,6 +39,7 @@ def ask(
     pacts: Sequence[Interaction] | None,
     at_least: Sequence[str],
     asking: Ask,
+    accepted: Sequence[Acceptance] = (),
 ) -> Iterator[Cell]:
     """Ask, target by target: `targets` are the names that pacts know their consumers by, by the names of documents.
     Without `pacts` none are asked for."""
@@ -55,6 +59,7 @@ def ask(
             ran.append((scenario, finished))
             yield _scenario(named, scenario, finished)
         yield from _flows(named, ran)
+        yield from _accepted(named, ran, accepted, asking.today)
         yield from _coverage(named, [finished.directory for _scenario, finished in ran], wanted, asking)
 
 
@@ -81,14 +86,16 @@ def _pacts(target: str, pacts: Sequence[Interaction], asking: Ask) -> Iterator[C
         yield Cell(target, "pact", "any", int(Exit.UNKNOWN), f"there is no pact whose consumer is {target}")
         return
     verification = asking.verify(pacts)
-    for provider in sorted({checked.provider for checked in verification.checked}):
-        of = Verification(
-            verification.against, tuple(each for each in verification.checked if each.provider == provider)
-        )
+    by_pact: dict[tuple[str, bool], list[Checked]] = {}
+    for checked in verification.checked:
+        by_pact.setdefault((checked.provider, checked.derived), []).append(checked)
+    for (provider, derived), entries in sorted(by_pact.items()):
+        of = Verification(verification.against, tuple(entries))
         failed = next((each for each in of.checked if each.verdict is not Verdict.PASS), None)
         kept = f"{of.count(Verdict.PASS)} of {len(of.checked)} interactions kept"
         said = f"{kept}; {failed.description}: {failed.sentence}" if failed else kept
-        yield Cell(target, "pact", provider, int(of.exit), said, of.checked[0].source)
+        name = f"{provider} (recorded)" if derived else provider
+        yield Cell(target, "pact", name, int(of.exit), said, of.checked[0].source)
 
 
 def _scenario(target: str, scenario: str, finished: Finished) -> Cell:
@@ -98,28 +105,49 @@ def _scenario(target: str, scenario: str, finished: Finished) -> Cell:
 
 def _flows(target: str, ran: Sequence[Ran]) -> Iterator[Cell]:
     """What the runs say of each flow: broken in one is broken, and kept only if some instance of it was."""
-    names = dict.fromkeys(row.flow for _scenario, finished in ran for row in finished.result.board)
-    for flow in names:
+    counts = [counted for _scenario, finished in ran for counted in finished.result.flows]
+    for flow in dict.fromkeys(counted.flow for counted in counts):
         broken = [(scenario, sentence) for scenario, done in ran for sentence in _broken(done.result, flow)]
-        rows = [row for _scenario, done in ran for row in done.result.board if row.flow == flow]
-        done = sum(row.status == "done" for row in rows)
+        instances = sum(counted.instances for counted in counts if counted.flow == flow)
+        done = sum(counted.done for counted in counts if counted.flow == flow)
         if broken:
             scenario, sentence = broken[0]
             yield Cell(target, "flow", flow, int(Exit.VIOLATION), f"{sentence} ({scenario}; {len(broken)} in all)")
         elif done:
             yield Cell(
-                target, "flow", flow, int(Exit.PASS), f"{done} of {len(rows)} instances carried out, none broken"
+                target, "flow", flow, int(Exit.PASS), f"{done:,} of {instances:,} instances carried out, none broken"
             )
         else:
             yield Cell(target, "flow", flow, int(Exit.UNKNOWN), "no instance of it was carried out")
 
 
 def _broken(result: Result, flow: str) -> Iterator[str]:
-    instances = {(row.instance, row.plant) for row in result.board if row.flow == flow}
-    names = {instance for instance, _plant in instances}
+    """The findings about a flow. One that names an instance and no flow may be about any that has such an instance."""
+    names = {row.instance for row in result.board if row.flow == flow}
     for finding in result.findings:
-        if finding.severity is Severity.FAIL and finding.instance in names:
+        about = finding.flow == flow if finding.flow else finding.instance in names
+        if finding.severity is Severity.FAIL and about:
             yield finding.sentence
+
+
+def _accepted(target: str, ran: Sequence[Ran], known: Sequence[Acceptance], today: date) -> Iterator[Cell]:
+    """What the project lives with, each with who answers for it; what nobody answers for any more speaks against."""
+    for entry in known:
+        words = f"{entry.owner} answers for it until {entry.until.isoformat()}: {entry.reason}"
+        found = [
+            (scenario, finding)
+            for scenario, done in ran
+            for finding in done.result.findings
+            if finding.fingerprint == entry.fingerprint and entry.scenario in ("", done.result.scenario)
+        ]
+        if not found:
+            yield Cell(target, "accepted", entry.fingerprint, int(Exit.PASS), f"no run has it any more; {words}")
+            continue
+        scenario, finding = found[0]
+        over = today > entry.until
+        said = f"{finding.sentence} ({scenario}; {words}{', and that is over' if over else ''})"
+        code = Exit.VIOLATION if over and finding.severity is Severity.FAIL else Exit.PASS
+        yield Cell(target, "accepted", entry.fingerprint, int(code), said)
 
 
 def _coverage(target: str, directories: Sequence[Path], wanted: Mapping[str, float], asking: Ask) -> Iterator[Cell]:

@@ -6,8 +6,8 @@ import msgspec
 
 from pilotplant.model.verdict import Exit, Verdict, worst
 
-Kind = Literal["pact", "flow", "scenario", "coverage"]
-KINDS: tuple[Kind, ...] = ("pact", "flow", "scenario", "coverage")
+Kind = Literal["pact", "flow", "scenario", "accepted", "coverage"]
+KINDS: tuple[Kind, ...] = ("pact", "flow", "scenario", "accepted", "coverage")
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -20,6 +20,11 @@ class Cell(msgspec.Struct, frozen=True):
     sentence: str
     where: str = ""
     """The run directory or the pact that says more."""
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it has to be read: whatever speaks against, and what passes only because somebody answers for it."""
+        return self.verdict is not Verdict.PASS or self.kind == "accepted"
 
     @property
     def verdict(self) -> Verdict:
@@ -37,6 +42,8 @@ class Gate(msgspec.Struct, frozen=True):
 
     version: str
     cells: tuple[Cell, ...]
+    notes: tuple[str, ...] = ()
+    """What was not asked, and why."""
 
     @property
     def targets(self) -> tuple[str, ...]:

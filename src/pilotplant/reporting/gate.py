@@ -22,8 +22,9 @@ def text(gate: Gate) -> str:
     rows = [("", *gate.targets), *(_row(gate, kind, name) for kind, name in gate.columns)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    against = [cell for cell in gate.cells if cell.verdict is not Verdict.PASS]
-    lines += ["", *map(_against, against)] if against else []
+    spoken = [cell for cell in gate.cells if cell.speaks]
+    lines += ["", *map(_against, spoken)] if spoken else []
+    lines += ["", *(f"not asked: {printable(note)}" for note in gate.notes)] if gate.notes else []
     return "\n".join([*lines, "", headline(gate)])
 
 
@@ -39,12 +40,14 @@ def _row(gate: Gate, kind: Kind, name: str) -> tuple[str, ...]:
 
 
 def _said(cell: Cell | None) -> str:
-    return _WORDS[cell.verdict] if cell else _NOT_ASKED
+    if cell is None:
+        return _NOT_ASKED
+    return "accepted" if cell.kind == "accepted" and cell.verdict is Verdict.PASS else _WORDS[cell.verdict]
 
 
 def _against(cell: Cell) -> str:
     where = f"   ({printable(cell.where)})" if cell.where else ""
-    return f"{_WORDS[cell.verdict]:<8}{cell.target}: {cell.kind} {cell.name}: {printable(cell.sentence, 300)}{where}"
+    return f"{_said(cell) + ' ':<8}{cell.target}: {cell.kind} {cell.name}: {printable(cell.sentence, 300)}{where}"
 
 
 def markdown(gate: Gate) -> str:
@@ -52,8 +55,8 @@ def markdown(gate: Gate) -> str:
     head = ["asked", *gate.targets]
     lines = [f"## {_plain(headline(gate))}", "", _line(head), _line(["---"] * len(head))]
     lines += [_line([_plain(cell) for cell in _row(gate, kind, name)]) for kind, name in gate.columns]
-    against = [cell for cell in gate.cells if cell.verdict is not Verdict.PASS]
-    lines += ["", *(f"- {_plain(_against(cell))}" for cell in against)]
+    lines += ["", *(f"- {_plain(_against(cell))}" for cell in gate.cells if cell.speaks)]
+    lines += ["", *(f"- not asked: {_plain(note)}" for note in gate.notes)] if gate.notes else []
     return "\n".join([*lines, ""])
 
 
@@ -67,7 +70,7 @@ def _plain(said: str) -> str:
 
 def page(gate: Gate) -> str:
     """One page that opens from disk and needs no script."""
-    colours = {"pass": "#1a7f37", "FAIL": "#cf222e", "unknown": "#9a6700", _NOT_ASKED: "#6e7781"}
+    colours = {"pass": "#1a7f37", "FAIL": "#cf222e", "unknown": "#9a6700", "accepted": "#9a6700", _NOT_ASKED: "#6e7781"}
 
     def cell(said: str) -> str:
         return f'<td style="color:{colours.get(said, "#1f2328")}">{escape(said)}</td>'
@@ -77,7 +80,8 @@ def page(gate: Gate) -> str:
         for row in (_row(gate, kind, name) for kind, name in gate.columns)
     )
     heads = "".join(f"<th>{escape(target)}</th>" for target in gate.targets)
-    against = "".join(f"<li>{escape(_against(c))}</li>" for c in gate.cells if c.verdict is not Verdict.PASS)
+    against = "".join(f"<li>{escape(_against(c))}</li>" for c in gate.cells if c.speaks)
+    against += "".join(f"<li>not asked: {escape(printable(note))}</li>" for note in gate.notes)
     style = "body{font:15px/1.5 system-ui;margin:2rem;max-width:70rem}td,th{text-align:left;padding:.2rem .9rem}"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Gate: {gate.answer}</title>'
@@ -122,7 +126,8 @@ def _annotations(gate: Gate) -> Iterator[str]:
 
 def for_programs(gate: Gate) -> dict[str, object]:
     """What `--format json` prints."""
-    return {"answer": gate.answer, "exit": int(gate.exit), "version": gate.version, "cells": gate.cells}
+    told = {"answer": gate.answer, "exit": int(gate.exit), "version": gate.version}
+    return {**told, "cells": gate.cells, "not_asked": gate.notes}
 
 
 _FILES: Mapping[str, tuple[str, Callable[[Gate], bytes]]] = {

@@ -21,6 +21,7 @@ from pilotplant.run.stimulation import occur_once
 from pilotplant.systems.system import System
 
 _SHOWN_MAX = 200
+_NOTES_SHOWN = 5
 
 Kind = Literal[
     "delivered", "undelivered", "matched", "refused", "unmatched", "invalid", "unauthorized", "anonymous", "sent"
@@ -49,7 +50,6 @@ class Attachment:
     problems: dict[tuple[str, str, str], Notice] = field(default_factory=dict)
     """The last notice of everything that is wrong, by kind, what and where; what went well since is taken out."""
     _samples: int = 0
-    _told: set[str] = field(default_factory=set)
 
     def watch(self) -> None:
         """Begin to watch; the target is subscribed already."""
@@ -135,7 +135,7 @@ class Attachment:
         self._unmatched(request.method, _prefix(system) + request.path, system.name)
 
     def _unmatched(self, method: str, path: str, where: str) -> None:
-        guess = nearest_operation(method, path, self._operations(where))
+        guess = nearest_operation(method, path[:_SHOWN_MAX], self._operations(where))
         why = f"nearest is {guess.operation}: {guess.why}" if guess else "nothing in the estate looks like it"
         call = f"{method} {path[:_SHOWN_MAX]}"
         self._note(("unmatched", call, where), Notice("unmatched", call, where, status=404, why=why))
@@ -167,6 +167,9 @@ class Attachment:
             found.append("no event was delivered and acknowledged yet: send one (`--send mes.order.completed`)")
         if not self.matched:
             found.append("the target has called no operation yet")
+        host = self.prepared.host
+        found += [f"exceptions: {host.unread}"] if host.unread else []
+        found += host.notes[:_NOTES_SHOWN]
         return found
 
 

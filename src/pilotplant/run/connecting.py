@@ -73,7 +73,7 @@ class Connection:
     def open_folders(self, host: Host, fill: Mapping[str, str], otherwise: Path) -> None:
         """Let systems that tell by files drop them where the target wants them, or else in a folder of the run."""
         named = filled(self.target.files, fill)
-        host.drop_into((self.folder / named if named else otherwise).absolute())
+        host.drop_into((self.folder / named if named else otherwise).absolute(), lasts=bool(named))
 
     def subscribe(self, host: Host, fill: Mapping[str, str]) -> None:
         """Deliver events as the target wants them."""

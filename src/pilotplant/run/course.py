@@ -123,6 +123,8 @@ class Course:
             host.ledger.write(Crash, host.world.env.now, host.incarnation, died)
             self.trace.notes.append(died)
         await host.look_again()
+        if host.unread and not died:
+            rest = self.trace.rest = Rest(False, host.unread)  # nobody is to be accused of silence
         self.trace.notes.extend(host.notes)
         host.world.advance()
         host.ledger.write(Quiesce, host.world.env.now, rest.settled, rest.note)

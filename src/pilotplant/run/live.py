@@ -110,13 +110,14 @@ class LiveStage:
 
             self._mortal = Mortal(Instance(self._process, urls), host, another=another, clear=self._files.clear)
             self._mortal.note_start()
-        services = self._services = Services(target, host, fill, self._folder)
+        told = self._told(prepared)
+        services = self._services = Services(target, host, fill, self._folder, told)
         await services.before()
         for url in urls:
             await _reachable(url)
         self._connection.subscribe(host, fill)
         services.watch()
-        host.nudge, host.look_again = services.nudge, services.collect
+        host.nudge, host.look_again = services.nudge, services.collect_last
 
     def _fill(self, estate: str) -> dict[str, str]:
         return {
@@ -126,13 +127,17 @@ class LiveStage:
             "estate": estate,
         }
 
-    def _instance(self, start: Start, fill: Mapping[str, str], prepared: Prepared, number: int) -> TargetProcess:
+    def _told(self, prepared: Prepared) -> dict[str, str]:
+        """What the target learns in its environment."""
         told = environment(prepared.addresses(), prepared.events_secret, prepared.estate.spec.plants)
+        return {**told, **self._connection.told()}
+
+    def _instance(self, start: Start, fill: Mapping[str, str], prepared: Prepared, number: int) -> TargetProcess:
+        told = self._told(prepared)
         if has_company(self._request):
             told = {**told, INSTANCE: str(number)}
         log = self._directory / ("target.log" if number == 1 else f"target-{number}.log")
         secrets = self._connection.secrets
-        told = {**told, **self._connection.told()}
         return TargetProcess(start, fill, told, folder=self._folder, log=log, secrets=secrets.values())
 
     async def revive_target(self) -> None:

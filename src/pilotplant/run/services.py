@@ -18,8 +18,10 @@ from pilotplant.dialects.codecs.codec import Unreadable, codec_of, codecs
 from pilotplant.drive.host import Host
 from pilotplant.ledger.records import Ending, Request, ResponseEnd, ResponseFirst, Reveals
 from pilotplant.model.errors import TargetError
+from pilotplant.run.given_up import GivenUp
 from pilotplant.systems import catalog
-from pilotplant.target.exceptions import ExceptionsSpec, looked_up
+from pilotplant.target.commands import run_command
+from pilotplant.target.exceptions import looked_up
 from pilotplant.target.hooks import Hook, StatusHook
 from pilotplant.target.model import TargetSpec
 from pilotplant.target.words import filled
@@ -27,20 +29,40 @@ from pilotplant.target.words import filled
 EXCEPTIONS_PATH = "/_pilotplant/exceptions"
 RAISE = "desk.exception.raise"
 _STATUS_EVERY_S = 0.25
-_READ_MAX = 4 * 1024 * 1024
+_LAST_ATTEMPTS = 4
+
+
+class _Busy(Exception):
+    """A command that says so by its exit code."""
 
 
 class Services:
     """Hooks and exceptions of one target in one run."""
 
-    def __init__(self, target: TargetSpec, host: Host, fill: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self,
+        target: TargetSpec,
+        host: Host,
+        fill: Mapping[str, str],
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`environment`: what a target is told that the run starts; commands of hooks are told the same."""
         self._target = target
         self._host = host
         self._fill = fill
         self._folder = folder
         self._http = httpx.AsyncClient(trust_env=False, timeout=5.0)
         self._tasks: list[asyncio.Task[None]] = []
+        self._environment = environment or {}
         self._seen: set[tuple[str, ...]] = set()
+        """What was told already: lists and tables are read again as a whole."""
+        self._listed = False
+        """Whether anything was."""
+        self._reading = asyncio.Lock()
+        spec = target.exceptions
+        listed = spec is not None and not spec.endpoint
+        self._given_up = GivenUp(spec, fill, folder, self._http, host.notes.append) if spec and listed else None
 
     async def before(self) -> None:
         """Reset and start the target, where it has hooks for it."""
@@ -50,7 +72,7 @@ class Services:
 
     def watch(self) -> None:
         """Begin to read exceptions, and to ask whether the target is busy."""
-        if self._target.exceptions is not None and not self._target.exceptions.endpoint:
+        if self._given_up is not None and self._target.exceptions is not None:
             self._tasks.append(asyncio.create_task(self._again(self._target.exceptions.every, self.collect)))
         if self._target.hooks.status is not None:
             self._tasks.append(asyncio.create_task(self._again(_STATUS_EVERY_S, self._ask_status)))
@@ -75,8 +97,8 @@ class Services:
             while True:
                 await work()
                 await asyncio.sleep(every_s)
-        except (OSError, ValueError, TargetError) as error:
-            self._host.fail(error if isinstance(error, TargetError) else TargetError(str(error)))
+        except Exception as error:  # nobody awaits this task: what breaks it must not go unheard
+            self._host.fail(error)
 
     # --- hooks ------------------------------------------------------------------------------------------------------
 
@@ -93,27 +115,17 @@ class Services:
                 return await self._run(name, hook)
         except (TimeoutError, httpx.TimeoutException):
             raise TargetError(f"the hook `{name}` was not done within {hook.within:g} s") from None
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise TargetError(f"the hook `{name}` cannot be called: {error}") from None
 
     async def _run(self, name: str, hook: Hook) -> bytes:
         words = [filled(word, self._fill) for word in hook.command]
-        process = await asyncio.create_subprocess_exec(
-            *words,
-            cwd=self._folder,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        try:
-            said, _nothing = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if process.returncode and not isinstance(hook, StatusHook):
-            raise TargetError(f"the hook `{name}` ended with {process.returncode}")
-        return b'{"busy": true}' if process.returncode else said
+        code, said = await run_command(words, self._folder, self._environment)
+        if code and isinstance(hook, StatusHook):
+            raise _Busy(f"exit code {code}")
+        if code:
+            raise TargetError(f"the hook `{name}` ended with {code}")
+        return said
 
     async def _ask_status(self) -> None:
         hook = self._target.hooks.status
@@ -121,30 +133,49 @@ class Services:
         try:
             content = await self._call("status", hook)
             told = looked_up(json.loads(content or b"{}"), hook.busy)
-        except (TargetError, ValueError):
+        except _Busy as busy:
+            told = str(busy)
+        except (TargetError, ValueError, RecursionError):
             told = None  # one that is away cannot say that it is busy
         self._host.busy = f"the target says that it is busy ({hook.busy}: {told})"[:200] if told else ""
 
     # --- exceptions ---------------------------------------------------------------------------------------------------
 
     async def collect(self) -> None:
-        """Read where the target gives up, and tell the desk."""
-        spec = self._target.exceptions
-        if spec is None or spec.endpoint:
+        """Read where the target gives up, and tell the desk; `host.unread` says if that cannot be done."""
+        if self._given_up is None:
             return
         try:
-            content = await self._read(spec)
-        except (OSError, ValueError, httpx.HTTPError, sqlite3.Error):
-            return  # it is not there yet, or just being written
-        self.take(content)
+            async with self._reading:
+                async for content in self._given_up.read():
+                    self.take(content)
+        except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL, sqlite3.Error) as error:
+            why = str(error) or type(error).__name__
+            self._host.unread = f"what the target gives up cannot be read at {self._given_up.place}: {why}"[:400]
+            return
+        self._host.unread = ""
+
+    async def collect_last(self) -> None:
+        """The same before all is judged, more than once if need be; what looks odd about it is noted."""
+        for _attempt in range(_LAST_ATTEMPTS):
+            await self.collect()
+            if not self._host.unread:
+                break
+            await asyncio.sleep(_STATUS_EVERY_S)
+        if self._given_up is not None and self._given_up.absent:
+            self._host.notes.append(f"exceptions: {self._given_up.absent}")
+        if self._listed and not self._seen and self._target.exceptions is not None:
+            field = self._target.exceptions.subject.field
+            self._host.notes.append(f"exceptions: of what was read nothing has a subject (`{field}`)")
 
     def take(self, content: Any) -> int:
         """Tell the desk of what was read; how many were new."""
         spec = self._target.exceptions
         assert spec is not None
         fresh = 0
+        self._listed = self._listed or bool(spec.entries(content))
         for told in spec.told(content):
-            key = (told["plant"], told["subject"], told["reason"])
+            key = tuple(told.values())
             if key not in self._seen:
                 self._seen.add(key)
                 fresh += self._raise(told)
@@ -172,35 +203,6 @@ class Services:
         ledger.write(ResponseFirst, now, number, exchange, operation.status, Reveals.OWN)
         ledger.write(ResponseEnd, now, number, exchange, Ending.SENT, 0)
         return 1
-
-    async def _read(self, spec: ExceptionsSpec) -> Any:
-        if spec.poll is not None:
-            answer = await self._http.get(filled(spec.poll, self._fill))
-            codec = codec_of(answer.headers.get("content-type", "").encode()) or codecs()["json"]
-            if answer.status_code >= 400:
-                raise ValueError(f"status {answer.status_code}")
-            return codec.decode(answer.content)
-        if spec.sql is not None:
-            return await asyncio.to_thread(_rows, self._folder / filled(spec.sql.sqlite, self._fill), spec.sql.query)
-        path = self._folder / filled(spec.file, self._fill)
-        lines = await asyncio.to_thread(_lines, path)
-        return [codecs()["json"].decode(line) for line in lines if line.strip()]
-
-
-def _lines(path: Path) -> list[bytes]:
-    """The whole lines of a file; the last may be half written."""
-    with path.open("rb") as file:
-        content = file.read(_READ_MAX)
-    return content[: content.rfind(b"\n") + 1].splitlines()
-
-
-def _rows(path: Path, query: str) -> list[dict[str, Any]]:
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)
-    try:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(query).fetchmany(100_000)]
-    finally:
-        connection.close()
 
 
 class ExceptionEndpoint:

@@ -30,6 +30,7 @@ def result_of(info: RunInfo, about: str, judgement: Judgement) -> Result:
         thresholds=judgement.thresholds,
         figures=(*judgement.figures, *info.model_figures),
         board=judgement.board,
+        flows=judgement.flows,
         faults=judgement.faults,
         untested=(*judgement.untested, *info.limits_of_evidence),
         notes=(*info.notes, *judgement.notes),

@@ -115,7 +115,8 @@ class ProviderState:
     about: str
     lets: tuple[str, ...] = ()
     """What it makes possible, of which it is taken for granted in pacts that are recorded: an operation
-    (`erp.item.get`), a refusal of one (`erp.item.get!item-not-at-plant`), an event."""
+    (`erp.item.get`), the same once more (`desk.exception.raise again`), a refusal of one
+    (`erp.item.get!item-not-at-plant`), an event."""
 
     async def bring_about(self, given: Given, parameters: Mapping[str, object]) -> Mapping[str, object]:
         """Bring it about, also where that takes time; returns the values that hold in it."""
@@ -133,6 +134,14 @@ class ProviderState:
         if inspect.isawaitable(told):  # never left lying about: a state that was not awaited would be no state
             told = await told
         return {**typed, **(told or {})}
+
+    def takes(self, parameter: str, value: object) -> bool:
+        """Whether a value is of the parameter's type."""
+        try:
+            msgspec.convert(value, get_type_hints(self.set_up)[parameter])
+        except msgspec.ValidationError:
+            return False
+        return True
 
 
 _DECLARED = "__pilotplant_provider_state__"
@@ -156,8 +165,9 @@ def provider_state(name: str, *, lets: tuple[str, ...] = ()) -> Callable[[S], S]
 @cache
 def states_of(kind: str) -> Mapping[str, ProviderState]:
     """The states of a kind of system, by name."""
-    name = f"pilotplant.systems.{kind}.provider_states"
-    if find_spec(name) is None:
-        return {}
+    folder = f"pilotplant.systems.{kind}"
+    name = f"{folder}.provider_states"
+    if not kind.isidentifier() or find_spec(folder) is None or find_spec(name) is None:
+        return {}  # a system of a project, or none at all
     declared = (getattr(value, _DECLARED, None) for value in vars(import_module(name)).values())
     return {found.name: found for found in declared if found is not None}

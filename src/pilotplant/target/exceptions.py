@@ -90,10 +90,14 @@ class ExceptionsSpec(BaseModel):
             raise ValueError("exceptions come from one of `endpoint`, `poll`, `file` or `sql`")
         return self
 
+    def entries(self, content: Any) -> list[Any]:
+        """What is listed in what was read."""
+        listed = looked_up(content, self.items) if self.items else content
+        return listed if isinstance(listed, list) else [listed] if listed else []
+
     def told(self, content: Any) -> list[dict[str, str]]:
         """The exceptions in what was read, as the desk wants them; what names neither subject nor message is none."""
-        listed = looked_up(content, self.items) if self.items else content
-        entries = listed if isinstance(listed, list) else [listed] if listed else []
+        entries = self.entries(content)
         parts = ("subject", "plant", "owner", "reason", "flow")
         told = [{name: getattr(self, name).of(entry) for name in parts} for entry in entries]
         if self.message is not None:

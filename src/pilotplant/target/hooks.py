@@ -30,7 +30,7 @@ class Hook(BaseModel):
 class StatusHook(Hook):
     """Asks whether the target is busy: as long as what stands at `busy` is true, a number above 0, or a text, it is.
 
-    Of a command, the exit code says it: 0 is idle.
+    A command says it by what it prints, or by an exit code other than 0.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"] = "GET"

@@ -62,6 +62,8 @@ class Rule(BaseModel):
     def _one_source(self) -> Self:
         if bool(self.field) == bool(self.composite):
             raise ValueError("a rule reads either a `field` or a `composite`")
+        if self.composite and not self.reads():
+            raise ValueError("a `composite` names the fields that it is made of: `{doc_type}-{doc_number}`")
         if self.all and not self.pattern:
             raise ValueError("`all` goes with a `pattern`")
         return self
@@ -69,6 +71,10 @@ class Rule(BaseModel):
     def reads(self) -> tuple[str, ...]:
         """The paths of the fields that it reads."""
         return (self.field,) if self.field else tuple(_FIELD.findall(self.composite))
+
+    def groups(self) -> tuple[str, ...]:
+        """The keys that its pattern tells besides the one that it is for."""
+        return tuple(re.compile(self.pattern).groupindex)
 
 
 Rules = Mapping[str, Mapping[str, list[Rule]]]
@@ -106,8 +112,8 @@ class Identities:
         for key, ordered in rules.items():
             for rule in ordered:
                 told = self._told(operation, key, rule, command, line)
-                if told:
-                    found |= {name: parts for name, parts in told.items() if name not in found}
+                found |= {name: parts for name, parts in told.items() if name not in found}
+                if key in told:
                     break
         return found
 
@@ -122,7 +128,8 @@ class Identities:
         if rule.truncated is None:
             return told
         whole = [self._whole(operation, key, rule.truncated, part, command, line) for part in told.get(key, ())]
-        return {key: tuple(filter(None, whole))} if all(whole) and whole else {}
+        found = tuple(filter(None, whole)) if all(whole) else ()
+        return {name: parts for name, parts in {**told, key: found}.items() if parts}
 
     def _whole(self, operation: Operation, key: str, cut: Truncated, part: str, command: Any, line: Any) -> str:
         """The one promised identity that the target can have meant; empty where there is none, or more than one."""

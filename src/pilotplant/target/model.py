@@ -1,8 +1,9 @@
 """A target as its YAML document describes it: how to start the middleware, where its events go, what it declares."""
 
+from keyword import iskeyword
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pilotplant.drive.whatif.model import ModelSpec
 from pilotplant.model.durations import Duration
@@ -16,7 +17,15 @@ from pilotplant.target.projection import ProjectionRule
 from pilotplant.target.tls import TlsSpec
 from pilotplant.target.words import PublicUrl, Url, Word
 
-FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$")]
+
+def _nameable(path: str) -> str:
+    for name in path.split("."):
+        if iskeyword(name) or "__" in name or not name.isidentifier():
+            raise ValueError(f"`{name}` cannot be the name of a field here")
+    return path
+
+
+FieldPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$"), AfterValidator(_nameable)]
 
 
 class Ready(BaseModel):
@@ -139,11 +148,12 @@ class TargetSpec(BaseModel):
     @property
     def remembers(self) -> bool:
         """Whether it may know numbers of an earlier run: it is not reset, and does not begin anew each time."""
-        if self.hooks.reset is not None or not (self.deliveries or self.start):
+        if self.hooks.reset is not None:
             return False
         if self.start is not None:
             return not self.start.forgets
-        return not all("{estate}" in each.url for each in self.deliveries)
+        reached = bool(self.files or self.credentials or self.public_url or self.exceptions)
+        return reached or not self.deliveries or not all("{estate}" in each.url for each in self.deliveries)
 
     @property
     def started(self) -> bool:

@@ -18,6 +18,9 @@ from pilotplant.target.model import Start
 from pilotplant.target.words import filled
 
 _LOOK_EVERY_S = 0.02
+_SECRET_ENDS = ("SECRET", "KEY", "PASSWORD", "TOKEN", "CREDENTIALS", "PASSPHRASE")
+_SECRET_MIN = 6
+"""What is shorter, in the words of a target file, is no secret: nothing would be left of the log."""
 _SIGNALS = {"TERM": signal.SIGTERM, "INT": signal.SIGINT, "KILL": signal.SIGKILL}
 
 
@@ -47,8 +50,10 @@ class TargetProcess:
         self._environment = environment
         self._directory = folder / filled(start.directory, placeholders)
         self._log = log
-        told = (value for name, value in environment.items() if name.endswith(("_SECRET", "_API_KEY", "_PASSWORD")))
-        self._secrets = tuple(sorted({*told, *(v for v in start.environment.values() if len(v) > 5), *secrets}))
+        names = [*environment.items(), *(own for own in start.environment.items() if len(own[1]) >= _SECRET_MIN)]
+        told = {value for name, value in names if name.upper().endswith(_SECRET_ENDS)}
+        self._secrets = tuple(sorted(filter(None, {*told, *secrets}), key=lambda each: (-len(each), each)))
+        """The longest first: one may be a part of another."""
         self._warden: asyncio.subprocess.Process | None = None
         self._stopping = False
         self.process_id = 0
@@ -87,28 +92,37 @@ class TargetProcess:
         if process is None:
             return
         self._stopping = True
+        try:
+            await self._end(process)
+            self._warden = None
+        finally:
+            self._blot()
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        if process.returncode is not None:
+            return
+        if self.process_id:
+            self.resume()  # one that stands still would not heed the signal
+            warden.signal_group(self.process_id, _SIGNALS[self._start.stop.signal])
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._start.stop.within):
+                    await process.wait()
+            warden.signal_group(self.process_id, signal.SIGKILL)
         if process.returncode is None:
-            if self.process_id:
-                self.resume()  # one that stands still would not heed the signal
-                warden.signal_group(self.process_id, _SIGNALS[self._start.stop.signal])
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._start.stop.within):
-                        await process.wait()
-                warden.signal_group(self.process_id, signal.SIGKILL)
-            if process.returncode is None:
-                assert process.stdin is not None
-                process.stdin.close()
-                await process.wait()
-        self._warden = None
-        self._blot()
+            assert process.stdin is not None
+            process.stdin.close()
+            await process.wait()
 
     async def kill(self) -> None:
         """End it as a power failure would, and see it dead."""
         process = self._warden
-        if process is not None and self.process_id:
-            warden.signal_group(self.process_id, signal.SIGKILL)
-            await process.wait()
-        self._warden = None
+        try:
+            if process is not None and self.process_id:
+                warden.signal_group(self.process_id, signal.SIGKILL)
+                await process.wait()
+            self._warden = None
+        finally:
+            self._blot()
 
     def suspend(self) -> None:
         """Let it stand still."""
@@ -155,7 +169,7 @@ class TargetProcess:
                             raise TargetError(f"the target ended with {self.exit_code}: {self._last_words()}")
                         try:
                             answer = await client.get(url)
-                        except httpx.HTTPError as error:
+                        except (httpx.HTTPError, httpx.InvalidURL) as error:
                             reason = type(error).__name__
                         else:
                             if answer.status_code < 400:

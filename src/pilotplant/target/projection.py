@@ -33,7 +33,7 @@ class ProjectionRule(BaseModel):
     table: dict[str, str] = {}
     """What values become (names may end in `*`); the row of one that becomes nothing is left out."""
     digits: Annotated[int | None, Field(ge=0, le=12)] = None
-    """Numbers are rounded to so many digits, here and there."""
+    """Numbers may be rounded to so many digits, half up or half down."""
     function: Annotated[str, Field(pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$")] = ""
     """`package.module:function` of the project: takes the intended command as plain data, returns what is intended
     here, or `None` where nothing is."""
@@ -45,6 +45,9 @@ class ProjectionRule(BaseModel):
             raise ValueError("a rule is one of `ignored`, `additions`, `table`, `digits` or `function`")
         if bool(self.field) == bool(self.function):
             raise ValueError("a rule is about a `field`, unless it is a `function`")
+        if "." in self.field and not self.table:
+            first = self.field.partition(".")[0]
+            raise ValueError(f"only a `table` leads into a list; this rule is about all of it: `field: {first}`")
         return self
 
 
@@ -72,7 +75,7 @@ class Projection:
     def compared(self, operation: str, wanted: Any, held: Any) -> tuple[Any, Any]:
         """Both as they are compared: without what may differ."""
         for rule in self.rules.get(operation, ()):
-            name = rule.field.split(".")[0]
+            name = rule.field
             if wanted is None or held is None or name not in wanted.__struct_fields__:
                 continue
             there, here = getattr(held, name), getattr(wanted, name)
@@ -82,8 +85,7 @@ class Projection:
                 asked = {_key(row) for row in here}
                 held = msgspec.structs.replace(held, **{name: tuple(row for row in there if _key(row) in asked)})
             elif rule.digits is not None:
-                wanted = msgspec.structs.replace(wanted, **{name: _rounded(here, rule.digits)})
-                held = msgspec.structs.replace(held, **{name: _rounded(there, rule.digits)})
+                held = msgspec.structs.replace(held, **{name: _near(here, there, 0.5 * 10.0**-rule.digits)})
         return wanted, held
 
     def _called(self, name: str, command: Any) -> Any:
@@ -117,12 +119,12 @@ def _mapped(content: Any, path: list[str], table: Mapping[str, str]) -> Any:
     if not hasattr(content, name):
         return content
     value = getattr(content, name)
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and rest:
         rows = (_mapped(row, rest, table) for row in value)
         return msgspec.structs.replace(content, **{name: tuple(row for row in rows if row is not None)})
-    if rest:
+    if rest or not isinstance(value, str):
         return content
-    told = _looked_up(str(value), table)
+    told = _looked_up(value, table)
     return None if told == "" else msgspec.structs.replace(content, **{name: told})
 
 
@@ -136,7 +138,15 @@ def _key(row: Any) -> Any:
     return row[0] if isinstance(row, tuple) and row else row
 
 
-def _rounded(value: Any, digits: int) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_rounded(each, digits) for each in value)
-    return round(value, digits) if isinstance(value, float) else value
+def _near(wanted: Any, held: Any, apart: float) -> Any:
+    """What is held, where it is as far from what is wanted as rounding may be, as if it were that."""
+    if isinstance(wanted, float) and isinstance(held, float):
+        return wanted if abs(wanted - held) <= apart + 1e-9 * max(1.0, abs(wanted)) else held
+    if not (isinstance(wanted, tuple) and isinstance(held, tuple)):
+        return held
+    keyed = {_key(row): row for row in wanted}
+    if len(keyed) == len(wanted) and all(isinstance(row, tuple) and row for row in wanted):
+        return tuple(_near(keyed[_key(row)], row, apart) if _key(row) in keyed else row for row in held)
+    if len(wanted) != len(held):
+        return held
+    return tuple(_near(ours, theirs, apart) for ours, theirs in zip(wanted, held, strict=True))

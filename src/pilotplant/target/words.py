@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import AfterValidator
 
 from pilotplant.model.suggestions import did_you_mean
 
 PLACEHOLDERS = ("python", "port", "work", "estate")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_HOST = re.compile(r"^[a-z]+://([^/?#]*)")
+_START = re.compile(r"^\{estate\}(?=[/?#]|$)")
+_PORT = re.compile(r"(?<=:)\{port\}$")
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
@@ -30,6 +34,9 @@ def _address(url: str) -> str:
         if name not in PLACEHOLDERS:
             known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
             raise ValueError(f"`{{{name}}}` is none of {known}{did_you_mean(name, PLACEHOLDERS)}")
+    host = _HOST.match(_START.sub("http://h", url, count=1))
+    if host and "{" in _PORT.sub("", host[1]):
+        raise ValueError("`{estate}` stands for the start of an address, and `{port}` for its whole port")
     example = filled(url, {"port": "8080", "estate": "http://127.0.0.1:8080"})
     if not _usable(example):
         raise ValueError("this is not an address; write it like http://127.0.0.1:8080/events")
@@ -42,7 +49,8 @@ def _usable(url: str) -> bool:
     try:
         parts = urlsplit(url)
         known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        httpx.Request("GET", url)
+    except (ValueError, httpx.InvalidURL):
         return False
     return known and url.isascii() and url.isprintable() and " " not in url
 

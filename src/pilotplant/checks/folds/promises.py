@@ -52,9 +52,9 @@ class Promises:
         self.unnamed = Unnamed(self.instances)
         self.lives = Lives()
         self.finished: list[Instance] = []
+        self.finished_of: Counter[int] = Counter()  # by flow, also of those of which nothing is kept
         self.expanded = 0
-        self.begun = 0
-        """Instances that there ever were."""
+        self.begun = 0  # instances that there ever were
         self.settled: Quiesce | None = None
         self.withdrawn: set[str] = set()
         """Subjects that were withdrawn, also after they were carried out."""
@@ -278,6 +278,7 @@ class Promises:
             self._lists.forget(instance.trigger)
             for told in (self.triggers, self.delivered, self.acknowledged):
                 told.pop(instance.trigger, None)
+        self.finished_of[instance.flow] += 1
         if len(self.finished) < BOARD_MAX:
             self.finished.append(instance)
 

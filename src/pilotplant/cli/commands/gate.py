@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pilotplant.cli.commands.contracts.verify import aliases_of
 from pilotplant.cli.frame import (
     FormatOption,
     ProjectOption,
@@ -58,8 +59,9 @@ def gate(
 ) -> int:
     """Ask everything that the project's configuration asks for, and answer whether this version may go.
 
-    The table `[gate]` of pilotplant.toml (or `[tool.pilotplant.gate]`) names `scenarios`, `targets`, `mode`, `pacts`
-    and `coverage`; without it: every scenario and every target of the project, and its pacts.
+    The table `[gate]` of pilotplant.toml (or `[tool.pilotplant.gate]`) names `scenarios`, `targets`, `mode`, `pacts`,
+    `estate`, `aliases` and `coverage`; without it: every scenario for the mode and every target of the project, and its
+    pacts. Findings that accepted.yaml lists have a row of their own.
 
     Exit codes: 0 yes; 1, 3 or 5 no; 4 unknown; 2 invalid input, 70 internal error, 130 interrupted.
     """
@@ -68,6 +70,7 @@ def gate(
     from pilotplant.reporting import gate as reporting
     from pilotplant.reporting.catalog import reporters
     from pilotplant.run.identity import git_revision
+    from pilotplant.run.known import known_findings
     from pilotplant.scenario.loading import load_run
 
     found = open_project(project)
@@ -81,13 +84,13 @@ def gate(
         gate_mode=mode,
     )
     check_reports(settings.reports, tuple(reporters()))
-    scenarios = settings.gate_scenarios or tuple(found.names("scenarios"))
+    scenarios, notes = _scenarios(found, settings)
+    pacts, without = _pacts(found, settings)
     targets = settings.gate_targets or tuple(name for name in found.names("targets") if name != "null")
     known = {name: load_run(found, scenarios, [], name)[1].target for name in targets}
-    pacts = _pacts(found, settings)
     asking = _ask(found, settings, quiet=quiet or settings.format == "json")
-    cells = tuple(ask(known, scenarios, pacts, settings.gate_coverage, asking))
-    answered = Gate(version or git_revision(found.root)[:12] or "unversioned", cells)
+    cells = tuple(ask(known, scenarios, pacts, settings.gate_coverage, asking, known_findings(found)))
+    answered = Gate(version or git_revision(found.root)[:12] or "unversioned", cells, notes + without)
     written = reporting.write(answered, out or found.runs_dir().parent / "gate", settings.reports)
     if settings.format == "json":
         print_json(reporting.for_programs(answered))
@@ -101,23 +104,37 @@ def gate(
     return answered.exit
 
 
-def _pacts(project: "Project", settings: "Settings") -> "Sequence[Interaction] | None":
-    """The pacts that are asked for: those that are named; else the project's own, if it has any."""
-    from pilotplant.contracts.pacts import read_folder
+def _pacts(project: "Project", settings: "Settings") -> "tuple[Sequence[Interaction] | None, tuple[str, ...]]":
+    """The pacts that are asked for: those that are named; else the project's own, if it has any, and else that it has
+    none."""
+    from pilotplant.contracts.pacts import own_pacts, read_folder
     from pilotplant.model.errors import UsageError
 
-    if settings.gate_pacts:
-        folder = project.root / settings.gate_pacts
-        if not folder.exists():
-            raise UsageError(f"`gate.pacts` names `{settings.gate_pacts}`, which is not there")
-        return read_folder(folder)
-    folder = project.root / "contracts" / "pacts"
-    return read_folder(folder) if folder.is_dir() else None
+    folder = own_pacts(project.root, settings.gate_pacts)
+    if settings.gate_pacts and not folder.exists():
+        raise UsageError(f"`gate.pacts` names `{settings.gate_pacts}`, which is not there")
+    if not folder.exists():
+        return None, (f"pacts: this project has none, {os.path.relpath(folder)} is not there",)
+    return read_folder(folder), ()
+
+
+def _scenarios(project: "Project", settings: "Settings") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The scenarios that are asked for, and what is said of those that cannot be run in this mode."""
+    from pilotplant.scenario.loading import meant_for
+
+    if settings.gate_scenarios:
+        return settings.gate_scenarios, ()
+    every, meant = project.names("scenarios"), meant_for(project, settings.gate_mode)
+    others = [name for name in every if name not in meant]
+    notes = (f"scenarios that are not for the mode {settings.gate_mode}: {', '.join(others)}",) if others else ()
+    return tuple(meant), notes
 
 
 def _ask(project: "Project", settings: "Settings", *, quiet: bool) -> "Ask":
     from pilotplant.cli.progress import Watcher
     from pilotplant.gate.asking import Ask
+
+    aliases = aliases_of(settings.gate_aliases, "gate.aliases")
 
     def run(scenario: str, target: str) -> "Finished":
         from dataclasses import replace
@@ -147,15 +164,15 @@ def _ask(project: "Project", settings: "Settings", *, quiet: bool) -> "Ask":
         from pilotplant.conformance.stage import Sceneries
         from pilotplant.conformance.verifying import verify as put_to_the_test
 
-        sceneries = Sceneries(project, "whole", time.time())
+        sceneries = Sceneries(project, settings.gate_estate, time.time())
         with Watcher(f"{len(pacts)} interactions", quiet=quiet) as watcher:
-            return asyncio.run(put_to_the_test(pacts, sceneries, "the simulators", {}, watcher))
+            return asyncio.run(put_to_the_test(pacts, sceneries, "the simulators", aliases, watcher))
 
     def cover(directories: Sequence[Path]) -> "Coverage":
         from pilotplant.conformance.coverage import coverage
         from pilotplant.scenario.loading import read_flow
 
         flows = [read_flow(path) for path in project.names("flows").values()]
-        return coverage(directories, flows, _pacts(project, settings) or ())
+        return coverage(directories, flows, _pacts(project, settings)[0] or ())
 
-    return Ask(run, verify, cover)
+    return Ask(run, verify, cover, datetime.now(UTC).date())

@@ -1,6 +1,8 @@
 """The flow `purchase-change`: who has an order for a part that a change phases out is told, and what it answers becomes
 the order. Whoever makes the new part gets its drawing."""
 
+import asyncio
+from collections import defaultdict
 from functools import partial
 from urllib.parse import quote
 
@@ -19,7 +21,7 @@ from pilotplant.reference.purchasing import (
     Rejected,
     Superseded,
 )
-from pilotplant.reference.work import Flow, Take, Takes
+from pilotplant.reference.work import Flow, Take, Takes, Tools
 from pilotplant.reference.works import Work
 
 FLOW = "purchase-change"
@@ -57,7 +59,8 @@ class SupersededParts(Flow):
         if concerned:
             drawing = Drawing(part.supplier, part.by, part.by_revision)
             key = f"{part.supplier}/{part.by}/{part.by_revision}"
-            self.others[DRAWING].note(work.plant, key, drawing, work.traceparent, subject=change)
+            line = f"{part.supplier}/{part.by}"
+            self.others[DRAWING].note(work.plant, key, drawing, work.traceparent, subject=change, line=line)
 
     async def _open_orders(self, work: Work, item: str) -> list[PurchaseOrder]:
         found: list[PurchaseOrder] = []
@@ -189,9 +192,27 @@ class Drawings(Flow):
         """Nothing by itself."""
         return {}
 
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self._one: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Changes at several plants may be about the same drawing: one is sent at a time."""
+
     async def carry_out(self, work: Work) -> None:
-        """Share it; the same again changes nothing."""
-        await _send_to_supplier(self, "/drawings", work)
+        """Share it, unless a newer one is known; the same again changes nothing."""
+        drawing = msgspec.json.decode(work.body, type=Drawing)
+        async with self._one[f"{drawing.supplier}/{drawing.item}"]:
+            if not self.has_newer(drawing):
+                await _send_to_supplier(self, "/drawings", work)
+
+    def has_newer(self, drawing: Drawing) -> bool:
+        """Whether a change has asked for a later revision already: changes overtake each other."""
+        start = f"{drawing.supplier}/{drawing.item}/"
+        asked = self.to.store.db.execute(
+            "select body from work where kind = ? and substr(key, 1, ?) = ? and state in ('open', 'done')",
+            (self.kind, len(start), start),
+        )
+        revisions = (msgspec.json.decode(body, type=Drawing).revision for (body,) in asked)
+        return any((len(each), each) > (len(drawing.revision), drawing.revision) for each in revisions)
 
 
 async def _send_to_supplier(flow: Flow, path: str, work: Work) -> None:

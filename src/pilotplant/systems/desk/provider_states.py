@@ -4,13 +4,20 @@ from pilotplant.systems.desk.operations import raise_exception, resolve_exceptio
 from pilotplant.systems.provider_states import Given, Values, provider_state
 
 
-@provider_state("an open exception", lets=("desk.exception.list", "desk.exception.resolve"))
+@provider_state(
+    "an open exception", lets=("desk.exception.list", "desk.exception.resolve", "desk.exception.raise again")
+)
 def open_exception(
-    given: Given, *, subject: str = "ECO-CONTRACT", plant: str = "", flow: str = "engineering-change"
+    given: Given,
+    *,
+    subject: str = "ECO-CONTRACT",
+    plant: str = "",
+    flow: str = "engineering-change",
+    reason: str = "contract",
 ) -> Values:
     """Somebody raised an exception about the subject, and nobody resolved it."""
     plant = given.plants_or(plant)
-    about = {"flow": flow, "subject": subject, "plant": plant, "owner": "engineering", "reason": "contract"}
+    about = {"flow": flow, "subject": subject, "plant": plant, "owner": "engineering", "reason": reason}
     raised = given.apply(raise_exception, **about)
     return {"plant": plant, "exception": raised.result.exception if raised else ""}
 

@@ -143,10 +143,10 @@ def accepted_job(
 
 
 @provider_state("a stock document", lets=("erp.stock.documents", "erp.stock.posted"))
-def stock_document(
+async def stock_document(
     given: Given, *, plant: str = "", source_document: str = SOURCE, item: str = ITEM, quantity: float = 4.0
 ) -> Values:
-    """A receipt was booked for a source document."""
+    """A receipt was booked for a source document, and is shown to whoever looks for it."""
     plant = given.plants_or(plant)
     item_at_plant(given, plant=plant, item=item)
     unit = given.state.item(plant, item).unit
@@ -154,6 +154,8 @@ def stock_document(
     today = iso(given.estate.world.now().business)[:10]
     body = {"posting_date": today, "lines": [line], "source_document": source_document}
     booked = given.apply(post_stock, plant=plant, **body)
+    shown_at = given.estate.world.env.now + given.state.read_lag_s
+    await given.until(lambda: given.estate.world.now().wire >= shown_at, f"the document for {source_document}")
     return {"plant": plant, "unit": unit, "document": booked.result.document if booked else ""}
 
 

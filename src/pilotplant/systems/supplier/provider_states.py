@@ -35,6 +35,16 @@ def known_order(
     return {**told, "plant": plant}
 
 
+@provider_state("a notice that was given", lets=("supplier.po.change_notice again",))
+def noticed(
+    given: Given, *, po: str = PO, change: str = CHANGE, item: str = ITEM, plant: str = "", superseded_by: str = ""
+) -> Values:
+    """The supplier was told of a change, and has not answered yet."""
+    told = known_order(given, po=po, plant=plant, item=item)
+    given.apply(change_notice, po=po, change=change, item=given.state.orders[po].item, superseded_by=superseded_by)
+    return told
+
+
 @provider_state("a notice that was acknowledged", lets=("supplier.po.acknowledged",))
 def acknowledged(given: Given, *, po: str = PO, change: str = CHANGE, item: str = ITEM, plant: str = "") -> Values:
     """The supplier was told of a change, and accepts it."""

@@ -8,18 +8,20 @@ import msgspec
 from pilotplant.model.instants import Instant
 from pilotplant.model.operation import Command, operation, state
 from pilotplant.model.outcome import Committed, Outcome, Refused
+from pilotplant.model.revisions import ordinal
 from pilotplant.systems.supplier.problems import NotASource, UnknownSupplier
 from pilotplant.systems.supplier.state import Drawing, Portal, Schedule
 
 NUMBER_MAX = 999_999_999
 """Nobody publishes more schedules."""
+QUANTITY_MAX = 1e12
 
 
 class ScheduleLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """How much is wanted on a day."""
 
     day: date
-    quantity: float
+    quantity: Annotated[float, msgspec.Meta(ge=0, lt=QUANTITY_MAX)]
 
 
 class PublishSchedule(Command, frozen=True, kw_only=True):
@@ -77,6 +79,7 @@ def share_drawing(portal: Portal, cmd: ShareDrawing, now: Instant) -> Outcome:
     """Give a supplier a drawing. The portal does not ask whether it may have it; the judge does."""
     if cmd.supplier not in portal.dataset.suppliers:
         return Refused(UnknownSupplier(detail=cmd.supplier))
+    held = portal.drawings.get((cmd.supplier, cmd.item))
     drawing = Drawing(cmd.supplier, cmd.item, cmd.revision, cmd.document)
     portal.drawings[cmd.supplier, cmd.item] = drawing
-    return Committed(drawing)
+    return Committed(drawing, stale=held is not None and ordinal(held.revision) > ordinal(cmd.revision))

@@ -1,8 +1,10 @@
 """`pilotplant contracts verify`: the simulators, or a real system, against the pacts of its consumers."""
 
 import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -46,6 +48,9 @@ def verify(
     allow_writes: Annotated[
         bool, typer.Option("--allow-writes", help="With --url: also send what changes something there.")
     ] = False,
+    only: Annotated[
+        Literal["requests", "events"] | None, typer.Option("--only", help="Only what pacts say of these.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
     project: ProjectOption = None,
     format_: FormatOption = None,
@@ -53,40 +58,56 @@ def verify(
     """Verify the simulators against pacts: every interaction, in an estate of its own and in the states that it names.
 
     With --url the same pacts tell where a real system and its simulator differ: in status, headers, fields, types and
-    errors. Nothing is written there unless --allow-writes says so. Credentials for a broker are read from
-    PACT_BROKER_TOKEN, or PACT_BROKER_USERNAME and PACT_BROKER_PASSWORD.
+    errors. --states binds the states of the pacts to records that it has. Nothing is written there unless
+    --allow-writes says so. Credentials for a broker are read from PACT_BROKER_TOKEN, or PACT_BROKER_USERNAME and
+    PACT_BROKER_PASSWORD.
 
-    Exit codes: 0 all kept, 1 one was not, 2 invalid input, 4 nothing was verified, 5 broker unreachable, 70 internal
-    error, 130 interrupted.
+    Exit codes: 0 all kept, 1 one was not, 2 invalid input, 4 nothing was verified or some could not be, 5 broker or
+    system unreachable, 70 internal error, 130 interrupted.
     """
     found = open_project(project)
     settings = settings_of(found, format=format_)
-    aliases = _aliases(as_ or [])
-    wanted = _wanted(found, pacts, provider or [], consumer or [], aliases)
-    real = _real_system(url, states, header or [], allow_writes=allow_writes)
+    aliases = aliases_of(as_ or [])
+    named = pacts or _own(found, settings)
+    wanted = _wanted(named, provider or [], consumer or [], aliases) if named else []
+    if only:
+        wanted = [each for each in wanted if (each.kind == "http") == (only == "requests")]
+    real = _real_system(url, states, header or [], _states_of(wanted, aliases), allow_writes=allow_writes)
     verification = _verify(found, wanted, estate, aliases, real, quiet=quiet or settings.format == "json")
     _show(verification, settings)
     return verification.exit
 
 
-def _wanted(
-    project: "Project", pacts: str | None, providers: list[str], consumers: list[str], aliases: dict[str, str]
-) -> "list[Interaction]":
+def _own(project: "Project", settings: "Settings") -> str:
+    """The project's own pacts; where it has none, what to do is said, and nothing is verified."""
+    from pilotplant.contracts.pacts import own_pacts
+
+    folder = own_pacts(project.root, settings.gate_pacts)
+    if folder.exists():
+        return str(folder)
+    print(f"{NO_PACTS}: put some into {os.path.relpath(folder)}, or name them with --pacts", file=sys.stderr)
+    return ""
+
+
+NO_PACTS = "this project has no pacts"
+
+
+def _wanted(pacts: str, providers: list[str], consumers: list[str], aliases: dict[str, str]) -> "list[Interaction]":
     from pilotplant.contracts.pacts import read_folder
     from pilotplant.model.errors import UsageError
     from pilotplant.systems import catalog
 
-    if pacts and "://" in pacts:
+    if "://" in pacts:
         from pilotplant.conformance import broker
 
         found = broker.fetch(pacts, providers or [*catalog.kinds(), *aliases])
     else:
-        folder = Path(pacts) if pacts else pacts_folder(project)
-        if pacts and not folder.exists():
+        folder = Path(pacts)
+        if not folder.exists():
             raise UsageError(
                 f"there is no file or folder `{pacts}`", help="Name a folder of pacts, a pact, or a broker."
             )
-        found = read_folder(folder) if folder.exists() else []
+        found = read_folder(folder)
     return [
         interaction
         for interaction in found
@@ -94,20 +115,25 @@ def _wanted(
     ]
 
 
-def pacts_folder(project: "Project") -> Path:
-    """Where a project keeps its pacts; one that has none uses those that ship."""
-    own = project.root / "contracts" / "pacts"
-    return own if own.is_dir() else project.bundled / "contracts" / "pacts"
+def _states_of(wanted: "list[Interaction]", aliases: dict[str, str]) -> set[str]:
+    """The states that a file may bind: those that the pacts name, and those that their systems know."""
+    from pilotplant.systems.provider_states import states_of
+
+    kinds = {aliases.get(each.provider, each.provider).partition("@")[0] for each in wanted}
+    return {state.name for each in wanted for state in each.states} | {
+        name for kind in kinds for name in states_of(kind)
+    }
 
 
-def _aliases(given: list[str]) -> dict[str, str]:
+def aliases_of(given: Iterable[str], setting: str = "--as") -> dict[str, str]:
+    """The systems that pacts call by another name."""
     from pilotplant.model.errors import UsageError
 
     found: dict[str, str] = {}
     for each in given:
         name, equals, system = each.partition("=")
         if not equals or not name or not system:
-            raise UsageError(f"--as is `NAME=SYSTEM`, got `{each}`", help='For example: --as "SAP S/4=erp"')
+            raise UsageError(f"{setting} is `NAME=SYSTEM`, got `{each}`", help="For example: SAP S/4=erp")
         found[name] = system
     return found
 
@@ -147,7 +173,7 @@ def _verify(
 
 
 def _real_system(
-    url: str | None, states: Path | None, headers: list[str], *, allow_writes: bool
+    url: str | None, states: Path | None, headers: list[str], known: set[str], *, allow_writes: bool
 ) -> "RealSystem | None":
     from pilotplant.conformance.binding import read_bindings
     from pilotplant.conformance.fidelity import RealSystem
@@ -165,7 +191,9 @@ def _real_system(
         if not colon or not name.strip():
             raise UsageError("--header is `NAME: VALUE`", help="For example: --header 'Authorization: Bearer ${TOKEN}'")
         given[name.strip()] = _from_environment(value.strip())
-    return RealSystem(url.rstrip("/"), given, read_bindings(states) if states else {}, allow_writes)
+    return RealSystem(
+        url.rstrip("/"), given, read_bindings(states, known if known else None) if states else {}, allow_writes
+    )
 
 
 def _from_environment(value: str) -> str:
