@@ -32,6 +32,7 @@ from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.operation import Operation
 from pilotplant.model.outcome import Outcome
 from pilotplant.model.script import Step
+from pilotplant.model.signals import ENDING
 from pilotplant.systems.catalog import SystemKind, kinds
 from pilotplant.systems.system import System
 
@@ -152,9 +153,14 @@ class _Pipe:
             self._on_end()
 
 
-def be_a_door(pipe: Connection, sign: Sign) -> None:
+def be_a_door(pipe: Connection) -> None:
     """What the process does, from its beginning to its end. Ctrl-C is for the process that has the estate."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    try:
+        sign: Sign = pipe.recv()
+    except EOFError:
+        return
     asyncio.run(_serve(pipe, sign))  # asyncio's own loop tells the time exactly, uvloop only now and then
 
 
