@@ -15,7 +15,7 @@ from pilotplant.flows.expansion import Expander
 from pilotplant.kernel.world import World
 from pilotplant.ledger.header import Header
 from pilotplant.ledger.reader import Ledger
-from pilotplant.ledger.records import Quiesce, Reconcile
+from pilotplant.ledger.records import Commit, Quiesce, Reconcile
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.model.verdict import Verdict
@@ -311,6 +311,16 @@ def test_an_older_row_over_a_newer_one_is_stale(weekend: Weekend) -> None:
     weekend.ok("cloud.item.load", plant=PLANT, rows=[{**row, "row": 4}])
     outcome = weekend.call("cloud.item.load", plant=PLANT, rows=[{**row, "row": 3}])
     assert isinstance(outcome, Committed) and outcome.stale
+
+
+def test_one_older_row_of_many_is_the_one_that_is_stale(weekend: Weekend) -> None:
+    row = {"description": "x", "unit": "EA", "price": 1.0}
+    weekend.ok("cloud.item.load", plant=PLANT, rows=[{**row, "item": name, "row": 4} for name in ("I", "J", "K")])
+    again = [{**row, "item": name, "row": version} for name, version in (("I", 4), ("J", 3), ("K", 5))]
+    weekend.ok("cloud.item.load", plant=PLANT, rows=again)
+    weekend.ledger.flush()
+    commits = [record for record in Ledger(weekend.directory) if isinstance(record, Commit)]
+    assert [record.effect.rpartition("|")[2] for record in commits if record.stale_over] == ["J"]
 
 
 def test_the_events_of_a_cutover_conform_to_their_schemas(weekend: Weekend) -> None:
