@@ -7,10 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from pilotplant.conformance.fuzzing.generating import generate
 from pilotplant.conformance.fuzzing.middleware import EVENTS, HOWS, MiddlewareFuzzed
 from pilotplant.conformance.fuzzing.middleware import fuzz as fuzz_middleware
 from pilotplant.conformance.fuzzing.outcome import Fuzzed
 from pilotplant.conformance.fuzzing.simulators import fuzz
+from pilotplant.conformance.fuzzing.vocabulary import Vocabulary
+from pilotplant.contracts.openapi import document
 from pilotplant.exchange.exchange import Exchange
 from pilotplant.ledger.records import Commit
 from pilotplant.model.verdict import Exit, Verdict
@@ -18,6 +21,7 @@ from pilotplant.prove.running import with_defect
 from pilotplant.reporting import fuzzing
 from pilotplant.resources import find_project
 from pilotplant.scenario.loading import EstateSetup, load_estate
+from pilotplant.systems import catalog
 from pilotplant.systems.system import System
 
 
@@ -76,6 +80,25 @@ def test_who_refuses_a_probe_and_commits_is_convicted(repository: Path, monkeypa
     found = fuzzed(repository, 20, "desk")
     assert {(f.check, f.sentence) for f in found.findings} == {("ledger", "refused with 401, and committed")}
     assert all("/exceptions" in f.request for f in found.findings) and found.exit is Exit.VIOLATION
+
+
+class _Odd(Vocabulary):
+    """Knows one word, which somebody has put into the estate."""
+
+    def __init__(self) -> None:
+        """Nothing is learned."""
+
+    def speak(self, said: Any, *, negative: bool, name: str = "") -> Any:
+        return dict.fromkeys(said, "a/b?c#d%") if "exception" in said else said
+
+
+def test_a_word_of_the_estate_is_written_as_an_address_wants_it(repository: Path) -> None:
+    """Else the request is another one, and what it is answered is held against the simulator."""
+    profile = whole(repository).profiles["desk"]
+    generator = generate(document(catalog.kinds()["desk"], profile))
+    kind = next(kind for kind in generator.kinds(1, lambda: 1) if kind.operation == "desk.exception.resolve")
+    request = generator.request(next(kind.cases), _Odd(), {})
+    assert request.path == "/exceptions/a%2Fb%3Fc%23d%25/resolution"
 
 
 def test_the_same_seed_asks_the_same(repository: Path) -> None:

@@ -113,3 +113,51 @@ def test_a_charset_that_cannot_hold_a_text_is_told_before_anything_is_lost(tmp_p
     with pytest.raises(DocumentError) as caught:
         write_tables(made(1, 60), tmp_path, Writing(charset="cp1252"))
     assert "cannot be written in cp1252" in caught.value.problems[0].message
+
+
+def changed(folder: Path, table: str, column: str, value: str, row: int = 1) -> None:
+    path = folder / f"{table}.csv"
+    lines = [line.split(";") for line in path.read_text("utf-8").splitlines()]
+    lines[row][lines[0].index(column)] = value
+    path.write_text("\n".join(";".join(cells) for cells in lines) + "\n", "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "says"),
+    [
+        ("items", "tracking", "banana", "must be one of none, lot, serial"),
+        ("items", "revision", "1.0", "must be letters"),
+        ("items", "number", "A|B", "must not contain"),
+        ("items", "number", " ", "must not be empty"),
+        ("boms", "quantity", "0", "must be more than 0"),
+        ("boms", "unit", "PARSEC", "must be the unit of"),
+        ("cross_references", "per_base", "-1", "must be more than 0"),
+        ("work_centres", "capacity", "0", "must be at least 1"),
+        ("routings", "cycle_s", "-5", "must be at least 0"),
+        ("routings", "work_centre", "NOWHERE", "has no work centre `NOWHERE`"),
+        ("stock", "quantity", "-5", "must be at least 0"),
+        ("production_orders", "start_s", "1e300", "and at most 1e+10"),
+        ("purchase_orders", "received", "1e9", "more than the `quantity`"),
+    ],
+)
+def test_what_no_plant_has_is_told_at_its_cell(folder: Path, table: str, column: str, value: str, says: str) -> None:
+    changed(folder, table, column, value)
+    told = problems_of(folder)
+    (place,) = told if column != "number" else {(name, line, at) for name, line, at in told if name == "items.csv"}
+    header = (folder / f"{table}.csv").read_text("utf-8").splitlines()[0].split(";")
+    assert place == (f"{table}.csv", 2, header.index(column) + 1) and says in told[place]
+
+
+def test_a_structure_that_contains_itself(folder: Path) -> None:
+    item = (folder / "boms.csv").read_text("utf-8").splitlines()[1].split(";")[0]
+    unit = next(line for line in (folder / "items.csv").read_text("utf-8").splitlines() if line.startswith(f"{item};"))
+    changed(folder, "boms", "component", item)
+    changed(folder, "boms", "unit", unit.split(";")[2])
+    assert f"a structure contains itself: {item} > {item}" in problems_of(folder)["boms.csv", 2, 3]
+
+
+def test_orders_from_who_is_no_source(folder: Path) -> None:
+    (folder / "sources.csv").unlink()
+    told = problems_of(folder)
+    assert told and {name for name, _line, _column in told} == {"purchase_orders.csv"}
+    assert all("is no source of" in message for message in told.values())

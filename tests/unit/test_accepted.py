@@ -9,7 +9,7 @@ import pytest
 
 from pilotplant.checks.accepted import Acceptance, Known, accept
 from pilotplant.checks.finding import Finding, Severity
-from pilotplant.model.errors import DocumentError
+from pilotplant.model.errors import DocumentError, UsageError
 from pilotplant.resources import Project
 from pilotplant.run.known import add, known_findings
 
@@ -86,6 +86,42 @@ def test_the_list_is_written_and_read_and_kept_as_it_was(tmp_path: Path) -> None
     add(project, second)
     assert known_findings(project) == [entry, second]
     assert "# a remark of ours" in path.read_text("utf-8")
+
+
+OTHER = "{fingerprint: 11aa11aa, owner: a, reason: b, until: 2027-01-01}"
+
+
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [
+        ("accepted: []\n", 0),
+        ("accepted: [ ]  # none yet\n", 0),
+        ("accepted:\n- OTHER\n", 1),
+        ("accepted:\n    - OTHER\n\n", 1),
+        ("accepted:\n  - OTHER", 1),
+        ("accepted:\n  - fingerprint: 11aa11aa\n    owner: a\n    reason: |-\n      - x\n    until: 2027-01-01\n", 1),
+        ("\ufeffaccepted:\r\n  - OTHER\r\n", 1),
+    ],
+)
+def test_an_entry_is_added_to_whatever_the_list_looks_like(tmp_path: Path, text: str, before: int) -> None:
+    project = Project(tmp_path, tmp_path, writable=True)
+    path = tmp_path / "accepted.yaml"
+    path.write_bytes(text.replace("OTHER", OTHER).encode())
+    entry = Acceptance(fingerprint="12345678", owner="x", reason="y", until=date(2027, 1, 1))
+    assert len(known_findings(project)) == before
+    add(project, entry)
+    assert len(known_findings(project)) == before + 1 and known_findings(project)[-1] == entry
+    assert [each.name for each in tmp_path.iterdir()] == ["accepted.yaml"]
+
+
+def test_a_list_that_cannot_be_added_to_stays_as_it_is(tmp_path: Path) -> None:
+    project = Project(tmp_path, tmp_path, writable=True)
+    path = tmp_path / "accepted.yaml"
+    path.write_text(f"accepted: [{OTHER}]\n", "utf-8")
+    entry = Acceptance(fingerprint="12345678", owner="x", reason="y", until=date(2027, 1, 1))
+    with pytest.raises(UsageError) as caught:
+        add(project, entry)
+    assert "- {fingerprint: " in caught.value.help and len(known_findings(project)) == 1
 
 
 def test_everything_that_is_wrong_with_the_list_is_told(tmp_path: Path) -> None:

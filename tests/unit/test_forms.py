@@ -210,3 +210,13 @@ def test_names_may_be_exchanged_and_shared_by_different_events() -> None:
     events = [COMPLETED, "plm.change.released"]
     target = {"target": "hub", "deliver": {"url": "http://h/a", "events": events, "fields": shared}}
     assert list(flaws_of_target(TargetSpec.model_validate(target))) == []
+
+
+def test_a_template_has_an_end() -> None:
+    template: Any = "{id}"
+    for _ in range(33):
+        template = {"a": template}
+    with pytest.raises(ValueError, match="nested 32 deep at most"):
+        TargetSpec.model_validate(
+            {"target": "t", "deliver": {"url": "http://h/a", "body": "xml", "template": template}}
+        )

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pilotplant.ledger.records import Commit
@@ -238,6 +239,8 @@ def test_the_latest_schedule_counts(estate: Bench) -> None:
     for number in (2, 1):
         assert isinstance(estate.apply("supplier", publish_schedule, **fields, number=number, lines=lines), Committed)
     assert [bool(record.stale_over) for record in estate.records(Commit)] == [False, True]
+    with pytest.raises(msgspec.ValidationError, match="quantity"):
+        estate.apply("supplier", publish_schedule, **fields, number=3, lines=[{"day": "2023-12-01", "quantity": -5}])
     unknown = {**fields, "supplier": "SUP-?"}
     assert refused(estate.apply("supplier", publish_schedule, **unknown, number=3, lines=lines)) == "unknown-supplier"
     foreign = {**fields, "item": "ITM-?"}

@@ -57,6 +57,13 @@ def test_a_single_line_is_a_list_and_the_answer_is_xml(tmp_path: Path) -> None:
     assert commit.effect.split("|")[2] == "CNF-1"
 
 
+def test_numbers_may_have_blanks_around_them_and_are_finite(tmp_path: Path) -> None:
+    estate = open_bench(tmp_path)
+    body = posting(estate, ("receipt", 2.5, "")).replace(b"<item_text/>", b"")
+    for written, status in ((b" 5 ", 201), (b"\n5.0\n", 201), (b"nan", 400), (b"-inf", 400), (b"1e400", 400)):
+        assert call(estate, body.replace(b">2.5<", b">" + written + b"<")).status == status, written
+
+
 def test_refusals_are_problems_in_xml(tmp_path: Path) -> None:
     estate = open_bench(tmp_path)
     answer = call(estate, b"<StockDocument><plant>XX99</plant></StockDocument>")

@@ -31,6 +31,7 @@ from pilotplant.dataset.records import (
     Supplier,
     WorkCentre,
 )
+from pilotplant.dataset.table_rules import Rows, cell_faults, row_faults
 from pilotplant.model.errors import DocumentError, Problem
 from pilotplant.model.suggestions import did_you_mean
 
@@ -158,10 +159,6 @@ def read_tables(folder: Path, plants: Iterable[Plant], seed: int, writing: Writi
     return _dataset(tables, reader.plants, seed)
 
 
-Rows = list[tuple[int, Any]]
-"""Each row with its line in the file."""
-
-
 class _Reader:
     """Reads tables and collects what is wrong."""
 
@@ -170,6 +167,8 @@ class _Reader:
         self.problems: list[Problem] = []
         self._unread: set[str] = set()
         """Tables that could not be read: what refers to them is no mistake of its own."""
+        self._lost: dict[str, set[tuple[str, ...]]] = {table.name: set() for table in TABLES}
+        """The keys of rows that are wrong: they are there, and what refers to them is no mistake of its own."""
         self._folder = folder
         self._writing = writing
 
@@ -217,9 +216,12 @@ class _Reader:
             number = lines.line_num
             if len(cells) != len(header):
                 self._tell(table, number, 0, f"has {len(cells)} columns, the header has {len(header)}")
+                self._unread.add(table.name)
                 continue
-            row = self._row(table, number, dict(zip(header, cells, strict=True)), header, kinds)
+            told = dict(zip(header, cells, strict=True))
+            row = self._row(table, number, told, header, kinds)
             if row is None:
+                self._lost[table.name].add(tuple(told[name] for name in table.key))
                 continue
             key = tuple(str(getattr(row, name)) for name in table.key)
             if key in seen:
@@ -233,7 +235,10 @@ class _Reader:
             if name not in kinds:
                 continue
             try:
-                values[name] = self._value(text, kinds[name])
+                value = self._value(text, kinds[name])
+                if wrong := cell_faults(table.name, name, value):
+                    raise ValueError(wrong)
+                values[name] = value
             except ValueError as error:
                 self._tell(table, number, header.index(name) + 1, f"`{name}` {error}, got {text!r}")
         return table.row(**values) if values.keys() >= set(_required(table)) else None
@@ -260,9 +265,10 @@ class _Reader:
 
     def check(self, tables: Mapping[str, Rows]) -> None:
         """Whether what one table names is in another."""
-        items = {row.number for _line, row in tables["items"]}
+        items = {row.number for _line, row in tables["items"]} | {key[0] for key in self._lost["items"]}
         here = {(row.plant, row.item) for _line, row in tables["cross_references"]}
-        suppliers = {row.code for _line, row in tables["suppliers"]}
+        here |= {(key[0], key[1]) for key in self._lost["cross_references"]}
+        suppliers = {row.code for _line, row in tables["suppliers"]} | {key[0] for key in self._lost["suppliers"]}
         for table in TABLES:
             names = table.row.__struct_fields__
             for line, row in tables[table.name]:
@@ -275,10 +281,24 @@ class _Reader:
                     self._tell(
                         table, line, names.index("item") + 1, f"{row.item} has no cross reference at {row.plant}"
                     )
-                if "supplier" in names and row.supplier not in suppliers:
+                if "supplier" in names and "suppliers" not in self._unread and row.supplier not in suppliers:
                     self._unknown(table, line, "supplier", row.supplier, "supplier", suppliers)
+                if table.name == "items" and not (set(row.plants) - self.plants.keys()):
+                    self._lacks_plants(table, line, row, here)
                 if table.name == "items" and (unknown := set(row.plants) - self.plants.keys()):
                     self._unknown(table, line, "plants", min(unknown), "plant of the estate", self.plants)
+
+        named = {table.name: table for table in TABLES}
+        for fault in row_faults(tables, self._lost) if not self._unread else ():
+            table = named[fault.table]
+            place = table.row.__struct_fields__.index(fault.column) + 1
+            self._tell(table, fault.line, place, fault.message, code=fault.code)
+
+    def _lacks_plants(self, table: Table, line: int, row: Any, here: Iterable[tuple[str, str]]) -> None:
+        missing = [plant for plant in row.plants if (plant, row.number) not in here]
+        if missing and "cross_references" not in self._unread:
+            place = table.row.__struct_fields__.index("plants") + 1
+            self._tell(table, line, place, f"`plants`: {row.number} has no cross reference at {missing[0]}")
 
     def _lacks_reference(
         self, names: tuple[str, ...], row: Any, items: Iterable[str], here: Iterable[tuple[str, str]]

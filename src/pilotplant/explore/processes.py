@@ -13,11 +13,11 @@ from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from pilotplant.model.errors import InternalError
+from pilotplant.model.signals import ENDING, undisturbed
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-_ENDING = (signal.SIGINT, signal.SIGTERM)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -36,19 +36,6 @@ def _terminated_like_interrupted() -> Iterator[None]:
 def _at_sigterm(handler: Any) -> None:
     if current_thread() is main_thread():
         signal.signal(signal.SIGTERM, handler)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Signals wait until this is over, for what is begun meanwhile as well: half a process cannot be interrupted."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
 def _nothing() -> None:
@@ -79,7 +66,7 @@ def processes(jobs: int) -> Iterator[Executor]:
     with _terminated_like_interrupted():
         pool = _Pool(jobs, get_context("spawn"), initializer=_begin)
         try:
-            with _undisturbed():
+            with undisturbed():
                 for _ in range(jobs):
                     pool.submit(_nothing)  # one is started for each, as long as none is idle
             yield pool
@@ -102,7 +89,7 @@ def _begin() -> None:
     """In each process: Ctrl-C is for the first process, which ends the others; and none outlives it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     sys.unraisablehook = _end_if_swallowed
     Thread(target=_end_with_parent, daemon=True).start()
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from pilotplant.checks.folds.anonymous import ROUNDED
 from pilotplant.flows.expansion import Expander
 from pilotplant.ledger.records import Amount, Compare
 from pilotplant.ledger.writer import LedgerWriter
@@ -71,7 +72,7 @@ def _of_sum(estate: Estate, system: System, replica: Replica, group: tuple[tuple
     """How a sum differs from what is intended for all that it sums up; which of them is wrong, nobody can know."""
     commands = (estate.intended(replica, keys) for keys in group)
     wanted = sum(replica.amount(replica.form(system.state, command)) for command in commands if command is not None)
-    if abs(wanted - held) <= 1e-4 * len(group):
+    if abs(wanted - held) <= ROUNDED * len(group):
         return ""
     keys = list(zip(*group, strict=True))
     listed = ", ".join(next(each for each in keys if len(set(each)) > 1))

@@ -163,6 +163,8 @@ class LiveStage:
 
 def _refuse_doors(request: RunRequest) -> None:
     """What a system in a process of its own cannot do."""
+    if sys.platform == "win32":
+        raise UsageError("--processes needs a POSIX system")
     target = request.target
     given = {
         "the profile's faults": bool(request.setup.scenario.faults),

@@ -30,6 +30,8 @@ EXCEPTIONS_PATH = "/_pilotplant/exceptions"
 RAISE = "desk.exception.raise"
 _STATUS_EVERY_S = 0.25
 _LAST_ATTEMPTS = 4
+_FAILURES_MIN = 2
+"""One alone may be a moment of the target's."""
 
 
 class _Busy(Exception):
@@ -57,6 +59,7 @@ class Services:
         self._environment = environment or {}
         self._seen: set[tuple[str, ...]] = set()
         """What was told already: lists and tables are read again as a whole."""
+        self._failures = 0
         self._listed = False
         """Whether anything was."""
         self._reading = asyncio.Lock()
@@ -151,15 +154,18 @@ class Services:
                     self.take(content)
         except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL, sqlite3.Error) as error:
             why = str(error) or type(error).__name__
+            self._failures += 1
+            if self._failures < _FAILURES_MIN:
+                return
             self._host.unread = f"what the target gives up cannot be read at {self._given_up.place}: {why}"[:400]
             return
-        self._host.unread = ""
+        self._host.unread, self._failures = "", 0
 
     async def collect_last(self) -> None:
         """The same before all is judged, more than once if need be; what looks odd about it is noted."""
         for _attempt in range(_LAST_ATTEMPTS):
             await self.collect()
-            if not self._host.unread:
+            if not self._failures:
                 break
             await asyncio.sleep(_STATUS_EVERY_S)
         if self._given_up is not None and self._given_up.absent:

@@ -97,6 +97,9 @@ class NoAuth(BaseModel):
 DeliveryAuth = Annotated[BasicAuth | BearerAuth | HmacAuth | MutualTls | NoAuth, Field(discriminator="kind")]
 
 
+TEMPLATE_DEPTH_MAX = 32
+
+
 class FieldSpec(BaseModel):
     """What becomes of a field: another name, a constant, a conversion, or nothing."""
 
@@ -145,6 +148,22 @@ def _placeholders(content: Any) -> Iterator[str]:
         yield from PLACEHOLDER.findall(content)
 
 
+def _flat_enough(content: Any) -> Any:
+    """Data are put in place of its placeholders, and XML has an end of its own."""
+    if _depth(content) > TEMPLATE_DEPTH_MAX:
+        raise ValueError(f"a template is nested {TEMPLATE_DEPTH_MAX} deep at most")
+    return content
+
+
+def _depth(content: Any) -> int:
+    """Level by level: it may be nested deeper than a function could call itself."""
+    depth, level = 0, [content]
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        depth += 1
+        level = [value for each in level for value in (each.values() if isinstance(each, dict) else each)]
+    return depth
+
+
 def _known_placeholders(content: Any) -> Any:
     for path in _placeholders(content):
         first, _, rest = path.partition(".")
@@ -167,7 +186,7 @@ class DeliverSpec(BaseModel):
     """What the receiver calls these events, if it is one name for all; otherwise `types`."""
     types: dict[str, str] = {}
     envelope: Envelope = "cloudevents"
-    template: Annotated[JsonValue, AfterValidator(_known_placeholders)] = None
+    template: Annotated[JsonValue, AfterValidator(_flat_enough), AfterValidator(_known_placeholders)] = None
     """An envelope of the receiver's own: data with placeholders such as `{id}`, `{type}`, `{data}`, `{data.plant}`."""
     headers: Annotated[dict[HeaderName, HeaderText], AfterValidator(_known_placeholders)] = {}
     fields: dict[str, Annotated[FieldSpec, BeforeValidator(_named_field, json_schema_input_type=str | FieldSpec)]] = {}

@@ -50,7 +50,7 @@ class Aggregated:
             if held is None or not allowed or likeness not in self._found:
                 continue
             known = [quantity for quantity in wanted if quantity is not None]
-            if len(known) == len(wanted) and abs(sum(known) - held) <= ROUNDED:
+            if len(known) == len(wanted) and abs(sum(known) - held) <= ROUNDED * len(known):
                 self._balanced.add(likeness)
                 self._covered.update(record.seq for record in self._found[likeness])
                 self.kept += len(asked)

@@ -15,7 +15,7 @@ from pilotplant.ledger.records import Commit
 _Likeness = tuple[str, ...]
 """An effect without the key that would identify it."""
 ROUNDED = 0.001
-"""Sums of rounded quantities differ by so much at most."""
+"""A rounded quantity differs by so much at most, and a sum of them by so much for each."""
 
 
 class Surplus(NamedTuple):
@@ -34,6 +34,7 @@ class Accounting:
 
     def __init__(self, promises: Promises) -> None:
         self._left = Counter({likeness: len(found) for likeness, found in by_likeness(promises).items()})
+        self._taken: Counter[_Likeness] = Counter()
         self._places = places_of(promises)
         self._amounts = dict(promises.sums.amounts)
         refused = [effect.split("|") for effect in promises.sums.refused]
@@ -53,7 +54,8 @@ class Accounting:
         for likeness in likenesses(promise.effect, self._places):
             held = self._amounts.get("|".join(likeness))
             if held is not None and asked is not None:
-                if held >= asked - ROUNDED:
+                if held >= asked - ROUNDED * (self._taken[likeness] + 1):
+                    self._taken[likeness] += 1
                     self._amounts["|".join(likeness)] = held - asked
                     return True
             elif self._left[likeness] > 0:
@@ -79,7 +81,9 @@ def surplus(promises: Promises) -> list[Surplus]:
         Surplus(records, asked[likeness], amounts.get("|".join(likeness), 0.0), wanted[likeness])
         for likeness, records in found.items()
     )
-    return [each for each in told if len(each.records) > each.asked or each.held > each.wanted + ROUNDED]
+    return [
+        each for each in told if len(each.records) > each.asked or each.held > each.wanted + ROUNDED * len(each.records)
+    ]
 
 
 def by_likeness(promises: Promises) -> dict[_Likeness, list[Commit]]:

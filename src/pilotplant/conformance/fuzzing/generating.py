@@ -5,7 +5,7 @@ Nothing is sent by it. It makes cases, which become requests of ours, and judges
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import requests
@@ -75,7 +75,8 @@ class Generated:
         for part in ("path_parameters", "query", "body"):
             said = getattr(case, part)
             if isinstance(said, dict | list):
-                setattr(case, part, vocabulary.speak(said, negative=negative))
+                spoken = vocabulary.speak(said, negative=negative)
+                setattr(case, part, _quoted(said, spoken) if part == "path_parameters" else spoken)
         if case.headers and "If-Match" in case.headers:
             case.headers["If-Match"] = vocabulary.tag(str(case.headers["If-Match"]))
         prepared = _prepared(case)
@@ -107,6 +108,14 @@ class Generated:
                 title = getattr(failure, "title", type(failure).__name__)
                 message = " ".join(str(getattr(failure, "message", "") or failure).split())
                 yield "document", f"{title}: {message}"[:400]
+
+
+def _quoted(said: Any, spoken: Any) -> dict[str, Any]:
+    """What is generated for a path is written as an address wants it; a word that took its place has to be as well."""
+    return {
+        name: quote(word, safe="", errors="replace") if isinstance(word, str) and word != said[name] else word
+        for name, word in spoken.items()
+    }
 
 
 def _name(operation: Any) -> str:

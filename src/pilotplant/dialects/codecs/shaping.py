@@ -3,9 +3,12 @@ mappings where there is none."""
 
 import types
 from collections.abc import Mapping
+from math import isfinite
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+
+from pilotplant.dialects.codecs.codec import Unreadable
 
 _LISTS = (list, tuple, set, frozenset)
 
@@ -23,7 +26,19 @@ def shaped(content: Any, wanted: Any) -> Any:
             content = {}
         if isinstance(content, Mapping):
             return _fields(content, wanted)
-    return content
+    return _number(content) if wanted in (float, int, bool) and isinstance(content, str) else content
+
+
+def _number(text: str) -> str:
+    """A number, or a truth, without what stands around it; endless ones are none, as in JSON."""
+    written = text.strip()
+    try:
+        finite = isfinite(float(written))
+    except ValueError:
+        return written
+    if not finite:
+        raise Unreadable(f"{written[:40]!r} is no number")
+    return written
 
 
 def _fields(content: Mapping[str, Any], wanted: type[msgspec.Struct]) -> dict[str, Any]:

@@ -27,11 +27,12 @@ from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.pacer import Pacer
 from pilotplant.kernel.world import World
 from pilotplant.ledger.header import Header
-from pilotplant.ledger.merging import TICK_S, base_of, segment_in
+from pilotplant.ledger.merging import TICK_S, base_of, seal, segment_in
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.operation import Operation
 from pilotplant.model.outcome import Outcome
 from pilotplant.model.script import Step
+from pilotplant.model.signals import ENDING
 from pilotplant.systems.catalog import SystemKind, kinds
 from pilotplant.systems.system import System
 
@@ -152,9 +153,14 @@ class _Pipe:
             self._on_end()
 
 
-def be_a_door(pipe: Connection, sign: Sign) -> None:
+def be_a_door(pipe: Connection) -> None:
     """What the process does, from its beginning to its end. Ctrl-C is for the process that has the estate."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    try:
+        sign: Sign = pipe.recv()
+    except EOFError:
+        return
     asyncio.run(_serve(pipe, sign))  # asyncio's own loop tells the time exactly, uvloop only now and then
 
 
@@ -189,6 +195,7 @@ async def _serve(pipe: Connection, sign: Sign) -> None:
         loop.remove_reader(pipe.fileno())
         way.pacer.stop()
         ledger.close()
+        seal(folder)
 
 
 async def _tell(ended: asyncio.Event, way: _Pipe, boundary: Boundary, ledger: LedgerWriter) -> None:

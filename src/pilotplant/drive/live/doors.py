@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
@@ -12,9 +13,10 @@ from pilotplant.kernel.pacer import Pacer
 from pilotplant.ledger.merging import TICK_S
 from pilotplant.model.errors import InternalError, UsageError
 from pilotplant.model.outcome import Committed
+from pilotplant.model.signals import undisturbed
 from pilotplant.systems.system import System
 
-_OPEN_S = 30.0
+_OPEN_S = 120.0
 _END_S = 5.0
 
 
@@ -53,11 +55,14 @@ class Door:
         """Start the process. Wait for `opened` before anybody is told its port."""
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=be_a_door, args=(theirs, sign), name=sign.system, daemon=True)
-        self._process.start()
+        self._process = context.Process(target=be_a_door, args=(theirs,), name=sign.system, daemon=True)
+        with undisturbed():
+            self._process.start()
         theirs.close()
         self._pacer, self._fail, self._gone = pacer, fail, gone
         asyncio.get_running_loop().add_reader(self._pipe.fileno(), self._look)
+        with suppress(OSError):  # it ended already: that is noticed where its end is read
+            self._pipe.send(sign)  # not with the arguments: who dies while it reads those is waited for for ever
 
     def _look(self) -> None:
         assert self._pipe is not None
@@ -114,7 +119,8 @@ class Door:
             async with asyncio.timeout(_OPEN_S):
                 await self.opened.wait()
         except TimeoutError:
-            raise UsageError(f"the process of {self.system.name} did not open within {_OPEN_S:.0f} s") from None
+            what = f"the process of {self.system.name} did not open within {_OPEN_S:.0f} s"
+            raise UsageError(what, help="Is the machine busy with something else?") from None
         if not self.port:
             raise UsageError(f"the process of {self.system.name} ended before it was open")
 

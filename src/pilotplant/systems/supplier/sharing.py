@@ -14,13 +14,14 @@ from pilotplant.systems.supplier.state import Drawing, Portal, Schedule
 
 NUMBER_MAX = 999_999_999
 """Nobody publishes more schedules."""
+QUANTITY_MAX = 1e12
 
 
 class ScheduleLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """How much is wanted on a day."""
 
     day: date
-    quantity: float
+    quantity: Annotated[float, msgspec.Meta(ge=0, lt=QUANTITY_MAX)]
 
 
 class PublishSchedule(Command, frozen=True, kw_only=True):
