@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from pilotplant.checks.judge import Judgement, judge
-from pilotplant.ledger.merging import _NUMBERED, _WITH_BODY, MAIN, base_of, merge, segment_in, whole
+from pilotplant.ledger.merging import _NUMBERED, _WITH_BODY, MAIN, base_of, merge, seal, segment_in, whole
 from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import Commit, Record, Request, ResponseEnd, ResponseFirst
 from pilotplant.ledger.writer import LedgerWriter
@@ -20,10 +20,13 @@ PARENT, *_ = family()
 THIS = (DE, PARENT, following_revision(PARENT))
 
 
-def taken_apart(history: History, directory: Path, *, step_s: float, kept: int = 1 << 60) -> Judgement:
+def taken_apart(
+    history: History, directory: Path, *, step_s: float, kept: int = 1 << 60, killed: tuple[str, int] = ("", 1 << 60)
+) -> Judgement:
     """Judge a history as if each of its systems had had a process of its own, with so much time between two records.
 
-    `kept`: of the processes of systems, only so many records were written before they were killed.
+    `kept`: of the processes of systems, only so many records were written before they were killed. `killed`: the
+    process of this system was killed, and wrote nothing from this record on.
     """
     history.rest()
     history.ledger.close()
@@ -39,7 +42,8 @@ def taken_apart(history: History, directory: Path, *, step_s: float, kept: int =
     for record in ledger:
         segment = header.segments[record.system] if isinstance(record, AT_THE_DOOR) else 0
         writer = writers[segment]
-        if segment and writer.seq - base_of(segment) >= kept:
+        cut = segment and names[segment - 1] == killed[0] and record.seq >= killed[1]
+        if cut or (segment and writer.seq - base_of(segment) >= kept):
             numbers[record.seq] = base_of(segment) + (1 << 30) + record.seq
             continue
         fields: dict[str, Any] = {name: getattr(record, name) for name in record.__struct_fields__[2:]}
@@ -50,6 +54,9 @@ def taken_apart(history: History, directory: Path, *, step_s: float, kept: int =
         numbers[record.seq] = writer.write(type(record), record.seq * step_s, *fields.values())
     for writer in writers:
         writer.close()
+    for name in names:
+        if name != killed[0] and kept == 1 << 60:
+            seal(segment_in(directory, name))
     merge(directory)
     return judge(Ledger(directory), history.flows)
 
@@ -108,6 +115,31 @@ def test_a_killed_process_leaves_places_and_no_system_that_acted_by_itself(tmp_p
     booked = [record for record in commits if record.system == history.ledger.systems["erp"]]
     assert booked and all(0 < record.exchange < record.seq for record in booked)
     assert judgement.findings == ()
+
+
+@pytest.mark.parametrize("polled", [True, False])
+def test_what_a_killed_process_may_have_told_accuses_nobody(tmp_path: Path, polled: bool) -> None:
+    """The middleware asked the ERP whether the activation was done, and was told so by a process that was killed before
+    it had written that down. Where the process lived on until the instructions came, they are too early."""
+    history = History(tmp_path, shipped_flow(CHANGE))
+    history.deliver(history.release("ECO-1", PARENT))
+    history.bom(*THIS)
+    history.routing(*THIS)
+    job = history.activate(*THIS)
+    history.wait()
+    before = history.ledger.seq
+    if polled:
+        history.poll_job(job)
+    history.publish(*THIS)
+    if not polled:
+        history.poll_job(job)
+    last = before if polled else history.ledger.seq
+    judgement = taken_apart(history, tmp_path / "apart", step_s=0.01, killed=("erp", last + 1))
+    if polled:
+        assert judgement.findings == () and judgement.verdict is Verdict.UNKNOWN
+        assert any("was killed" in doubt.sentence for doubt in judgement.doubts)
+    else:
+        assert convicting(judgement) == {"sequencing": 1}
 
 
 def test_a_run_that_was_killed_is_put_together_when_it_is_read(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import yaml
 
+from pilotplant.checks.finding import Doubt
 from pilotplant.checks.load_result import Curve, Histogram, LoadResult, SystemLoad, Used
 from pilotplant.checks.result import ThresholdResult
 from pilotplant.exchange.latency import Latency
@@ -27,6 +28,7 @@ from pilotplant.reporting import capacity as told
 from tests.estates import profile
 
 BACKLOG = Curve("open", "", 0.25, (0.0, 1.0, 2.0))
+FLAT = Curve("open", "", 0.25, (1.0,) * 12)
 SPEC = CapacitySpec.model_validate({"from": "5/s", "to": "4000/s"})
 
 
@@ -94,7 +96,87 @@ def test_a_break_is_believed_when_it_is_seen_twice() -> None:
 def test_what_is_wrong_once_is_wrong() -> None:
     target = Noisy(1000.0, (), wrong_above=100.0)
     tried = search(SPEC, target)
-    assert all(len(each.trials) == 1 for each in tried) and len(tried) == len(target.trials)
+    assert all(len(each.trials) == 1 for each in tried if not each.held)
+
+
+def test_the_knee_is_not_what_one_trial_says() -> None:
+    """The rate that is the knee in the end is held once more; one lucky trial does not make it."""
+    lucky = iter([True])
+
+    def target(rate: float) -> Attempt:
+        return attempt(rate, 40.0 if rate == 40 and next(lucky, False) else 30.0)
+
+    tried = search(SPEC, target)
+    low = highest_held(tried)
+    assert low is not None and low.rate == pytest.approx(30, rel=0.08) and len(low.trials) == 2
+
+
+FAILED = SimpleNamespace(check="once", verdict=Verdict.FAIL)
+MISSED = ThresholdResult("p95 < 1s", 2.0, Verdict.FAIL, "p95 is 2 s")
+UNMEASURED = ThresholdResult("p95 < 1s", None, Verdict.UNKNOWN, "nothing was measured")
+
+
+@pytest.mark.parametrize(
+    ("load", "result", "outcome"),
+    [
+        ({}, {}, "held"),
+        ({}, {"thresholds": (MISSED,), "verdict": Verdict.FAIL}, "broke"),
+        ({"happened": 400, "undriven": "worker-1 ended by itself"}, {"thresholds": (MISSED,)}, "undecided"),
+        ({"happened": 400, "target_died": "it ended with exit code 3"}, {}, "broke"),
+        ({"impossible": 6}, {"thresholds": (MISSED,)}, "undecided"),
+        ({"impossible": 5}, {}, "held"),
+        ({"lag": 0.4}, {"thresholds": (MISSED,), "verdict": Verdict.FAIL}, "undecided"),
+        ({"lag": 0.4}, {}, "held"),
+        ({}, {"thresholds": (UNMEASURED,), "verdict": Verdict.UNKNOWN}, "undecided"),
+        ({}, {"doubts": (Doubt("run", "It did not come to rest."),), "verdict": Verdict.UNKNOWN}, "undecided"),
+        ({"happened": 400, "undriven": "x"}, {"checks": (FAILED,), "verdict": Verdict.FAIL}, "broke"),
+        (None, {"verdict": Verdict.UNKNOWN}, "undecided"),
+        ({}, {"exit": Exit.INTERNAL, "verdict": Verdict.UNKNOWN}, "undecided"),
+    ],
+)
+def test_a_trial_that_the_harness_spoiled_counts_neither_way(load: Any, result: Any, outcome: str) -> None:
+    lag = {"lag_s": load.pop("lag")} if load and "lag" in load else {}
+    made = None if load is None else msgspec.structs.replace(under_load(**lag), curves=(FLAT,), **load)
+    found = judged(100, came_to(made, **result), SPEC, "x")
+    told_as = "held" if found.held else "undecided" if found.undecided else "broke"
+    assert told_as == outcome and bool(found.why) == (outcome != "held")
+    assert found.crashed == (result.get("exit") == Exit.INTERNAL)
+
+
+def spoiled(rate: float, **given: Any) -> Attempt:
+    """A trial of which nothing can be said."""
+    why = "worker-1 ended by itself"
+    return msgspec.structs.replace(attempt(rate, rate / 2), undecided=why, why=why, verdict=Verdict.UNKNOWN, **given)
+
+
+def test_a_knee_that_the_harness_left_open_is_unknown_and_nobody_s() -> None:
+    found = concluded(search(SPEC, lambda rate: attempt(rate, 1e6) if rate < 100 else spoiled(rate)))
+    assert found.exit == Exit.UNKNOWN and found.verdict is Verdict.UNKNOWN
+    assert found.binding.resource == "not known" and found.broken_per_s is None
+    assert found.knee_per_s is not None and "cannot be said: worker-1" in found.summary
+    assert "cannot be said" in told.render(found, report="x") and "cannot be said" in told.page(found)
+
+
+def test_one_spoiled_trial_is_tried_again() -> None:
+    spoils = iter([True])
+    tried = search(SPEC, lambda rate: spoiled(rate) if next(spoils, False) else attempt(rate, 40.0))
+    assert concluded(tried).exit == Exit.PASS and tried[0].held
+
+
+def test_where_nothing_can_be_said_at_all_the_search_ends() -> None:
+    tried = search(SPEC, spoiled)
+    assert len(tried) == 1 and concluded(tried).exit == Exit.UNKNOWN
+
+
+def test_a_judge_that_fails_ends_the_search() -> None:
+    tried = search(SPEC, lambda rate: spoiled(rate, crashed=True))
+    assert len(tried[0].trials) == 1 and concluded(tried).exit == Exit.INTERNAL
+
+
+def test_a_late_harness_is_not_forgotten_over_a_declared_limit() -> None:
+    limited = profile("erp", limits=[{"kind": "sliding-window", "requests": 6000, "per_s": 300}])
+    tried = [attempt(80, 90, resource="harness"), attempt(99, 90, resource="harness")]
+    assert concluded(tried, under_load(), erp=limited).exit == Exit.UNKNOWN
 
 
 def queued(rate: float, *, service_s: float = 0.05, hold_s: float = 10.0, stall_s: float = 0.0) -> Attempt:
@@ -117,8 +199,13 @@ def queued(rate: float, *, service_s: float = 0.05, hold_s: float = 10.0, stall_
     )
     late = waits[int(0.95 * len(waits))]
     missed = ThresholdResult("p95 < 1s", late, Verdict.FAIL if late >= 1 else Verdict.PASS, f"p95 is {late:.2f} s")
-    result = SimpleNamespace(load=load, checks=(), thresholds=(missed,), verdict=missed.verdict)
-    return judged(rate, result, SPEC, "x")  # type: ignore[arg-type]
+    return judged(rate, came_to(load, thresholds=(missed,), verdict=missed.verdict), SPEC, "x")
+
+
+def came_to(load: LoadResult | None, **given: Any) -> Any:
+    """The result of a run under load of which only what is given is out of the ordinary."""
+    usual = {"checks": (), "thresholds": (), "doubts": (), "verdict": Verdict.PASS, "exit": Exit.PASS}
+    return SimpleNamespace(load=load, **(usual | given))
 
 
 @pytest.mark.parametrize("stalled", [(), (3,), (5, 7), (4, 6, 8)], ids=str)

@@ -246,8 +246,14 @@ def test_the_harness_may_hold_what_was_committed_and_no_more() -> None:
 
 
 def test_too_few_samples_say_nothing() -> None:
-    (judged,) = leaks(Soak(), {"harness": samples("harness", lambda n: 80.0)[:5]}, facts=1)
-    assert judged.verdict is Verdict.UNKNOWN
+    judged = leaks(Soak(), {"harness": samples("harness", lambda n: 80.0)[:5]}, facts=1)
+    assert {each.verdict for each in judged} == {Verdict.UNKNOWN}
+
+
+def test_a_target_that_was_not_started_here_is_not_said_to_be_free_of_leaks() -> None:
+    judged = leaks(Soak(), {"harness": samples("harness", lambda n: 80.0)}, facts=1)
+    assert [each.verdict for each in judged] == [Verdict.PASS, Verdict.UNKNOWN, Verdict.UNKNOWN]
+    assert "started here" in judged[1].sentence
 
 
 def test_a_load_result_survives_its_file(tmp_path: Path) -> None:

@@ -121,6 +121,41 @@ def test_alternatives_are_compared_pair_by_pair(tmp_path: Path, monkeypatch: pyt
     assert same.told == "no difference shown"
 
 
+def test_points_that_share_their_chance_are_no_evidence_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two seeds at six points are two differences, and not twelve."""
+    alternatives = {"calm": {"model.at_once": 1}, "hurried": {"model.at_once": 2}}
+    explored = made(plan(alternatives=alternatives, replications={"min": 2, "max": 2}), tmp_path, monkeypatch)
+    for runs in list(explored.runs.values())[6:]:
+        for run in runs:
+            run.metrics["wait"] += 1.0 if run.seed else 0.1
+    (found,) = comparisons(explored)
+    assert found.difference.n == 2 and found.difference.mean == pytest.approx(0.55)
+    assert found.told == "no difference shown"
+
+
+def test_a_threshold_of_which_nothing_was_measured_is_not_told_as_kept_or_missed() -> None:
+    runs = [Measurement("", 0, {}, "unknown"), Measurement("", 1, {}, "unknown", (), ("wait < 9",))]
+    assert report.kept(["wait < 9"], runs) == "1 of 2 runs; unknown in 1: wait < 9"
+    assert report.kept(["wait < 9"], [Measurement("", 0, {}, "fail", ("wait < 9",))]).startswith("0 of 1 run; missed")
+    assert report.kept([], runs) == "none are set"
+
+
+def test_what_was_never_carried_out_stands_beside_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    explored = made(plan(), tmp_path, monkeypatch)
+    assert "warning" not in report.text(explored)
+    explored.runs[2][0].metrics["calls_given_up"] = 150.0
+    explored.runs[2][1].metrics["facts_lost"] = 50.0
+    told = "point 2 does not carry out everything: 10 facts lost per run (in 1 of 5 runs), 30 calls given up per run"
+    assert told in report.text(explored) and told in report.page(explored, "pilotplant sweep s")
+
+
+def test_a_fault_that_would_outlast_the_stimuli_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    explored = made(plan(set={"faults.0.window.to_s": 7200}), tmp_path, monkeypatch)
+    assert "warning: `outage` is meant to last until 7,200 s, but the stimuli are over after" in report.text(explored)
+
+
 def test_what_matters_most_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     explored = made(plan(vary={"model.at_once": [1, 2], "model.workers": [1, 4]}), tmp_path, monkeypatch)
     workers, at_once = tornado(explored, "wait")

@@ -15,7 +15,7 @@ from pilotplant.flows.expansion import Expander
 from pilotplant.kernel.world import World
 from pilotplant.ledger.header import Header
 from pilotplant.ledger.reader import Ledger
-from pilotplant.ledger.records import Quiesce, Reconcile
+from pilotplant.ledger.records import Commit, Quiesce, Reconcile
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.outcome import Committed, Found, Outcome, Refused
 from pilotplant.model.verdict import Verdict
@@ -95,8 +95,12 @@ class Weekend:
 
     def reconciled(self) -> dict[str, Reconcile]:
         """What both sides come to in the end, by part."""
+        return self.ended(settled=True)
+
+    def ended(self, *, settled: bool) -> dict[str, Reconcile]:
+        """The same where the wait was perhaps given up."""
         self.estate.come_to_rest()
-        self.ledger.write(Quiesce, self.world.env.now, True, "the story is over")
+        self.ledger.write(Quiesce, self.world.env.now, settled, "the story is over")
         self.ledger.flush()
         return {record.part: record for record in Ledger(self.directory) if isinstance(record, Reconcile)}
 
@@ -152,6 +156,71 @@ def test_a_plant_that_nobody_took_over_is_owned_by_nobody(weekend: Weekend) -> N
     weekend.reconciled()
     (finding,) = (f for f in judge(Ledger(weekend.directory), weekend.flows).findings if f.check == "reconciliation")
     assert "belong to nobody" in finding.sentence
+
+
+def test_whether_somebody_would_have_taken_it_over_nobody_knows_when_the_wait_was_given_up(weekend: Weekend) -> None:
+    weekend.ok("legacy.plant.freeze", plant=PLANT)
+    weekend.ok("legacy.plant.release", plant=PLANT)
+    weekend.ended(settled=False)
+    judged = judge(Ledger(weekend.directory), weekend.flows)
+    assert "reconciliation" not in {finding.check for finding in judged.findings}
+    assert any(f"{PLANT} had been released" in doubt.sentence for doubt in judged.doubts)
+
+
+def stocked(weekend: Weekend, before: float, after: float) -> dict[str, Reconcile]:
+    """The plant is moved; one of its quants was `before` in the ERP that goes, and is `after` in the other one."""
+    books = weekend.estate.systems["legacy"].state.books[PLANT]
+    name = next(iter(books.quants))
+    books.quants[name] = msgspec.structs.replace(books.quants[name], quantity=before)
+    for part in LISTS:
+        weekend.load(part)
+    loaded = weekend.estate.systems["cloud"].state.books[PLANT]
+    loaded.quants[name] = msgspec.structs.replace(loaded.quants[name], quantity=after)
+    weekend.ok("legacy.plant.freeze", plant=PLANT)
+    weekend.ok("legacy.plant.release", plant=PLANT)
+    weekend.ok("cloud.plant.take_over", plant=PLANT)
+    return weekend.reconciled()
+
+
+def reconciliations(weekend: Weekend) -> list[str]:
+    """What the check says."""
+    findings = judge(Ledger(weekend.directory), weekend.flows).findings
+    return [finding.sentence for finding in findings if finding.check == "reconciliation"]
+
+
+def test_four_pieces_of_a_million_are_a_difference(weekend: Weekend) -> None:
+    assert stocked(weekend, 1_204_337.0, 1_204_341.0)["quants"].differing == 1
+    (sentence,) = reconciliations(weekend)
+    assert "has to be 1204337 and is 1204341" in sentence
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.1 + 0.2, 0.3), (1_204_337.123456, 1_204_337.1234561)])
+def test_the_last_digits_of_an_amount_are_none(weekend: Weekend, before: float, after: float) -> None:
+    assert not stocked(weekend, before, after)["quants"].differing
+    assert not reconciliations(weekend)
+
+
+@pytest.mark.parametrize("sums", [((8.0, 9.0), (0.0, 0.0)), ((8.0, 8.0), (700.0, 650.5))])
+def test_sums_that_differ_convict_although_no_row_does(weekend: Weekend, sums: tuple[Any, Any]) -> None:
+    moved(weekend)
+    weekend.reconciled()
+    told = (PLANT, "quants", (3, 3), *sums, 0, ())
+    weekend.ledger.write(Reconcile, weekend.world.env.now, weekend.estate.systems["cloud"].number, *told)
+    weekend.ledger.flush()
+    (sentence,) = reconciliations(weekend)
+    assert "stock quants come to something else" in sentence
+
+
+def test_the_lines_of_a_document_may_be_booked_on_either_side(weekend: Weekend) -> None:
+    """The flow accepts each line in either ERP: one before the switch, the other after it."""
+    issue = {"movement": "issue", "item": "L0000003", "quantity": 1.0, "lot": "X"}
+    document = {"plant": PLANT, "source_document": "CNF-1"}
+    weekend.ok("legacy.stock.post", **posting("CNF-1"))
+    moved(weekend)
+    weekend.ok("cloud.stock.post", **document, lines=[issue])
+    found = weekend.reconciled()
+    assert not found["documents"].differing and not found["quants"].differing
+    assert not reconciliations(weekend)
 
 
 def test_a_plant_that_is_taken_over_too_early_is_owned_twice(weekend: Weekend) -> None:
@@ -242,6 +311,16 @@ def test_an_older_row_over_a_newer_one_is_stale(weekend: Weekend) -> None:
     weekend.ok("cloud.item.load", plant=PLANT, rows=[{**row, "row": 4}])
     outcome = weekend.call("cloud.item.load", plant=PLANT, rows=[{**row, "row": 3}])
     assert isinstance(outcome, Committed) and outcome.stale
+
+
+def test_one_older_row_of_many_is_the_one_that_is_stale(weekend: Weekend) -> None:
+    row = {"description": "x", "unit": "EA", "price": 1.0}
+    weekend.ok("cloud.item.load", plant=PLANT, rows=[{**row, "item": name, "row": 4} for name in ("I", "J", "K")])
+    again = [{**row, "item": name, "row": version} for name, version in (("I", 4), ("J", 3), ("K", 5))]
+    weekend.ok("cloud.item.load", plant=PLANT, rows=again)
+    weekend.ledger.flush()
+    commits = [record for record in Ledger(weekend.directory) if isinstance(record, Commit)]
+    assert [record.effect.rpartition("|")[2] for record in commits if record.stale_over] == ["J"]
 
 
 def test_the_events_of_a_cutover_conform_to_their_schemas(weekend: Weekend) -> None:

@@ -84,6 +84,12 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
     curves: tuple[Curve, ...]
     systems: tuple[SystemLoad, ...]
     used: tuple[Used, ...]
+    impossible: int = 0
+    """How many of those that happened came to nothing: there was nothing to do, or the system of record refused."""
+    undriven: str = ""
+    """What became of the drivers or of the harness before their time."""
+    target_died: str = ""
+    """How the target ended by itself while it arrived."""
 
     def curve(self, name: str) -> tuple[float, ...]:
         """A curve by name; empty where there is none."""

@@ -219,6 +219,13 @@ class Sequencing(Check):
                     "in different processes nobody can say which was first.",
                     "Run it without --processes.",
                 )
+            elif self.case.header.torn and self._perhaps_told(early, unknown):
+                what = effect_in_words(early.effect, early.version)
+                self.doubt(
+                    f"Whether {what} came too early at #{early.exchange} cannot be said: the process that would have "
+                    "told what it had to wait for was killed, and what it told last is not written.",
+                    "see why it ended, and run it again",
+                )
             else:
                 self._report_early(early, need, unknown)
         for forbidden, need, refusal in self._forbidden:
@@ -241,6 +248,17 @@ class Sequencing(Check):
         return all(
             any(
                 self.knowledge.hardly_later(other, needed, asked_t, segment)
+                for other, needed in ((effect, version), *((each, 0) for each in self._accepted.get(effect, ())))
+            )
+            for _step, effect, version in unknown
+        )
+
+    def _perhaps_told(self, early: Commit, unknown: list[tuple[str, str, int]]) -> bool:
+        """Whether all that was not known may have been told by processes of which the last words are missing."""
+        asked_t = self._early_t[early.exchange]
+        return all(
+            any(
+                self.knowledge.perhaps_told(other, needed, asked_t)
                 for other, needed in ((effect, version), *((each, 0) for each in self._accepted.get(effect, ())))
             )
             for _step, effect, version in unknown

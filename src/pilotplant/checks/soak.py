@@ -15,6 +15,7 @@ from pilotplant.model.verdict import Verdict
 SAMPLES_MIN = 12
 """With fewer after the warm-up nothing can be said."""
 BYTES_PER_FACT = 400
+_NOT_SEEN = "there were too few samples, or none: only a target that was started here can be watched"
 _MB = 1024 * 1024
 
 
@@ -23,13 +24,11 @@ def leaks(soak: Soak, samples: Mapping[str, Sequence[Sample]], facts: int) -> tu
     target = _after(soak, samples.get("target", ()))
     harness = _after(soak, samples.get("harness", ()))
     allowed_mb = soak.growth_max_mb + facts * BYTES_PER_FACT / _MB
-    judged = [_judged("harness: memory", "MB", _growth([s.rss_bytes / _MB for s in harness]), allowed_mb)]
-    if "target" in samples:
-        judged += [
-            _judged("target: memory", "MB", _growth([s.rss_bytes / _MB for s in target]), soak.growth_max_mb),
-            _judged("target: handles", "handles", _growth([float(s.handles) for s in target]), float(soak.handles_max)),
-        ]
-    return tuple(judged)
+    return (
+        _judged("harness: memory", "MB", _growth([s.rss_bytes / _MB for s in harness]), allowed_mb),
+        _judged("target: memory", "MB", _growth([s.rss_bytes / _MB for s in target]), soak.growth_max_mb),
+        _judged("target: handles", "handles", _growth([float(s.handles) for s in target]), float(soak.handles_max)),
+    )
 
 
 def _after(soak: Soak, samples: Sequence[Sample]) -> Sequence[Sample]:
@@ -50,6 +49,6 @@ def _growth(values: Sequence[float]) -> float | None:
 def _judged(what: str, unit: str, growth: float | None, allowed: float) -> ThresholdResult:
     expression = f"soak: {what} grows by less than {allowed:.0f} {unit} after the warm-up"
     if growth is None:
-        return ThresholdResult(expression, None, Verdict.UNKNOWN, "there were too few samples, or none here")
+        return ThresholdResult(expression, None, Verdict.UNKNOWN, _NOT_SEEN)
     verdict = Verdict.PASS if growth < allowed else Verdict.FAIL
     return ThresholdResult(expression, round(growth, 2), verdict, f"it grew by {growth:.1f} {unit}")

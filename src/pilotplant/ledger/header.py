@@ -1,5 +1,7 @@
 """The header of a ledger: the tables that its numbers point into, so that a ledger explains itself."""
 
+from math import inf
+
 import msgspec
 
 MAGIC = b"PPLEDGER1\n"
@@ -33,6 +35,9 @@ class Header(msgspec.Struct, frozen=True):
     segments: tuple[int, ...] = ()
     """By system, which process has answered its requests (0: the one that has the estate); empty: all are that one."""
 
+    torn: tuple[float, ...] = ()
+    """By system, from which moment on what its process wrote is missing, since it was killed; empty: of none."""
+
     def operation_numbers(self) -> dict[str, int]:
         """From the name of an operation or event to its number."""
         return {named.name: number for number, named in enumerate(self.operations)}
@@ -44,6 +49,10 @@ class Header(msgspec.Struct, frozen=True):
     def segment(self, system: int) -> int:
         """Which process has answered the requests of a system."""
         return self.segments[system] if self.segments else 0
+
+    def torn_from(self, system: int) -> float:
+        """From which moment on what the process of a system wrote is missing; `inf` if nothing is."""
+        return self.torn[system] if self.torn else inf
 
     def system_numbers(self) -> dict[str, int]:
         """From the name of a system to its number."""

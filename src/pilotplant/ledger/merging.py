@@ -9,9 +9,13 @@ far apart two moments have to be before one was surely earlier; checks leave ope
 import os
 from collections.abc import Iterator
 from heapq import merge as merged_by
+from math import inf
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from pilotplant.ledger.header import Header
 from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import (
     Ack,
@@ -32,9 +36,11 @@ from pilotplant.ledger.records import (
     ResponseFirst,
 )
 from pilotplant.ledger.writer import LedgerWriter
+from pilotplant.model.errors import InternalError, LedgerError
 
 SEGMENTS = "segments"
 MAIN = "main"
+_SEAL = "whole"
 TICK_S = 1e-6
 UNCERTAIN_S = 0.005
 
@@ -68,6 +74,11 @@ def segment_in(directory: Path, name: str) -> Path:
     return folder
 
 
+def seal(folder: Path) -> None:
+    """Say of a segment that nothing is missing: its writer has closed it."""
+    (folder / _SEAL).touch()
+
+
 def whole(path: Path) -> Ledger:
     """The ledger of a run, put together now if the run was killed before it could."""
     if path.is_dir() and not (path / "ledger.msgpack").exists() and (path / SEGMENTS / MAIN).is_dir():
@@ -81,7 +92,7 @@ def merge(directory: Path) -> None:
     main = Ledger(directory / SEGMENTS / MAIN)
     ledgers = [Ledger(folder) for folder in folders]
     made = segment_in(directory, "merged")
-    writer = LedgerWriter(made, main.header)
+    writer = LedgerWriter(made, msgspec.structs.replace(main.header, torn=_torn(directory, main.header)))
     try:
         _Merging(writer).take(ledgers)
     finally:
@@ -89,6 +100,23 @@ def merge(directory: Path) -> None:
     for name in ("bodies.pack", "ledger.msgpack"):
         os.replace(made / name, directory / name)
     made.rmdir()
+
+
+def _torn(directory: Path, header: Header) -> tuple[float, ...]:
+    """By system, from which moment on its segment is missing: after the last record, if nobody has sealed it."""
+    if not header.segments:
+        return ()
+    ends = [_end(segment_in(directory, system)) for system in header.systems]
+    return tuple(ends) if min(ends) < inf else ()
+
+
+def _end(folder: Path) -> float:
+    if (folder / _SEAL).exists():
+        return inf
+    try:
+        return max((record.t for record in Ledger(folder)), default=0.0)
+    except LedgerError:  # it was killed before it had begun
+        return 0.0
 
 
 class _Merging:
@@ -117,7 +145,9 @@ class _Merging:
         if isinstance(record, Reconcile):
             fields["rows"] = tuple((*row[:3], self._number(row[3]), self._number(row[4])) for row in record.rows)
         number = self._numbers[record.seq] = self._writer.seq + 1
-        assert self._writer.write(kind, record.t, *fields.values()) == number
+        written = self._writer.write(kind, record.t, *fields.values())
+        if written != number:
+            raise InternalError(f"a record was to be number {number}, and is number {written}")
 
     def _number(self, seq: int) -> int:
         """The number that a record has now. One that was never written, since its process was killed, keeps a place."""

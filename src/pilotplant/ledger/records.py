@@ -19,12 +19,16 @@ class Record(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
 
 class Stimulus(Record, array_like=True, gc=False, frozen=True, tag=1):
-    """The scenario made a system of record do something. `planned` is when that was to be, as `t` counts."""
+    """The scenario made a system of record do something. `planned` is when that was to be, as `t` counts.
+
+    What happens may be done in several acts; `part` counts them from 0.
+    """
 
     system: int
     operation: int
     keys: tuple[str, ...]
     planned: float
+    part: int = 0
 
 
 class Obligation(Record, array_like=True, gc=False, frozen=True, tag=2):
@@ -283,11 +287,16 @@ class Sample(Record, array_like=True, gc=False, frozen=True, tag=40):
 
 
 class Driven(Record, array_like=True, gc=False, frozen=True, tag=41):
-    """Whoever drives the sources from outside has ended: how much was planned, how much happened, and why no more."""
+    """Whoever drives the sources from outside has ended: how much was planned, how much happened, and why no more.
+
+    `impossible` of those that happened came to nothing, since the systems of record had nothing to do or refused it.
+    """
 
     planned: int
     happened: int
     note: str
+    impossible: int = 0
+    target_died: bool = False
 
 
 class Loss(Record, array_like=True, gc=False, frozen=True, tag=50):

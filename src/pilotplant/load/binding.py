@@ -16,6 +16,7 @@ from pilotplant.checks.load_result import LoadResult, SystemLoad
 from pilotplant.exchange.limits.limit import LimitSpec
 from pilotplant.exchange.profile import ProfileSpec
 
+HARNESS = "harness"
 LATE_S = 0.25
 """A harness that tells more than one arrival of a hundred so late is itself what limits."""
 BUSY = 0.9
@@ -44,7 +45,7 @@ def _harness(load: LoadResult) -> Binding | None:
     if late_s < LATE_S and share < BUSY:
         return None
     told = f"arrivals were told p99 {late_s:.2f} s after their moments"
-    return Binding("harness", f"{told}, the harness used {100 * share:.0f} % of a processor")
+    return Binding(HARNESS, f"{told}, the harness used {100 * share:.0f} % of a processor")
 
 
 def _limit(load: LoadResult) -> Binding | None:

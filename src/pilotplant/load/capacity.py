@@ -6,9 +6,12 @@ a second while it was too much says where to look, and the gap between the highe
 not is closed to the precision that is wanted. On a machine that others use a rate misses now and then that holds
 otherwise: so what did not hold is tried again, and two trials of three decide. A check that convicts needs no second
 trial: wrong is wrong.
+
+A trial of which nothing can be said counts neither way: a driver died, the harness was late, arrivals could not happen,
+the judge had a doubt. Where that leaves the knee open, the verdict is unknown, and never the target's.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -16,7 +19,7 @@ from pilotplant.checks.load_result import Curve, LoadResult
 from pilotplant.checks.result import Result
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.load.arrivals.constant import Constant
-from pilotplant.load.binding import Binding, binding, sustained_by_limits
+from pilotplant.load.binding import HARNESS, Binding, binding, sustained_by_limits
 from pilotplant.load.model import CapacitySpec, LoadSpec
 from pilotplant.model.verdict import Exit, Verdict
 
@@ -24,6 +27,9 @@ RATES_MAX = 14
 TRIALS = 3
 """How often a rate is tried at most; the majority decides."""
 CONVICTED = "convicted"
+IMPOSSIBLE_MAX = 0.01
+"""If more than this share of the arrivals came to nothing, the rate was never held."""
+_NO_BACKLOG = Curve("open", "", 1.0, ())
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +42,10 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     convicted: bool
     """Whether a check found a violation: not slow, but wrong."""
+    undecided: str = ""
+    """Why nothing can be said of it; then it neither held nor did not."""
+    crashed: bool = False
+    """Whether the judge itself failed."""
     finished_per_s: float
     growth_per_s: float
     drained_s: float
@@ -97,34 +107,60 @@ def steady(profile: LoadSpec, rate: float, hold_s: float) -> LoadSpec:
 
 def judged(rate: float, result: Result, spec: CapacitySpec, run: str) -> Attempt:
     """Whether a rate held, from what its run came to."""
-    load = result.load
-    assert load is not None, "a run under load has a load result"
-    growth = _growth(load)
-    convicted = any(check.verdict is Verdict.FAIL for check in result.checks)
-    why = _broken(result, load, growth, rate, spec, convicted)
+    load, growth = result.load, _growth(result.load)
+    bound = binding(load) if load is not None else Binding("none", "nothing was driven")
+    convicted = [check.check for check in result.checks if check.verdict is Verdict.FAIL]
+    undecided = why = ""
+    if convicted:
+        why = f"{CONVICTED}: {', '.join(convicted)}"
+    elif not (undecided := _spoiled(result)):
+        why = _broken(result, growth, rate, spec)
+        undecided = _doubted(result, bound, why)
     return Attempt(
         rate=rate,
-        held=not why,
-        why=why,
+        held=not why and not undecided,
+        why=undecided or why,
         verdict=result.verdict,
-        convicted=convicted,
-        finished_per_s=load.finished_in_window_per_s,
+        convicted=bool(convicted),
+        undecided=undecided,
+        crashed=result.exit == Exit.INTERNAL,
+        finished_per_s=load.finished_in_window_per_s if load else 0.0,
         growth_per_s=round(growth, 3),
-        drained_s=load.drained_s,
-        latencies=tuple((each.name, each.at(50.0), each.at(95.0), each.at(99.0)) for each in load.latencies),
-        binding=binding(load),
-        backlog=next(curve for curve in load.curves if curve.name == "open"),
+        drained_s=load.drained_s if load else 0.0,
+        latencies=tuple((each.name, each.at(50.0), each.at(95.0), each.at(99.0)) for each in load.latencies)
+        if load
+        else (),
+        binding=bound,
+        backlog=next((curve for curve in load.curves if curve.name == "open"), _NO_BACKLOG) if load else _NO_BACKLOG,
         run=run,
     )
 
 
-def _broken(result: Result, load: LoadResult, growth: float, rate: float, spec: CapacitySpec, convicted: bool) -> str:
+def _spoiled(result: Result) -> str:
+    """Why the rate was not held by whoever was to hold it."""
+    load = result.load
+    if result.exit == Exit.INTERNAL:
+        return "the judge itself failed"
+    if load is None:
+        return "nothing was driven"
+    if load.target_died:
+        return ""
+    if load.undriven:
+        return load.undriven
     if load.happened < load.planned:
-        return "not all arrivals happened"
-    if convicted:
-        names = [check.check for check in result.checks if check.verdict is Verdict.FAIL]
-        return f"{CONVICTED}: {', '.join(names)}"
-    missed = [each for each in result.thresholds if each.verdict is not Verdict.PASS]
+        return f"{load.planned - load.happened:,} of {load.planned:,} arrivals never happened"
+    if load.impossible > IMPOSSIBLE_MAX * load.planned:
+        return (
+            f"{load.impossible:,} of {load.planned:,} arrivals came to nothing: there was nothing to do, or a refusal"
+        )
+    return ""
+
+
+def _broken(result: Result, growth: float, rate: float, spec: CapacitySpec) -> str:
+    """How it shows that the target did not keep up."""
+    if result.load is not None and result.load.target_died:
+        return result.load.target_died
+    missed = [each for each in result.thresholds if each.verdict is Verdict.FAIL]
     if missed:
         return f"{missed[0].expression}: {missed[0].sentence}"
     if growth > spec.growth_max * rate:
@@ -132,9 +168,22 @@ def _broken(result: Result, load: LoadResult, growth: float, rate: float, spec: 
     return ""
 
 
-def _growth(load: LoadResult) -> float:
+def _doubted(result: Result, bound: Binding, broken: str) -> str:
+    """Why what it came to proves nothing. What was kept although the harness was late, was kept all the same."""
+    if broken:
+        return f"the harness itself did not keep up: {bound.why}" if bound.resource == HARNESS else ""
+    if result.verdict is not Verdict.UNKNOWN:
+        return ""
+    unknown = [each.sentence for each in result.thresholds if each.verdict is Verdict.UNKNOWN]
+    told = [doubt.sentence for doubt in result.doubts] + unknown
+    return told[0] if told else "the verdict of the run is unknown"
+
+
+def _growth(load: LoadResult | None) -> float:
     """By how much the backlog grew a second while it arrived: a straight line through its last two thirds."""
-    curve = next(each for each in load.curves if each.name == "open")
+    curve = next((each for each in load.curves if each.name == "open"), None) if load is not None else None
+    if load is None or curve is None:
+        return 0.0
     values = curve.values[: max(3, int(load.window_s / curve.step_s))]
     values = values[len(values) // 3 :]
     if len(values) < 2:
@@ -145,43 +194,69 @@ def _growth(load: LoadResult) -> float:
     return slope / curve.step_s
 
 
-def search(spec: CapacitySpec, attempt: Callable[[float], Attempt]) -> list[Attempt]:
-    """Try rates until the knee is known to the wanted precision; one attempt for each rate, the one that decided."""
+def search(
+    spec: CapacitySpec, attempt: Callable[[float], Attempt], on_decided: Callable[[list[Attempt]], None] | None = None
+) -> list[Attempt]:
+    """Try rates until the knee is known to the wanted precision; one attempt for each rate, the one that decided.
+
+    `on_decided` is told of all of them after each.
+    """
     tried: list[Attempt] = []
-    for rate in _rates(spec, tried):
-        tried.append(_decided(rate, attempt))
-        if len(tried) >= RATES_MAX:
+    while len(tried) < RATES_MAX:
+        rate = _next_rate(spec, tried)
+        if rate is not None:
+            tried.append(_decided([attempt(rate)], attempt))
+        elif (lonely := highest_held(tried)) is not None and len(lonely.trials) < 2:  # the knee is not one trial's
+            again = _decided([lonely, attempt(lonely.rate)], attempt)
+            tried[tried.index(lonely)] = again
+        else:
+            break
+        if on_decided is not None:
+            on_decided(tried)
+        if tried[-1].crashed:
             break
     return tried
 
 
-def _decided(rate: float, attempt: Callable[[float], Attempt]) -> Attempt:
-    """What the majority of the trials of a rate says. The first that holds, or is wrong, needs no other."""
-    trials = [attempt(rate)]
-    if not trials[0].held and not trials[0].convicted:
-        trials.append(attempt(rate))
-        if trials[1].held:
-            trials.append(attempt(rate))
-    return msgspec.structs.replace(trials[-1], trials=tuple(each.held for each in trials))
+def _decided(trials: list[Attempt], attempt: Callable[[float], Attempt]) -> Attempt:
+    """What the majority of the trials of a rate says. The first that holds, or is wrong, needs no other for now."""
+    while len(trials) < TRIALS and not _settled(trials):
+        trials.append(attempt(trials[0].rate))
+    says = next((each for each in trials if each.convicted or each.crashed), None) or _majority(trials)
+    return msgspec.structs.replace(says, trials=tuple(each.held for each in trials))
 
 
-def _rates(spec: CapacitySpec, tried: Sequence[Attempt]) -> Iterator[float]:
-    rate = spec.from_
-    while True:
-        yield _tidy(rate)
-        low, high = highest_held(tried), lowest_broken(tried)
-        if high is None:
-            if rate >= spec.to:
-                return
-            rate = min(spec.to, 2 * rate)
-        elif low is None:
-            if high.rate < spec.from_ / 64:
-                return
-            rate = min(high.rate / 2, 0.95 * high.finished_per_s) if high.finished_per_s else high.rate / 4
-        elif high.rate / low.rate - 1 <= spec.precision:
-            return
-        else:
-            rate = _between(low, high, spec.precision)
+def _settled(trials: Sequence[Attempt]) -> bool:
+    last, held = trials[-1], sum(each.held for each in trials)
+    broke = sum(not each.held and not each.undecided for each in trials)
+    return last.convicted or last.crashed or held > 1 or broke > 1 or (last.held and not broke)
+
+
+def _majority(trials: Sequence[Attempt]) -> Attempt:
+    """The last trial of those that agree; where it is one against one, nothing can be said."""
+    held = [each for each in trials if each.held]
+    undecided = [each for each in trials if each.undecided]
+    broke = [each for each in trials if not each.held and not each.undecided]
+    if len(held) > len(broke):
+        return held[-1]
+    if len(broke) > max(len(held), 1) or not undecided:
+        return broke[-1]
+    return undecided[-1]
+
+
+def _next_rate(spec: CapacitySpec, tried: Sequence[Attempt]) -> float | None:
+    """The rate to try next, if there is one."""
+    low, high = highest_held(tried), lowest_broken(tried)
+    if high is None:
+        fastest = max((each.rate for each in tried), default=spec.from_ / 2)
+        if fastest < spec.to:
+            return _tidy(min(spec.to, 2 * fastest))
+    elif low is None:
+        if high.rate >= spec.from_ / 64 and not high.undecided:
+            return _tidy(min(high.rate / 2, 0.95 * high.finished_per_s) if high.finished_per_s else high.rate / 4)
+    elif high.rate / low.rate - 1 > spec.precision:
+        return _tidy(_between(low, high, spec.precision))
+    return None
 
 
 def _tidy(rate: float) -> float:
@@ -222,26 +297,27 @@ def conclude(
 ) -> Capacity:
     """What the attempts come to. `last`: the load of the highest rate that held."""
     low, high = highest_held(tried), lowest_broken(tried)
-    bound = high.binding if high is not None else Binding("none", "everything that was tried held")
+    bound = _bound(high)
     implied = sustained_by_limits(last, profiles) if last is not None else None
     sustained = None
+    broken = high if high is not None and not high.undecided else None
     if implied is not None and low is not None and implied[0] < low.rate:
         sustained = round(implied[0], 3)
         bound = Binding(implied[1].partition(" (")[0], f"for longer than its window: {implied[1]}")
     relative = any(not spec.calibrated for spec in profiles.values())
-    exit_ = _exit(tried, low, high, bound)
-    verdict = {Exit.PASS: Verdict.PASS, Exit.UNKNOWN: Verdict.UNKNOWN}.get(exit_, Verdict.FAIL)
+    exit_ = _exit(tried, low, high)
+    verdict = _VERDICTS.get(exit_, Verdict.FAIL)
     return Capacity(
         profile=profile.load,
         target=target,
         seed=seed,
         knee_per_s=low.rate if low else None,
-        broken_per_s=high.rate if high else None,
-        saturated_per_s=high.finished_per_s if high else None,
+        broken_per_s=broken.rate if broken else None,
+        saturated_per_s=broken.finished_per_s if broken else None,
         binding=bound,
         sustained_per_s=sustained,
         relative=relative,
-        recovery_s=high.drained_s if high else None,
+        recovery_s=broken.drained_s if broken else None,
         verdict=verdict,
         exit=int(exit_),
         summary=_summary(low, high, bound, sustained, relative),
@@ -249,17 +325,31 @@ def conclude(
     )
 
 
-def _exit(tried: Sequence[Attempt], low: Attempt | None, high: Attempt | None, bound: Binding) -> Exit:
+_VERDICTS = {Exit.PASS: Verdict.PASS, Exit.UNKNOWN: Verdict.UNKNOWN, Exit.INTERNAL: Verdict.UNKNOWN}
+
+
+def _bound(high: Attempt | None) -> Binding:
+    if high is None:
+        return Binding("none", "everything that was tried held")
+    if high.undecided and high.binding.resource != HARNESS:
+        return Binding("not known", high.undecided)
+    return high.binding
+
+
+def _exit(tried: Sequence[Attempt], low: Attempt | None, high: Attempt | None) -> Exit:
+    if any(each.crashed for each in tried):
+        return Exit.INTERNAL
     if any(each.convicted for each in tried):
         return Exit.VIOLATION
-    if low is None:
-        return Exit.THRESHOLD
-    if high is not None and bound.resource == "harness":
+    if high is not None and (high.undecided or high.binding.resource == HARNESS):
         return Exit.UNKNOWN
-    return Exit.PASS
+    return Exit.THRESHOLD if low is None else Exit.PASS
 
 
 def _summary(low: Attempt | None, high: Attempt | None, bound: Binding, sustained: float | None, relative: bool) -> str:
+    if high is not None and high.undecided:
+        told = f"whether {high.rate:g} arrivals a second hold cannot be said: {high.undecided}"
+        return told if low is None else f"{low.rate:g} arrivals a second held; {told}"
     if low is None:
         return f"not even {high.rate:g} arrivals a second held: {high.why}" if high else "nothing was tried"
     if high is None:

@@ -67,6 +67,7 @@ class Driving:
         self._seen: set[str] = set()
         self._origin_s: float | None = None
         self._over = False
+        self._target_died = False
         self._target_group, self._driver_group = Groups(), Groups()
 
     async def act(self, prepared: Prepared, stage: Stage) -> Acted:
@@ -93,7 +94,8 @@ class Driving:
             await self._drivers.stop()
             prepared.world.advance()
             happened, planned = len(self._fired), len(self._plan.occurrences)
-            prepared.ledger.write(Driven, prepared.world.env.now, planned, happened, note)
+            ended = (planned, happened, note, stimulation.impossible, self._target_died)
+            prepared.ledger.write(Driven, prepared.world.env.now, *ended)
         return Acted(self._plan.digest, [*stimulation.skipped[:100], *([note] if note else [])])
 
     def claim(self, driver: str) -> Claim:
@@ -137,7 +139,7 @@ class Driving:
             if early_s > EARLY_MAX_S:
                 continue
             self._fired.add(number)
-            happen = partial(self._happen, stimulation, tracker, occurrence)
+            happen = partial(self._happen, prepared, stimulation, tracker, occurrence)
             if early_s > 0:  # the driver's clock is a little fast: nothing happens before its moment
                 prepared.world.later(WireSeconds(early_s), happen)
             else:
@@ -145,10 +147,12 @@ class Driving:
             done += 1
         return done
 
-    def _happen(self, stimulation: Stimulation, tracker: Tracker, occurrence: Occurrence) -> None:
+    def _happen(self, prepared: Prepared, stimulation: Stimulation, tracker: Tracker, occurrence: Occurrence) -> None:
         tracker.intended_s = stimulation.origin + occurrence.moment
         try:
             stimulation.occur(occurrence)
+        except Exception as error:  # the driver would only be told that something went wrong
+            prepared.host.fail(error)
         finally:
             tracker.intended_s = None
 
@@ -179,8 +183,11 @@ class Driving:
             self._on_progress(Progress("driving", len(self._fired), total, told))
             await asyncio.sleep(_LOOK_EVERY_S)
             prepared.world.advance()
-            if died := stage.died() or prepared.host.gone:
+            if died := stage.died():
+                self._target_died = True
                 return died
+            if prepared.host.gone:
+                return prepared.host.gone
             lost = lost or self._drivers.ended()
             if lost and not self._drivers.alive:
                 return lost

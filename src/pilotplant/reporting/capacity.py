@@ -72,7 +72,8 @@ def _lines(capacity: Capacity) -> Iterator[str]:
 
 
 def _attempt(attempt: Attempt) -> str:
-    state = "held" if attempt.held else f"did not hold: {wording.printable(attempt.why)}"
+    state = "held" if attempt.held else "cannot be said" if attempt.undecided else "did not hold"
+    state += f": {wording.printable(attempt.why)}" if attempt.why else ""
     if len(attempt.trials) > 1:
         state += f" ({sum(attempt.trials)} of {len(attempt.trials)} trials held)"
     p95 = " · ".join(f"{flow} p95 {p95:.3f} s" for flow, _p50, p95, _p99 in attempt.latencies)

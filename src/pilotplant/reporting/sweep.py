@@ -1,6 +1,7 @@
 """The report of an experiment: in text, and as one page that opens from disk, readable without a script."""
 
 from base64 import b64encode
+from collections.abc import Sequence
 from functools import cache, partial
 from hashlib import sha256
 from math import inf
@@ -12,14 +13,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from pilotplant.reporting.curves import Drawing, draw
 from pilotplant.reporting.wording import count, printable, quantity
 from pilotplant.run.identity import replace_file
+from pilotplant.scenario.possible import cut_short
 from pilotplant.sweep.analysis import Bar, Chart, Comparison, charts, comparisons, tornado, unit_of
 from pilotplant.sweep.campaign import Explored
 from pilotplant.sweep.document import written
+from pilotplant.sweep.measuring import Measurement
 from pilotplant.sweep.statistics import Estimate
 
 FILE = "report.html"
 TEXT_POINTS = 20
 TEXT_NOTES = 6
+WARNED = 5
 PAGE_POINTS = 2_000
 
 
@@ -32,6 +36,8 @@ class PointRow(NamedTuple):
     metrics: list[str]
     replications: int
     kept: str
+    lost: str
+    """What was never carried out, if anything: figures of time leave it out."""
     command: str
 
 
@@ -87,6 +93,7 @@ def text(explored: Explored) -> str:
     if len(explored.runs) > TEXT_POINTS:
         lines.append(f"    … {len(explored.runs) - TEXT_POINTS:,} more points in the tables and the report")
     lines.append("")
+    lines += [f"    warning: {printable(warning, 300)}" for warning in warnings(explored, rows(explored))]
     drawn = [(chart, note) for chart in charts(explored) if chart.curves for note in draw(chart).notes]
     lines += [f"    {chart.metric} over {chart.path}: {note}" for chart, note in drawn[:TEXT_NOTES]]
     for each in comparisons(explored):
@@ -107,9 +114,6 @@ def rows(explored: Explored) -> list[PointRow]:
     for planned in plan.points:
         point = planned.point
         runs = explored.runs[point.number]
-        kept = sum(run.verdict == "pass" for run in runs)
-        missed = sorted({expression for run in runs for expression in run.missed})
-        verdict = f"{kept} of {len(runs)}" + (f" (not: {', '.join(missed[:3])})" if missed else "")
         found.append(
             PointRow(
                 point.number,
@@ -117,9 +121,55 @@ def rows(explored: Explored) -> list[PointRow]:
                 [(path, printable(written(value), 60)) for path, value in point.values.items()],
                 [told(explored.estimate(point.number, metric), metric) for metric in spec.metrics],
                 len(runs),
-                verdict,
+                kept(planned.setup.scenario.thresholds, runs),
+                lost(runs),
                 printable(plan.command(point, spec.seed), 2000),
             )
+        )
+    return found
+
+
+def kept(thresholds: Sequence[str], runs: Sequence[Measurement]) -> str:
+    """In how many runs of a point all thresholds were kept, and which were not, or could not be measured."""
+    if not thresholds:
+        return "none are set"
+    told = f"{sum(not run.missed and not run.unknown for run in runs)} of {count(len(runs), 'run')}"
+    missed = sorted({expression for run in runs for expression in run.missed})
+    unknown = sorted({expression for run in runs for expression in run.unknown})
+    told += f"; missed in {sum(bool(run.missed) for run in runs)}: {', '.join(missed[:3])}" if missed else ""
+    told += f"; unknown in {sum(bool(run.unknown) for run in runs)}: {', '.join(unknown[:3])}" if unknown else ""
+    return told
+
+
+def lost(runs: Sequence[Measurement]) -> str:
+    """What was never carried out in the runs of a point: a mean per run, and in how many of them."""
+    told: list[str] = []
+    for metric, words in (("facts_lost", "facts lost"), ("calls_given_up", "calls given up")):
+        found = [run.metrics.get(metric, 0.0) for run in runs]
+        if any(found):
+            often = f"in {sum(map(bool, found))} of {count(len(found), 'run')}"
+            told.append(f"{quantity(sum(found) / len(found), '')} {words} per run ({often})")
+    unsettled = sum(not run.metrics.get("settled", 1.0) for run in runs)
+    if unsettled:
+        told.append(f"{unsettled} of {count(len(runs), 'run')} did not come to rest")
+    return ", ".join(told)
+
+
+def warnings(explored: Explored, all_rows: Sequence[PointRow]) -> list[str]:
+    """What must be known before a figure is believed."""
+    found = [
+        f"point {row.number} does not carry out everything: {row.lost}; its figures of time are of the rest alone"
+        for row in all_rows
+        if row.lost
+    ]
+    if len(found) > WARNED:
+        found[WARNED:] = [f"{len(found) - WARNED:,} more points do not carry out everything: see the points"]
+    limits = dict.fromkeys(said for planned in explored.plan.points for said in cut_short(planned.setup.scenario))
+    found += list(limits)[:WARNED]
+    if any(path.startswith("estate.") for path in explored.plan.spec.vary):
+        found.append(
+            "a field of the estate is varied: its data are drawn anew at each value, and stimuli that are counted "
+            "for the whole estate stay as many"
         )
     return found
 
@@ -147,6 +197,7 @@ def page(explored: Explored, command: str) -> str:
         bars=_bars(tornado(explored, spec.metrics[0])),
         comparisons=comparisons(explored),
         rows=all_rows[:PAGE_POINTS],
+        warnings=warnings(explored, all_rows),
         left_out=max(0, len(all_rows) - PAGE_POINTS),
         uncertain=explored.uncertain,
         script=script,

@@ -37,6 +37,7 @@ def render(result: Result, *, report: str) -> str:
         *_findings(result, column),
         *_missed(result, column),
         *_unknown(result, column),
+        *_unfinished(result),
         *_held(result),
         *_around(result),
     ]
@@ -135,6 +136,16 @@ def _sharing(doubts: Sequence[Doubt]) -> dict[tuple[str, str], list[str]]:
 
 def _told(doubt: Doubt) -> tuple[str, str]:
     return doubt.sentence, doubt.would_help
+
+
+def _unfinished(result: Result) -> Iterator[str]:
+    """What a model never carried out: nothing convicts it, and its figures would look the better for it."""
+    if result.mode != "whatif":
+        return
+    lost = sum(finding.check == "completeness" for finding in result.findings)
+    given_up = sum(int(figure.value) for figure in result.figures if figure.name == "calls_given_up")
+    if lost or given_up:
+        yield f"warning: {lost:,} facts lost, {given_up:,} calls given up; figures of time are of the rest alone"
 
 
 def _held(result: Result) -> Iterator[str]:

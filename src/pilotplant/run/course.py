@@ -15,10 +15,9 @@ from pilotplant.run.quiescence import Rest, until_quiet
 from pilotplant.run.request import Progress, RunRequest
 from pilotplant.run.stage import Stage
 from pilotplant.run.stimulation import Stimulation, occurrences
+from pilotplant.scenario.possible import AFTERMATH_S
 
 _LOOK_EVERY_S = 0.02
-AFTERMATH_S = 0.3
-"""So long after the last stimulus faults are lifted: what it sets off happens under them as well."""
 
 Act = Callable[[Prepared, Stage], Awaitable["Acted"]]
 """What happens while the estate works."""

@@ -64,6 +64,8 @@ class Stimulation:
         self._estate = estate
         self._digest = blake2b(digest_size=16)
         self.done = 0
+        self.impossible = 0
+        """How many came to nothing: there was nothing to do, or it was refused."""
         self.skipped: list[str] = []
         """What could not happen, because something else (the target, say) had been at the system of record."""
         self.origin = 0.0
@@ -100,14 +102,17 @@ class Stimulation:
         system: System = systems[chance.randrange(len(systems))]
         acts = catalog.stimuli()[spec.do].plan(system.behaviour, self.parameters[number], chance)
         self._digest.update(f"{spec.do}|{moment:.6f}|{system.name}".encode())
-        for operation, command in acts:
+        if not acts:
+            self.impossible += 1
+        for part, (operation, command) in enumerate(acts):
             self._digest.update(operation.name.encode() + _told(command, world.mark))
             values = tuple(str(getattr(command, key, "")) for key in operation.keys)
             ledger = system.ledger
             number_ = ledger.operations[operation.name]
-            ledger.write(StimulusRecord, world.env.now, system.number, number_, values, self.origin + moment)
+            ledger.write(StimulusRecord, world.env.now, system.number, number_, values, self.origin + moment, part)
             outcome = system.apply(operation, command)
             if isinstance(outcome, Refused):
+                self.impossible += 1
                 why = f"{outcome.rejection.code} {outcome.rejection.detail}".strip()
                 self.skipped.append(f"{spec.do} could not happen: {system.name} refused {operation.name} ({why})")
                 return

@@ -7,6 +7,7 @@ from pilotplant.checks.result import Result
 from pilotplant.model.verdict import Exit, Verdict, worst
 from pilotplant.run.identity import RunInfo
 from pilotplant.scenario.loading import Setup
+from pilotplant.scenario.possible import cut_short
 from pilotplant.target.model import TargetSpec
 
 
@@ -89,7 +90,7 @@ _APART = {"excused": "refused and taken to the desk", "withdrawn": "withdrawn", 
 
 def limits_of_evidence(setup: Setup, target: TargetSpec, *, modelled: bool = False) -> list[str]:
     """What a run of this setup cannot prove, whatever happens in it."""
-    limits = list(setup.untested)
+    limits = [*cut_short(setup.scenario), *setup.untested]
     if setup.scenario.speed != 1:
         limits.append("at a speed other than 1 nothing is said about work that depends on the target's own date")
     if modelled:

@@ -15,7 +15,7 @@ from pilotplant.drive.whatif.pieces import modelled
 from pilotplant.ledger.records import Quiesce
 from pilotplant.model.errors import InternalError, PilotplantError, UsageError
 from pilotplant.run.comparison import compare
-from pilotplant.run.course import AFTERMATH_S, Trace
+from pilotplant.run.course import Trace
 from pilotplant.run.ending import ended_by_signals
 from pilotplant.run.mortal import has_company
 from pilotplant.run.preparation import Data, Foundation, lay
@@ -24,6 +24,7 @@ from pilotplant.run.request import Progress, RunRequest
 from pilotplant.run.stage import EPOCH
 from pilotplant.run.stimulation import Stimulation, occurrences
 from pilotplant.scenario.loading import Setup
+from pilotplant.scenario.possible import AFTERMATH_S
 from pilotplant.systems import catalog
 from pilotplant.target.model import TargetSpec
 

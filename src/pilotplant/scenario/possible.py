@@ -12,6 +12,9 @@ from pilotplant.scenario.model import ScenarioSpec
 from pilotplant.systems import catalog
 from pilotplant.systems.estate import EstateSpec
 
+AFTERMATH_S = 0.3
+"""So long after the last stimulus faults are lifted: what it sets off happens under them as well."""
+
 
 def impossible(
     scenario: ScenarioSpec, estate: EstateSpec, profiles: Mapping[str, ProfileSpec], flows: Sequence[FlowSpec]
@@ -111,6 +114,18 @@ def _systems(estate: EstateSpec) -> tuple[str, ...]:
 
 def _may_be_refused(flow: FlowSpec) -> list[str]:
     return [flow.steps[step].effect for step in flow.on_reject.of if step in flow.steps] if flow.on_reject else []
+
+
+def cut_short(scenario: ScenarioSpec) -> Iterator[str]:
+    """Faults that are meant to last longer than anything happens: they are lifted when the stimuli are over."""
+    ends_s = _end_s(scenario)
+    for fault in scenario.faults if scenario.stimuli else ():
+        until_s = fault.window.to_s
+        if until_s is not None and until_s > ends_s + AFTERMATH_S:
+            yield (
+                f"`{fault.KIND}` is meant to last until {until_s:,.9g} s, but the stimuli are over after "
+                f"{ends_s:,.9g} s, and all faults with them: let the stimuli last as long"
+            )
 
 
 def _end_s(scenario: ScenarioSpec) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
+from statistics import fmean
 from typing import Any
 
 from pilotplant.model.instants import seconds
@@ -62,7 +63,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Comparison:
-    """An alternative against the first one, pair by pair: the same point, the same seed."""
+    """An alternative against the first one, seed by seed: the mean over all points, which share their chance."""
 
     alternative: str
     metric: str
@@ -74,7 +75,7 @@ class Comparison:
     def told(self) -> str:
         """Whether there is a difference, as far as the interval says."""
         if self.difference.half == inf:
-            return "unknown: one pair alone"
+            return "unknown: one seed alone"
         if self.difference.low > 0:
             return "more"
         return "less" if self.difference.high < 0 else "no difference shown"
@@ -174,21 +175,23 @@ def comparisons(explored: Explored) -> list[Comparison]:
 
 
 def _pairs(explored: Explored, name: str, base: str, metric: str) -> tuple[list[float], list[float]]:
-    """The values of both, where both were measured with the same seed at the same values."""
+    """The means over all points of both, seed by seed. Points of one seed share their chance: they are no evidence
+    for each other, and only seeds are counted."""
     by_values: dict[str, dict[str, int]] = {}
     for planned in explored.plan.points:
         values = written(planned.point.values)
         by_values.setdefault(values, {})[planned.point.alternative] = planned.point.number
-    ours: list[float] = []
-    theirs: list[float] = []
+    pairs: dict[int, list[tuple[float, float]]] = {}
     for numbers in by_values.values():
         mine = {run.seed: run.metrics for run in explored.runs[numbers[name]]}
         for run in explored.runs[numbers[base]]:
             other = mine.get(run.seed, {})
             if metric in other and metric in run.metrics:
-                ours.append(other[metric])
-                theirs.append(run.metrics[metric])
-    return ours, theirs
+                pairs.setdefault(run.seed, []).append((other[metric], run.metrics[metric]))
+    most = max(map(len, pairs.values()), default=0)
+    whole = [found for found in pairs.values() if len(found) == most]  # others are means over other points
+    ours = [fmean(mine for mine, _other in found) for found in whole]
+    return ours, [fmean(other for _mine, other in found) for found in whole]
 
 
 def _number(value: Any) -> float | None:

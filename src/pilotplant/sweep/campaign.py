@@ -12,7 +12,7 @@ from pilotplant.model.errors import UsageError
 from pilotplant.model.suggestions import did_you_mean, listed
 from pilotplant.run.request import Progress
 from pilotplant.sweep.cache import Cache
-from pilotplant.sweep.measuring import Measurement, Task, measure
+from pilotplant.sweep.measuring import Measurement, measure
 from pilotplant.sweep.planning import Plan, Planned
 from pilotplant.sweep.statistics import Estimate, estimate
 
@@ -29,6 +29,8 @@ class Explored:
     """By point, one for each replication, in the order of seeds."""
     made: int = 0
     cached: int = 0
+    folder: str = ""
+    """Where its runs write what nobody keeps."""
 
     def samples(self, point: int, metric: str) -> list[float]:
         """The values of a metric over the replications of a point, where it was measured."""
@@ -51,10 +53,15 @@ class Explored:
 
 
 def explore(
-    plan: Plan, cache: Cache, executor: Executor, jobs: int, on_progress: Callable[[Progress], None]
+    plan: Plan,
+    cache: Cache,
+    executor: Executor,
+    jobs: int,
+    on_progress: Callable[[Progress], None],
+    folder: str = "",
 ) -> Explored:
-    """Make all runs that the cache does not know."""
-    explored = Explored(plan, {planned.point.number: [] for planned in plan.points})
+    """Make all runs that the cache does not know; what they write goes into the folder, if there is one."""
+    explored = Explored(plan, {planned.point.number: [] for planned in plan.points}, folder=folder)
     spec = plan.spec.replications
     _make(explored, cache, executor, jobs, on_progress, list(_first_round(plan)))
     _check_metrics(explored)
@@ -127,8 +134,7 @@ def _hand_out(
         while True:
             while len(open_) < jobs * AHEAD and (following := next(handing, None)) is not None:
                 planned, seed = following
-                task = Task(planned.key(seed), seed, explored.plan.project, planned.setup, planned.target)
-                open_.add(executor.submit(measure, task))
+                open_.add(executor.submit(measure, planned.task(explored.plan.project, seed, explored.folder)))
             if not open_:
                 return
             finished, open_ = wait(open_, return_when=FIRST_COMPLETED)

@@ -9,12 +9,14 @@ import msgspec
 
 from pilotplant.checks.result import Result
 from pilotplant.model.errors import InternalError
+from pilotplant.model.verdict import Verdict
 from pilotplant.resources import Project
 from pilotplant.run.elsewhere import only_null_target
 from pilotplant.run.preparation import Data, generate_data
 from pilotplant.run.request import RunRequest
 from pilotplant.run.running import run
 from pilotplant.scenario.loading import EstateSetup, Setup
+from pilotplant.systems import catalog
 from pilotplant.target.model import TargetSpec
 
 _DATA_KEPT = 16
@@ -29,6 +31,8 @@ class Measurement(msgspec.Struct, frozen=True):
     verdict: str
     missed: tuple[str, ...] = ()
     """Thresholds that were not kept."""
+    unknown: tuple[str, ...] = ()
+    """Thresholds of which nothing was measured."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,17 @@ class Task:
     project: Project
     setup: Setup
     target: TargetSpec
+    data: str = ""
+    """A hash of the project's own tables."""
+    folder: str = ""
+    """Where to write: it is cleared away by whoever hands out the tasks. Absent on another computer."""
 
 
 def measure(task: Task) -> Measurement:
-    """Make the run. What it writes goes to the computer's folder for temporary files, and is removed."""
-    with TemporaryDirectory(prefix="pilotplant-sweep-", ignore_cleanup_errors=True) as folder:
+    """Make the run. What it writes goes to a folder for temporary files, and is removed."""
+    catalog.include(task.project.root)
+    above = task.folder if task.folder and Path(task.folder).is_dir() else None
+    with TemporaryDirectory(prefix="pilotplant-sweep-", dir=above, ignore_cleanup_errors=True) as folder:
         finished = run(
             RunRequest(
                 task.project,
@@ -54,14 +64,22 @@ def measure(task: Task) -> Measurement:
                 only_null_target,
                 "whatif",
                 directory=Path(folder),
-                data=_data(_Hashed(task.setup.setup), task.seed),
+                data=data_of(task),
             )
         )
     if finished.crashed:
         raise InternalError(f"a check broke: {finished.crashed[0]}")
     result = finished.result
-    missed = tuple(threshold.expression for threshold in result.thresholds if threshold.verdict != "pass")
-    return Measurement(task.key, task.seed, metrics_of(result), str(result.verdict), missed)
+    missed, unknown = (
+        tuple(threshold.expression for threshold in result.thresholds if threshold.verdict is verdict)
+        for verdict in (Verdict.FAIL, Verdict.UNKNOWN)
+    )
+    return Measurement(task.key, task.seed, metrics_of(result), str(result.verdict), missed, unknown)
+
+
+def data_of(task: Task) -> Data:
+    """The data of a task's estate."""
+    return _data(_Hashed(task.setup.setup, task.data), task.seed)
 
 
 def metrics_of(result: Result) -> dict[str, float]:
@@ -76,11 +94,12 @@ def metrics_of(result: Result) -> dict[str, float]:
 
 
 class _Hashed:
-    """An estate as the key of its data: what they are generated from."""
+    """An estate as the key of its data: what they are generated from, or what the tables hold that they are read
+    from."""
 
-    def __init__(self, setup: EstateSetup) -> None:
+    def __init__(self, setup: EstateSetup, content: str) -> None:
         self.setup = setup
-        self._plan = setup.estate.plan()
+        self._plan = (setup.estate.plan(), content)
 
     def __hash__(self) -> int:
         return hash(self._plan)

@@ -173,7 +173,8 @@ class System:
             if counted:
                 repeat_of = self._standing.get(fact, 0)
             elif outcome.stale:
-                stale_over = self._newest.get(effect, (0, 0))[1]
+                newest, by = self._newest.get(effect, (0, 0))
+                stale_over = by if outcome.effects is None or newest > version else 0  # of many rows, those that are
             cause = self.ledger.write(
                 Commit, t, self.number, exchange, number, effect, version, repeat_of, stale_over, facet, undone
             )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from pilotplant.checks.case import Case
 from pilotplant.checks.folds.instance import Instance
 from pilotplant.checks.folds.intended import Intended
+from pilotplant.checks.folds.level import Level
 from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.folds.spread import Spread, milliseconds
 from pilotplant.checks.load_result import Curve, Histogram, LoadResult, SystemLoad, Used
@@ -47,13 +48,14 @@ class Curves:
         self._emitted: dict[int, float] = {}
         self._samples: dict[str, list[Sample]] = defaultdict(list)
         self._open: dict[int, _Open] = {}
-        self._now_open: Counter[int] = Counter()
-        self._most_open: Counter[int] = Counter()
+        self._being_answered: dict[int, Level] = defaultdict(Level)
+        self._at_work: dict[int, Level] = defaultdict(Level)
         self._busy_s: Counter[int] = Counter()
         self._asked: Counter[int] = Counter()
         self._limited: Counter[int] = Counter()
-        self._jobs: dict[str, float] = {}
-        self._jobs_s: Counter[int] = Counter()
+        self._jobs: set[str] = set()
+        self._began_t = self._ended_t = 0.0
+        """When the first and the last of what arrived were told."""
         self._first_s: float | None = None
         self._last_s = 0.0
         self._begun: set[int] = set()
@@ -79,8 +81,14 @@ class Curves:
 
     def on_stimulus(self, record: Stimulus) -> None:
         """Something happened, perhaps later than intended."""
+        first = self._first_s is None
+        self._ended_t = record.t
+        for level in (*self._being_answered.values(), *self._at_work.values()):
+            level.mark(record.t, first=first)
+        if record.part:
+            return  # of something that has arrived
         if self._first_s is None:
-            self._first_s = record.planned
+            self._first_s, self._began_t = record.planned, record.t
         self._last_s = max(self._last_s, record.planned)
         self._arrived[int(record.planned / _STEP_S)] += 1
         self._lag.add(milliseconds(record.t - record.planned))
@@ -88,9 +96,10 @@ class Curves:
     def on_emit(self, record: Emit) -> None:
         """A flow was triggered, or a job is done: by convention `activate` is accepted, and later it is `activated`."""
         name, _, keys = record.effect.partition("|")
-        since_s = self._jobs.pop(f"{name.removesuffix('d')}|{keys}", None)
-        if since_s is not None:
-            self._jobs_s[record.system] += record.t - since_s  # type: ignore[assignment]
+        job = f"{name.removesuffix('d')}|{keys}"
+        if job in self._jobs:
+            self._jobs.remove(job)
+            self._at_work[record.system].step(-1, record.t)
         if name not in self._triggers:
             return
         self._triggered[int(record.t / _STEP_S)] += 1
@@ -98,7 +107,9 @@ class Curves:
 
     def on_job(self, record: Commit) -> None:
         """Work was accepted that is announced when it is done."""
-        self._jobs.setdefault(record.effect, record.t)
+        if record.effect not in self._jobs:
+            self._jobs.add(record.effect)
+            self._at_work[record.system].step(1, record.t)
 
     def on_deliver(self, record: Deliver) -> None:
         """The first attempt shows how long an event waited for a connection to the target."""
@@ -116,16 +127,14 @@ class Curves:
         system = record.system
         self._open[record.seq] = _Open(record.t, system)
         self._asked[system] += 1
-        self._now_open[system] += 1
-        if self._now_open[system] > self._most_open[system]:
-            self._most_open[system] = self._now_open[system]
+        self._being_answered[system].step(1, record.t)
 
     def on_response(self, record: ResponseEnd) -> None:
         """And is answered."""
         opened = self._open.pop(record.exchange, None)
         if opened is not None:
             self._busy_s[opened.system] += record.t - opened.since_s  # type: ignore[assignment]
-            self._now_open[opened.system] -= 1
+            self._being_answered[opened.system].step(-1, record.t)
 
     def on_reject(self, record: Reject) -> None:
         """Limits show as refusals."""
@@ -172,6 +181,9 @@ class Curves:
         return LoadResult(
             planned=self.driven.planned,
             happened=self.driven.happened,
+            impossible=self.driven.impossible,
+            undriven="" if self.driven.target_died else self.driven.note,
+            target_died=self.driven.note if self.driven.target_died else "",
             window_s=round(window_s, 3),
             arrivals_per_s=round(arrived / window_s, 3),
             begun=begun,
@@ -184,7 +196,7 @@ class Curves:
             lag=_histogram("told after its moment", self._lag),
             delivery=_histogram("stated, until its first byte left", self._delivery),
             curves=tuple(self._curves(first, last)),
-            systems=tuple(self._systems(window_s)),
+            systems=tuple(self._systems()),
             used=tuple(
                 _used(name, samples, self._first_s, self._last_s) for name, samples in sorted(self._samples.items())
             ),
@@ -216,16 +228,18 @@ class Curves:
         refused = sorted(self._refused.items())
         return curves + [Curve(f"refused: {who}", "1/s", step_s, rates(counted)) for who, counted in refused]
 
-    def _systems(self, window_s: float) -> list[SystemLoad]:
+    def _systems(self) -> list[SystemLoad]:
+        """What piled up after the last arrival is the drain's: means are those of the time in which it arrived."""
+        span_s = max(self._ended_t - self._began_t, _STEP_S)
         return [
             SystemLoad(
                 self._case.header.systems[system],
                 asked,
                 self._limited[system],
-                self._most_open[system],
-                round(self._busy_s[system] / window_s, 3),
+                self._being_answered[system].most,
+                round(self._being_answered[system].mean(span_s), 3),
                 round(1000 * self._busy_s[system] / asked, 3),
-                round(self._jobs_s[system] / window_s, 3),
+                round(self._at_work[system].mean(span_s), 3),
             )
             for system, asked in sorted(self._asked.items())
         ]

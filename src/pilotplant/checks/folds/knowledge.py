@@ -181,6 +181,15 @@ class Knowledge:
                     return True
         return False
 
+    def perhaps_told(self, effect: str, version: int, asked_t: float) -> bool:
+        """Whether it came about in a system whose process was killed before the request came: what that process had
+        told, nobody wrote down."""
+        torn_from = self.case.header.torn_from
+        return any(
+            fact.version >= version and torn_from(fact.system) <= asked_t and fact.t <= asked_t
+            for fact in self.facts.get(effect, ())
+        )
+
     def first(self, effect: str, version: int) -> Fact | None:
         """The first fact of this effect in this version or a later one."""
         return next((fact for fact in self.facts.get(effect, ()) if fact.version >= version), None)

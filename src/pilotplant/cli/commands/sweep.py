@@ -89,6 +89,7 @@ def _spec(project: "Project", named: str, given: Mapping[str, object], repeated:
     from pilotplant.sweep.document import SweepSpec, is_sweep, load_sweep, varied
 
     content: dict[str, object] = {}
+    settings: dict[str, object] = {}
     if is_sweep(project, named):
         content = load_sweep(project, named).model_dump(by_alias=True, exclude_unset=True)
     else:
@@ -100,19 +101,48 @@ def _spec(project: "Project", named: str, given: Mapping[str, object], repeated:
         if name == "vary":
             content["vary"] = {**_dict(content.get("vary")), **varied(_list(value))}
         elif name == "set":
-            content["set"] = {**_dict(content.get("set")), **_settings(_list(value))}
+            settings = _settings(_list(value))
+            content["set"] = {**_dict(content.get("set")), **settings}
         else:
             content[name] = value
-    wanted = {name: value for name, value in repeated.items() if value is not None}
-    if wanted:
-        before = _dict(content.get("replications"))
-        least = wanted.get("min", before.get("min", 5))
-        content["replications"] = {**before, "max": max(int(str(least)), int(str(before.get("max", 0)))), **wanted}
+    content["replications"] = _replications(_dict(content.get("replications")), repeated)
     try:
-        return SweepSpec.model_validate(content)
+        spec = SweepSpec.model_validate(content)
+        _check_settings(settings, spec)
+        return spec
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _replications(before: dict[str, object], repeated: Mapping[str, object]) -> dict[str, object]:
+    """What the study says of repetitions, with the flags before it."""
+    from pilotplant.model.errors import UsageError
+
+    wanted = {name: value for name, value in repeated.items() if value is not None}
+    found: dict[str, object] = {**before, **wanted}
+    least, most = int(str(found.get("min", 5))), int(str(found.get("max", 0)))
+    if "max" not in wanted and ("until_rel_error" not in found or most < least):
+        found["max"] = most = least if "min" in wanted else max(least, most)
+    if "until_rel_error" in wanted and "max" not in wanted and most <= least:
+        raise UsageError(
+            f"--until-rel-error has no room: each point is run {least} times, and no more",
+            help=f"Say how often at most, such as --max {10 * least}.",
+        )
+    return found
+
+
+def _check_settings(settings: Mapping[str, object], spec: "SweepSpec") -> None:
+    """A setting that every point overrides with its own would do nothing."""
+    from pilotplant.model.errors import UsageError
+
+    for path in settings:
+        for other in spec.vary:
+            if path == other or path.startswith(f"{other}."):
+                raise UsageError(f"--set {path}: `{other}` is varied", help=f"Use --vary {other}=VALUE,…")
+        for name, own in spec.alternatives.items():
+            if any(path == other or path.startswith(f"{other}.") for other in own):
+                raise UsageError(f"--set {path}: the alternative `{name}` sets it itself", help="Change the study.")
 
 
 def _dict(value: object) -> dict[str, object]:
@@ -133,7 +163,10 @@ def _settings(overrides: list[str]) -> dict[str, object]:
         path, separator, text = override.partition("=")
         if not separator or not all(path.split(".")):
             raise UsageError(f"--set {override!r} is not of the form a.b=c")
-        found[path] = yaml.safe_load(text)
+        try:
+            found[path] = yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            raise UsageError(f"--set {path}: {text[:80]!r} is not a YAML value") from None
     return found
 
 
@@ -155,6 +188,8 @@ def sweeps_folder(project: "Project") -> Path:
 
 
 def _explore(project: "Project", plan: "Plan", jobs: int, dask: str, *, quiet: bool) -> "Explored":
+    from tempfile import TemporaryDirectory
+
     from pilotplant.cli.progress import Watcher
     from pilotplant.sweep.cache import Cache
     from pilotplant.sweep.campaign import explore
@@ -162,8 +197,12 @@ def _explore(project: "Project", plan: "Plan", jobs: int, dask: str, *, quiet: b
 
     cache = Cache(sweeps_folder(project) / "cache.jsonl")
     try:
-        with crew(min(jobs, 256), dask) as workers, Watcher(f"{plan.spec.sweep} · what-if", quiet=quiet) as watcher:
-            return explore(plan, cache, workers.executor, workers.jobs, watcher)
+        with (
+            TemporaryDirectory(prefix="pilotplant-sweep-", ignore_cleanup_errors=True) as folder,
+            crew(min(jobs, 256), dask) as workers,
+            Watcher(f"{plan.spec.sweep} · what-if", quiet=quiet) as watcher,
+        ):
+            return explore(plan, cache, workers.executor, workers.jobs, watcher, folder)
     except KeyboardInterrupt:
         print("what was finished is kept; the same command goes on from there", file=sys.stderr)
         raise

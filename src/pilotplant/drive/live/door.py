@@ -27,7 +27,7 @@ from pilotplant.faults.plan import FaultPlan
 from pilotplant.kernel.pacer import Pacer
 from pilotplant.kernel.world import World
 from pilotplant.ledger.header import Header
-from pilotplant.ledger.merging import TICK_S, base_of, segment_in
+from pilotplant.ledger.merging import TICK_S, base_of, seal, segment_in
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.operation import Operation
 from pilotplant.model.outcome import Outcome
@@ -195,6 +195,7 @@ async def _serve(pipe: Connection, sign: Sign) -> None:
         loop.remove_reader(pipe.fileno())
         way.pacer.stop()
         ledger.close()
+        seal(folder)
 
 
 async def _tell(ended: asyncio.Event, way: _Pipe, boundary: Boundary, ledger: LedgerWriter) -> None:

@@ -213,12 +213,13 @@ def booked(books: PlantBooks, cmd: Book, listed: str) -> Outcome:
     if not cmd.lines or not all(0 < line.quantity < QUANTITY_MAX for line in cmd.lines):
         return Refused(NoQuantity())
     moved = books.documents.setdefault(cmd.source_document, {})
+    quants: dict[str, None] = {}
     for line in cmd.lines:
-        if SIGN[line.movement]:
-            quantity = SIGN[line.movement] * line.quantity
-            quant = books.move(line.item, line.lot, quantity)
-            moved[quant] = moved.get(quant, 0.0) + quantity
-    touches = tuple((listed, cmd.plant, quant) for quant in moved) if listed else ()
+        known_by, quantity = (line.movement, line.item, line.lot), SIGN[line.movement] * line.quantity
+        moved[known_by] = moved.get(known_by, 0.0) + quantity
+        if quantity:
+            quants[books.move(line.item, line.lot, quantity)] = None
+    touches = tuple((listed, cmd.plant, quant) for quant in quants) if listed else ()
     return Committed(BookedView(cmd.plant, cmd.source_document, booked=True), touches=touches)
 
 

@@ -9,6 +9,8 @@ import msgspec
 from pilotplant.dataset.records import Dataset
 
 Phase = Literal["open", "frozen", "released"]
+Line = tuple[str, str, str]
+"""Movement, item and lot: what a line of a document is known by."""
 
 
 class BookItem(msgspec.Struct, frozen=True, gc=False):
@@ -60,8 +62,8 @@ class PlantBooks:
         self.items: dict[str, BookItem] = {}
         self.orders: dict[str, BookOrder] = {}
         self.quants: dict[str, BookQuant] = {}
-        self.documents: dict[str, dict[str, float]] = {}
-        """What was booked here: by source document how much each quant changed."""
+        self.documents: dict[str, dict[Line, float]] = {}
+        """What was booked here: by source document how much each of its lines moved."""
 
     def move(self, item: str, lot: str, quantity: float) -> str:
         """Add to a quant, which may be new; returns the key of the row."""
