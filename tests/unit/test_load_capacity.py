@@ -312,6 +312,13 @@ def test_what_binds_is_named(given: dict[str, float], resource: str) -> None:
     assert binding(under_load(**given)).resource == resource
 
 
+@pytest.mark.parametrize(("parts", "resource"), [((0.7, 0.5, 0.4), "target"), ((0.95, 0.1, 0.1), "harness")])
+def test_a_harness_of_several_processes_is_as_busy_as_the_busiest(parts: tuple[float, ...], resource: str) -> None:
+    whole = under_load(harness=sum(parts))
+    used = (*whole.used, *(Used(f"harness/{number}", 1, share, 1, 1) for number, share in enumerate(parts)))
+    assert binding(msgspec.structs.replace(whole, used=used)).resource == resource
+
+
 def test_a_limit_with_a_long_window_binds_though_a_short_run_does_not_meet_it() -> None:
     limited = profile("erp", limits=[{"kind": "sliding-window", "requests": 6000, "per_s": 300}])
     implied = sustained_by_limits(under_load(), {"erp": limited})

@@ -98,3 +98,8 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
     def share(self, process: str) -> float:
         """How many processors a process used; -1 where that is not known."""
         return next((used.processors for used in self.used if used.process == process), -1.0)
+
+    def busiest(self, process: str) -> float:
+        """The same of the busiest of several that it consists of (`harness/0`, `harness/1`); -1 if not known."""
+        parts = [used.processors for used in self.used if used.process.startswith(f"{process}/")]
+        return max(parts, default=self.share(process))

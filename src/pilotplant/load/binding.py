@@ -41,7 +41,7 @@ def binding(load: LoadResult) -> Binding:
 
 
 def _harness(load: LoadResult) -> Binding | None:
-    late_s, share = load.lag.at(99.0), load.share("harness")
+    late_s, share = load.lag.at(99.0), load.busiest(HARNESS)
     if late_s < LATE_S and share < BUSY:
         return None
     told = f"arrivals were told p99 {late_s:.2f} s after their moments"

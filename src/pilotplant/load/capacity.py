@@ -82,6 +82,8 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     exit: int
     summary: str
     attempts: tuple[Attempt, ...]
+    finished: bool = True
+    """Whether the search came to its end."""
 
 
 def steady(profile: LoadSpec, rate: float, hold_s: float) -> LoadSpec:
@@ -344,6 +346,15 @@ def _exit(tried: Sequence[Attempt], low: Attempt | None, high: Attempt | None) -
     if high is not None and (high.undecided or high.binding.resource == HARNESS):
         return Exit.UNKNOWN
     return Exit.THRESHOLD if low is None else Exit.PASS
+
+
+def unfinished(capacity: Capacity) -> Capacity:
+    """What a search had come to when it was broken off."""
+    summary = f"the search was not finished; so far: {capacity.summary}"
+    exit_ = Exit(capacity.exit) if capacity.exit in (Exit.VIOLATION, Exit.INTERNAL) else Exit.UNKNOWN
+    return msgspec.structs.replace(
+        capacity, finished=False, summary=summary, exit=int(exit_), verdict=_VERDICTS.get(exit_, Verdict.FAIL)
+    )
 
 
 def _summary(low: Attempt | None, high: Attempt | None, bound: Binding, sustained: float | None, relative: bool) -> str:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from pilotplant.load import planned_locustfile_path
 from pilotplant.model.errors import UsageError
+from pilotplant.model.verdict import Exit
 from pilotplant.target import warden
 from pilotplant.target.process import free_port
 
@@ -179,15 +180,23 @@ def address_of(text: str, option: str) -> tuple[str, int]:
 
 
 def be_a_worker(master: tuple[str, int], token: str) -> int:
-    """Work for a master on another machine, until it ends or Ctrl-C. It says where the estate is."""
+    """Work for a master on another machine, until it ends or Ctrl-C. It says where the estate is.
+
+    Locust's own exit codes are no verdict: the master has that. Here only whether it worked to the end is known.
+    """
     refuse_without_locust()
     host, port = master
     command = [sys.executable, "-m", "locust", "-f", str(planned_locustfile_path()), "--worker"]
     command += ["--master-host", host, "--master-port", str(port), "--loglevel", "WARNING"]
-    process = subprocess.Popen(command, env={**os.environ, TOKEN: token})
+    guarded = [sys.executable, "-S", "-E", warden.__file__, *command]
+    environment = {**os.environ, TOKEN: token}
+    process = subprocess.Popen(guarded, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment)
     try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.terminate()
+        code = process.wait()
+    finally:  # whose input is closed, ends; also if this process is killed
+        assert process.stdin is not None
+        process.stdin.close()
         process.wait()
-        raise
+    if code:
+        print(f"the worker ended with exit code {code}; the master knows what that leaves unknown", file=sys.stderr)
+    return Exit.UNKNOWN if code else Exit.PASS

@@ -15,7 +15,7 @@ from pilotplant.ledger.records import Driven, Sample
 from pilotplant.load.drivers import Drivers
 from pilotplant.load.model import LoadSpec
 from pilotplant.load.plan import Plan
-from pilotplant.load.samples import NOTHING_KNOWN, Groups, Usage, own
+from pilotplant.load.samples import NOTHING_KNOWN, Groups, Usage, each_own, own
 from pilotplant.load.tracking import Tracker
 from pilotplant.model.errors import InternalError, UsageError
 from pilotplant.model.instants import WireSeconds
@@ -204,6 +204,8 @@ class Driving:
         """Note what harness, target and drivers have used. Sampling costs the harness; it is part of its share."""
         prepared.world.advance()
         self._write_sample(prepared, "harness", own(prepared.host.processes))
+        for number, usage in enumerate(each_own(prepared.host.processes)):
+            self._write_sample(prepared, f"harness/{number}", usage)
         if stage.target_process:
             self._write_sample(prepared, "target", self._target_group.usage([stage.target_process]))
         if self._drivers.processes:

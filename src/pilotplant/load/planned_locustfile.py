@@ -29,13 +29,20 @@ class Planned(Source):
     def on_start(self) -> None:
         """Connect, and begin to learn how the clocks stand."""
         super().on_start()
+        self._failed = 0
         self._ways: deque[tuple[float, float]] = deque(maxlen=32)
 
     @task
     def carry_out_a_slice(self) -> None:
         """Claim, wait, tell."""
         asked = time.perf_counter()
-        claim = self.estate.ask("POST", "/load/claim", {"driver": _PROCESS})
+        try:
+            claim = self.estate.ask("POST", "/load/claim", {"driver": _PROCESS})
+        except Exception:  # Locust notes it and comes again at once
+            self._failed = min(self._failed + 1, 5)
+            gevent.sleep(IDLE_S * 2**self._failed)
+            raise
+        self._failed = 0
         answered = time.perf_counter()
         self._ways.append((answered - asked, claim["now_s"] - (asked + answered) / 2))
         offset_s = min(self._ways)[1]

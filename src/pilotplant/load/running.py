@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import yaml
+
 from pilotplant.checks.load_result import LoadResult
-from pilotplant.load.capacity import Attempt, Capacity, conclude, highest_held, judged, search, steady
+from pilotplant.load.capacity import Attempt, Capacity, conclude, highest_held, judged, search, steady, unfinished
 from pilotplant.load.drivers import Drivers, Locusts, refuse_without_locust
 from pilotplant.load.driving import Driving
 from pilotplant.load.loading import LoadSetup
+from pilotplant.load.model import LoadSpec
 from pilotplant.load.plan import planned
 from pilotplant.run.request import Finished, RunRequest
 from pilotplant.run.running import run
@@ -39,8 +42,25 @@ def driving_of(request: RunRequest, load: LoadSetup, drivers: Drivers) -> Drivin
     return Driving(load.profile, planned(load.profile, request.seed), drivers, request.on_progress)
 
 
-def find_capacity(load: LoadSetup, target: str, seed: int, attempt: Callable[[LoadSetup, str], Finished]) -> Capacity:
-    """Search for the knee. `attempt` runs a profile against a fresh target in a directory of that name."""
+def written(profile: LoadSpec, directory: Path) -> Path:
+    """The profile as a document in a directory: what a run that is part of a search is made from."""
+    content = profile.model_dump(mode="json", by_alias=True, exclude_none=True)
+    path = directory / "profile.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def find_capacity(
+    load: LoadSetup,
+    target: str,
+    seed: int,
+    attempt: Callable[[LoadSetup, str], Finished],
+    on_attempt: Callable[[Capacity], None] | None = None,
+) -> Capacity:
+    """Search for the knee. `attempt` runs a profile against a fresh target in a directory of that name.
+
+    `on_attempt` is told after each rate what the search has come to, should it not be finished.
+    """
     results: dict[str, LoadResult | None] = {}
     spec = load.profile.capacity
 
@@ -50,10 +70,12 @@ def find_capacity(load: LoadSetup, target: str, seed: int, attempt: Callable[[Lo
         results[name] = finished.result.load
         return judged(rate, finished.result, spec, name)
 
-    tried = search(spec, hold)
-    best = highest_held(tried)
-    last = results[best.run] if best is not None else None
-    return conclude(load.profile, target, seed, tried, last, load.setup.setup.profiles)
+    def so_far(tried: list[Attempt]) -> Capacity:
+        best = highest_held(tried)
+        last = results[best.run] if best is not None else None
+        return conclude(load.profile, target, seed, tried, last, load.setup.setup.profiles)
+
+    return so_far(search(spec, hold, lambda tried: on_attempt(unfinished(so_far(tried))) if on_attempt else None))
 
 
 def run_load(request: RunRequest, load: LoadSetup, driving: Driving) -> Finished:

@@ -34,6 +34,12 @@ def own(others: Sequence[int] = ()) -> Usage:
     return Usage(cpu_s, int(rss_bytes), int(handles))
 
 
+def each_own(others: Sequence[int]) -> list[Usage]:
+    """What this process has used, and each of the others by itself: whoever is busiest is what limits."""
+    usages = [own(), *map(_of_process, others)] if others and sys.platform == "linux" else []
+    return [] if NOTHING_KNOWN in usages else usages
+
+
 class Groups:
     """Process groups that are watched. Who belongs to them is looked up only now and then: it costs milliseconds."""
 

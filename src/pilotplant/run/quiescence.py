@@ -11,6 +11,8 @@ from pilotplant.systems.system import NEVER
 from pilotplant.target.model import Declares
 
 _LOOK_EVERY_S = 0.02
+_LATE_S = 0.04
+"""Whoever looks later than this lacked a processor, and so may the target have done: that time is no rest."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,14 @@ async def until_quiet(host: Host, spec: QuiescenceSpec, declares: Declares, targ
     loop = asyncio.get_running_loop()
     deadline = loop.time() + spec.give_up
     seen, since = host.ledger.progress, loop.time()
+    last = since
     while True:
         if died := target_died() or host.gone:
             return Rest(False, died)
         now = loop.time()
+        if now - last > _LATE_S:
+            since += now - last - _LOOK_EVERY_S
+        last = now
         moving = moving_now(host) or still_waiting(host, declares.answer_patience, spec.quiet)
         if moving or host.ledger.progress != seen:
             seen, since = host.ledger.progress, now

@@ -59,6 +59,8 @@ class RunRequest:
     """What `pilotplant replay` was given, where this run replays something."""
     command: str = "run"
     """The command that makes such a run."""
+    words: Sequence[str] = ()
+    """What else that command has to be told."""
     more: Mapping[str, Any] = field(default_factory=dict)
     """Further resolved documents, for run.json."""
     data: Data | None = None

@@ -186,6 +186,7 @@ def _repro(request: RunRequest) -> str:
         words += ["--mode", request.mode]
     if request.processes:
         words.append("--processes")
+    words += request.words
     for override in request.overrides:
         words += ["--set", override]
     return legible(shlex.join(words))

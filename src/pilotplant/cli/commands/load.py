@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pilotplant.target.model import TargetSpec
 
 
+WILDCARDS = ("0.0.0.0", "::", "*")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 Profile = Annotated[str | None, typer.Argument(metavar="PROFILE", help="The name of a load profile, or a YAML file.")]
 Target = Annotated[
@@ -117,13 +118,15 @@ def load(
     if scale != 1.0:
         setup = setup.with_profile(setup.profile.scaled(scale))
     where = replace(_where(settings, workers, setup.profile.workers, master, expect, token or ""), processes=processes)
+    words = _words(workers, master, expect, settings.host)
     if dry_run:
         print(f"{setup.profile.load}: valid, {setup.profile.rate:.1f} arrivals a second, target {chosen.target}")
         return Exit.PASS
     if capacity:
-        return _search(found, settings, setup, chosen, where, named=profile, quiet=quiet, repeat=repeat)
+        return _search(found, settings, setup, chosen, where, words, quiet=quiet, repeat=repeat)
+    words += ("--scale", f"{scale:.15g}") if scale != 1.0 else ()
     done = report_on(
-        lambda directory: _run(found, settings, setup, chosen, where, directory, named=profile, quiet=quiet),
+        lambda directory: _run(found, settings, setup, chosen, where, directory, words, named=profile, quiet=quiet),
         _directory(found, settings, setup.profile.load),
         settings,
     )
@@ -148,7 +151,21 @@ def _where(
     if not here and not expect:
         raise UsageError("there is nobody to drive", help="Give --workers, or --master with --expect.")
     at = address_of(master, "--master") if master is not None else None
+    only_here = settings.host in LOOPBACK and at is not None and at[0] not in LOOPBACK
+    if expect and (only_here or settings.host in WILDCARDS):
+        raise UsageError(
+            f"workers on other machines cannot reach the estate at {settings.host}",
+            help="Give the address of this machine that they see, with --host.",
+        )
     return Where(here, master=at, remote=expect, token=token, address=settings.host)
+
+
+def _words(workers: int | None, master: str | None, expect: int, host: str) -> tuple[str, ...]:
+    """Options that a command has to have which repeats this; never the token."""
+    words: list[str] = []
+    for option, value in (("--workers", workers), ("--master", master), ("--expect", expect or None)):
+        words += [option, str(value)] if value is not None else []
+    return (*words, *(("--host", host) if host not in LOOPBACK else ()))
 
 
 def _directory(found: "Project", settings: "Settings", name: str) -> Path:
@@ -166,6 +183,7 @@ def _run(
     chosen: "TargetSpec",
     where: "Where",
     directory: Path,
+    words: tuple[str, ...],
     *,
     named: str,
     quiet: bool,
@@ -191,6 +209,7 @@ def _run(
             target_named=settings.target,
             address=where.address,
             processes=where.processes,
+            words=words,
             on_progress=watcher,
         )
         driving = driving_of(request, setup, drivers)
@@ -203,13 +222,13 @@ def _search(
     setup: "LoadSetup",
     chosen: "TargetSpec",
     where: "Where",
+    words: tuple[str, ...],
     *,
-    named: str,
     quiet: bool,
     repeat: int,
 ) -> int:
     """Search for the capacity, perhaps several times, and say how far the searches are apart."""
-    from pilotplant.load.running import find_capacity
+    from pilotplant.load.running import find_capacity, written
     from pilotplant.model.verdict import worst
     from pilotplant.reporting import capacity as told
 
@@ -222,13 +241,17 @@ def _search(
             directory.mkdir()
             if not quiet and settings.format != "json":
                 print(f"{setup.profile.load}: holding {load.profile.rate:g} arrivals a second", file=sys.stderr)
-            return _run(found, settings, load, chosen, where, directory, named=named, quiet=True)
+            named = near(written(load.profile, directory))
+            return _run(found, settings, load, chosen, where, directory, words, named=named, quiet=True)
 
-        capacity = find_capacity(setup, chosen.target, settings.seed or 0, attempt)
-        written = told.write(capacity, parent)
+        def keep(so_far: "Capacity", parent: Path = parent) -> None:
+            told.write(so_far, parent)
+
+        capacity = find_capacity(setup, chosen.target, settings.seed or 0, attempt, keep)
+        page = told.write(capacity, parent)
         found_.append(capacity)
         if settings.format != "json":
-            print(told.render(capacity, report=near(written)))
+            print(told.render(capacity, report=near(page)))
     if settings.format == "json":
         print_json(found_)
     elif repeat > 1:

@@ -39,6 +39,7 @@ from pilotplant.systems.system import System
 _TELL_EVERY_S = 0.02
 _FLUSH_EVERY = 5
 END = "end"
+HERE = "here"
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,12 @@ def be_a_door(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     try:
+        pipe.send(HERE)
         sign: Sign = pipe.recv()
-    except EOFError:
+    except (EOFError, OSError):
         return
+    if not isinstance(sign, Sign):
+        return  # it is over before it has begun
     asyncio.run(_serve(pipe, sign))  # asyncio's own loop tells the time exactly, uvloop only now and then
 
 

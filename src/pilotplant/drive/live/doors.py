@@ -7,7 +7,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
-from pilotplant.drive.live.door import END, Answer, Ask, Sign, State, be_a_door
+from pilotplant.drive.live.door import END, HERE, Answer, Ask, Sign, State, be_a_door
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.kernel.pacer import Pacer
 from pilotplant.ledger.merging import TICK_S
@@ -17,7 +17,8 @@ from pilotplant.model.signals import undisturbed
 from pilotplant.systems.system import System
 
 _OPEN_S = 120.0
-_END_S = 5.0
+END_S = 5.0
+_LOOK_EVERY_S = 0.01
 
 
 class Door:
@@ -61,8 +62,7 @@ class Door:
         theirs.close()
         self._pacer, self._fail, self._gone = pacer, fail, gone
         asyncio.get_running_loop().add_reader(self._pipe.fileno(), self._look)
-        with suppress(OSError):  # it ended already: that is noticed where its end is read
-            self._pipe.send(sign)  # not with the arguments: who dies while it reads those is waited for for ever
+        self._sign = sign  # not with the arguments: who dies while it reads those is waited for for ever
 
     def _look(self) -> None:
         assert self._pipe is not None
@@ -72,9 +72,15 @@ class Door:
         except (EOFError, OSError):
             self._let_go()
             if not self._ending:
-                self._process.join(_END_S)
-                code = self._process.exitcode
-                self._gone(f"the process of {self.system.name} ended by itself ({_told(code)})")
+                self._tell_end(round(END_S / _LOOK_EVERY_S))
+
+    def _tell_end(self, times: int) -> None:
+        """Its pipe is closed: how it ended is known a moment later."""
+        code = self._process.exitcode
+        if code is None and times:
+            asyncio.get_running_loop().call_later(_LOOK_EVERY_S, self._tell_end, times - 1)
+        else:
+            self._gone(f"the process of {self.system.name} ended by itself ({_told(code)})")
 
     def _take(self, message: Any) -> None:
         assert self._pipe is not None
@@ -82,6 +88,9 @@ class Door:
             self._pipe.send(self._answer(message))
         elif isinstance(message, State):
             self.state = message
+        elif message == HERE:
+            with suppress(OSError):  # it ended already: that is noticed where its end is read
+                self._pipe.send(self._sign)
         elif isinstance(message, int):
             self.port = message
             self.opened.set()
@@ -133,16 +142,15 @@ class Door:
             except OSError:
                 self._let_go()
 
-    async def until_ended(self) -> None:
-        """Wait for it, and answer it until then; who does not end is ended."""
+    async def until_ended(self, deadline: float) -> None:
+        """Wait for it, and answer it until then; who does not end is ended, and at once who never opened."""
         if self._process is None:
             return
-        deadline = asyncio.get_running_loop().time() + _END_S
-        while self._process.is_alive() and asyncio.get_running_loop().time() < deadline:
+        while self.port and self._process.is_alive() and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
         if self._process.is_alive():
             self._process.kill()
-        self._process.join(_END_S)
+        self._process.join(END_S)
         self._let_go()
 
 

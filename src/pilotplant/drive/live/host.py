@@ -14,7 +14,7 @@ from pilotplant.channels.webhook import CONNECTIONS_MAX
 from pilotplant.drive.host import Host
 from pilotplant.drive.live.application import Application
 from pilotplant.drive.live.door import Sign
-from pilotplant.drive.live.doors import Door
+from pilotplant.drive.live.doors import END_S, Door
 from pilotplant.drive.live.wire import Server
 from pilotplant.exchange.authentication import Credentials
 from pilotplant.exchange.profile import ProfileSpec
@@ -99,8 +99,9 @@ class LiveHost(Host):
     async def _before_end(self) -> None:
         for door in self.doors.values():
             door.ask_to_end()
+        deadline = asyncio.get_running_loop().time() + END_S
         for door in self.doors.values():
-            await door.until_ended()
+            await door.until_ended(deadline)
         await self._server.__aexit__(None, None, None)
 
     def reach_by_doors(self, sign: Callable[[System, float], Sign]) -> None:
