@@ -7,6 +7,8 @@ import pytest
 from pilotplant.cli.commands.sweep import _spec
 from pilotplant.model.errors import UsageError
 from pilotplant.resources import Project, find_project
+from pilotplant.sweep.analysis import _number
+from pilotplant.sweep.document import values_of
 
 STUDY = """
 sweep: s
@@ -59,3 +61,11 @@ def test_an_error_to_reach_without_room_for_more_runs_names_the_flag(project: Pr
     with pytest.raises(UsageError) as caught:
         _spec(project, "s", {}, {**NOTHING, "until_rel_error": 0.1})
     assert "--max" in caught.value.help
+
+
+def test_rates_have_a_place_on_an_axis() -> None:
+    assert [_number(value) for value in ("2/s", "90/min", "250ms", 3, "fifo", True)] == [2, 1.5, 0.25, 3, None, None]
+
+
+def test_large_values_of_a_range_keep_their_digits() -> None:
+    assert values_of("1000000ms:1000002ms:1ms") == ["1000000ms", "1000001ms", "1000002ms"]

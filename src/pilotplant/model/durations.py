@@ -20,8 +20,11 @@ _PER_S = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
 def _rate(value: object) -> object:
-    if isinstance(value, float):  # per second, as a resolved scenario is written
-        return value
+    return value if isinstance(value, float) else per_second(value)  # a number: as a resolved scenario is written
+
+
+def per_second(value: object) -> float:
+    """What `90/min` says, per second."""
     match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None or float(match[1]) == 0:
         raise ValueError(f"{value!r} is not a rate; write it like 20/s, 90/min or 500/h")

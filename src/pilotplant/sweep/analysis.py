@@ -1,11 +1,13 @@
 """What an experiment says: curves, what matters most, how alternatives differ, where a limit begins to bind."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from statistics import fmean
 from typing import Any
 
+from pilotplant.model.durations import per_second
 from pilotplant.model.instants import seconds
 from pilotplant.sweep.campaign import Explored
 from pilotplant.sweep.document import Point, written
@@ -195,15 +197,15 @@ def _pairs(explored: Explored, name: str, base: str, metric: str) -> tuple[list[
 
 
 def _number(value: Any) -> float | None:
-    """A value as a place on an axis: a number or a duration."""
+    """A value as a place on an axis: a number, a duration or a rate."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
         return float(value)
-    try:
-        return seconds(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
+    for read in (seconds, per_second):
+        with suppress(ValueError):
+            return read(value) if isinstance(value, str) else None
+    return None
 
 
 def _last(path: str) -> str:

@@ -65,6 +65,8 @@ class Fit:
     figure: str
     observed: float
     predicted: float
+    run: str = ""
+    """Whose figure it is."""
 
     @property
     def error(self) -> float:
@@ -97,6 +99,22 @@ def past_run(directory: Path) -> PastRun:
     if info.mode == "whatif":
         raise UsageError(f"{directory} is a run of a model", help="Calibrate with runs of the middleware itself.")
     return PastRun(directory, info, Setup(scenario, EstateSetup(estate, profiles), flows), judge_again(directory))
+
+
+def runs_in(path: Path) -> list[Path]:
+    """The run that a directory is, or those that it holds."""
+    held = [] if (path / "run.json").is_file() else sorted(path.glob("*/run.json"))
+    return [each.parent for each in held] or [path]
+
+
+def same_run(one: PastRun, other: PastRun) -> bool:
+    """Whether two directories hold the same run: one and the same, a copy, or the seed again on a virtual clock."""
+    if one.directory.resolve() == other.directory.resolve():
+        return True
+    if (one.info.run, one.info.started) == (other.info.run, other.info.started):
+        return True
+    again = one.info.mode == other.info.mode == "inprocess" and one.info.seed == other.info.seed
+    return again and one.info.configuration == other.info.configuration and one.info.target == other.info.target
 
 
 class _Reader:
@@ -228,11 +246,15 @@ def _retry(samples: Samples) -> RetrySpec | None:
 
 
 def calibrated(project: Project, runs: list[PastRun]) -> tuple[ModelSpec, list[Fit]]:
-    """The model for these runs, and how far it is from the first of them."""
+    """The model for these runs, and how far it is from each of them."""
     model = fitted(sampled(runs))
     for _ in range(_ROUNDS):
-        model = _shifted(model, compared(project, runs[0], model))
-    return model, compared(project, runs[0], model)
+        model = _shifted(model, _compared(project, runs, model))
+    return model, _compared(project, runs, model)
+
+
+def _compared(project: Project, runs: list[PastRun], model: ModelSpec) -> list[Fit]:
+    return [fit for past in runs for fit in compared(project, past, model)]
 
 
 _MEDIANS = {"change_propagation_p50": "engineering-change", "confirmation_to_stock_p50": "production-confirmation"}
@@ -241,10 +263,10 @@ _MEDIANS = {"change_propagation_p50": "engineering-change", "confirmation_to_sto
 def _shifted(model: ModelSpec, fits: list[Fit]) -> ModelSpec:
     """The time to begin takes up what is left of the difference in the medians."""
     mappings = dict(model.mappings)
-    for fit in fits:
-        flow = _MEDIANS.get(fit.figure, "")
-        if flow in mappings:
-            shift_s = fit.observed - fit.predicted
+    for figure, flow in _MEDIANS.items():
+        left_s = [fit.observed - fit.predicted for fit in fits if fit.figure == figure]
+        if left_s and flow in mappings:
+            shift_s = median(left_s)
             shifted = [max(0.0, round(value + shift_s, 6)) for value in mappings[flow].quantiles]
             mappings[flow] = TimeSpec(kind="measured", quantiles=shifted)
     return model.model_copy(update={"mappings": mappings})
@@ -260,7 +282,7 @@ def compared(project: Project, past: PastRun, model: ModelSpec) -> list[Fit]:
         predicted = {f.name: f.value for f in run(request).result.figures if not f.plant}
     observed = {f.name: f.value for f in past.result.figures if not f.plant and f.unit == "s"}
     names = [name for name in observed if name.endswith(("_p50", "_p95"))]
-    return [Fit(name, observed[name], predicted[name]) for name in names if name in predicted]
+    return [Fit(name, observed[name], predicted[name], past.info.run) for name in names if name in predicted]
 
 
 def from_csv(path: Path) -> tuple[ModelSpec, list[str]]:

@@ -48,7 +48,7 @@ def values_of(text: str) -> list[Value]:
 def _number(value: float, unit: str) -> Value:
     rounded = round(value, 9)
     plain: Value = int(rounded) if rounded == int(rounded) else rounded
-    return f"{plain:g}{unit}" if unit else plain
+    return f"{plain}{unit}" if unit else plain
 
 
 def _parted(text: str) -> list[str]:

@@ -1,5 +1,6 @@
 """`pilotplant fit`: a model fitted to runs of a middleware, judged by a run that was not used."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ from pilotplant.model.verdict import Exit
 
 if TYPE_CHECKING:
     from pilotplant.drive.whatif.model import ModelSpec
-    from pilotplant.sweep.calibration import Fit
+    from pilotplant.sweep.calibration import Fit, PastRun
 
 TOLERANCE = 0.2
 """A model that is farther off in a median is not good enough."""
@@ -21,7 +22,7 @@ RESOLUTION_S = 0.01
 @guarded
 def fit_model(
     runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="[RUN…]", help="Directories of runs, live or in-process, to fit to.")
+        list[Path] | None, typer.Argument(metavar="[RUN…]", help="Directories of runs to fit to, or a folder of such.")
     ] = None,
     check: Annotated[
         Path | None, typer.Option("--check", metavar="RUN", help="A run that is not used for fitting, and judges.")
@@ -42,6 +43,7 @@ def fit_model(
     70 internal error.
     """
     from pilotplant.model.errors import UsageError
+    from pilotplant.reporting.wording import printable
     from pilotplant.sweep import calibration
 
     found = open_project(project)
@@ -53,10 +55,12 @@ def fit_model(
     checked: list[Fit] = []
     if measured is not None:
         model, overrides = calibration.from_csv(measured)
+        checked = calibration.compared(found, _judging(check, []), model) if check is not None else []
     else:
-        model, fits = calibration.calibrated(found, [calibration.past_run(path) for path in runs or []])
-    if check is not None:
-        checked = calibration.compared(found, calibration.past_run(check), model)
+        used = [calibration.past_run(run) for path in runs or [] for run in calibration.runs_in(path)]
+        judging = _judging(check, used) if check is not None else None
+        model, fits = calibration.calibrated(found, used)
+        checked = calibration.compared(found, judging, model) if judging is not None else []
     document = _document(name, model)
     if out is not None:
         out.write_text(document, encoding="utf-8")
@@ -68,9 +72,10 @@ def fit_model(
         return code
     if out is None:
         print(document)
-    for title, rows in (("the run it was fitted to", fits), ("a run that was not used", checked)):
+    for title, rows in (("a run it was fitted to", fits), ("a run that was not used", checked)):
         for fit in rows:
-            print(f"{title}: {fit.figure} {fit.observed:.3f} s, model {fit.predicted:.3f} s, off by {fit.error:.0%}")
+            line = f"{fit.figure} {fit.observed:.3f} s, model {fit.predicted:.3f} s, off by {fit.error:.0%}"
+            print(f"{title} ({printable(fit.run)}): {line}")
     for override in overrides:
         print(f"--set {override}")
     if out is not None:
@@ -78,12 +83,36 @@ def fit_model(
     return code
 
 
+def _judging(check: Path, used: "Sequence[PastRun]") -> "PastRun":
+    """The run that judges. One that the model was fitted to says nothing."""
+    from pilotplant.model.errors import UsageError
+    from pilotplant.sweep import calibration
+
+    found = calibration.runs_in(check)
+    if len(found) > 1:
+        raise UsageError(f"--check {check} holds {len(found)} runs, and one judges", help=f"Such as {found[0]}.")
+    judging = calibration.past_run(found[0])
+    for past in used:
+        if calibration.same_run(past, judging):
+            raise UsageError(
+                f"--check {check} is {past.directory}, which the model is fitted to: only another run can judge it",
+                help="Run the scenario again with another seed.",
+            )
+    return judging
+
+
 def _off(fit: "Fit") -> bool:
     return fit.error > TOLERANCE and abs(fit.predicted - fit.observed) > RESOLUTION_S
 
 
 def _row(fit: "Fit") -> dict[str, object]:
-    return {"figure": fit.figure, "observed": fit.observed, "predicted": fit.predicted, "error": round(fit.error, 4)}
+    return {
+        "run": fit.run,
+        "figure": fit.figure,
+        "observed": fit.observed,
+        "predicted": fit.predicted,
+        "error": round(fit.error, 4),
+    }
 
 
 def _document(name: str, model: "ModelSpec") -> str:
