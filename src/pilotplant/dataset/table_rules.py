@@ -70,6 +70,7 @@ def cell_faults(table: str, column: str, value: Any) -> str:
             return "must be letters, as `A` or `AB`"
         if column == "tracking" and value not in _TRACKING:
             return f"must be one of {', '.join(_TRACKING)}"
+        return ""
     found = _RANGES.get((table, column))
     return found.wrong(value) if found is not None else ""
 

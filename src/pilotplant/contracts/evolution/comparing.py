@@ -22,11 +22,11 @@ def compare(old: Path, new: Path, read_flow: ReadFlow) -> Compared:
         raise UsageError(f"neither `{old}` nor `{new}` describes any operation", help=HELP)
     found: list[Change] = []
     names = sorted(before.keys() | after.keys())
-    try:
-        for name in names:
+    for name in names:
+        try:
             found += _document(name, before.get(name), after.get(name))
-    except RecursionError:
-        raise UsageError(f"`{name}` is nested too deep to be compared") from None
+        except RecursionError:
+            raise UsageError(f"`{name}` is nested too deep to be compared") from None
     return Compared(str(old), str(new), len(names), tuple(found))
 
 
