@@ -13,8 +13,8 @@ import pytest
 EXAMPLE = Path(__file__).parents[2] / "examples" / "foreign-hub"
 
 
-def attached(project: Path, out: Path, *more: str) -> tuple[int, list[dict[str, Any]]]:
-    words = ["attach", "--send", "mes.order.completed", "--format", "json", "--out", str(out), *more]
+def attach(project: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    words = ["attach", "--send", "mes.order.completed", "--out", str(out), *more]
     done = subprocess.run(
         [sys.executable, "-m", "pilotplant", *words],
         cwd=project,
@@ -24,6 +24,11 @@ def attached(project: Path, out: Path, *more: str) -> tuple[int, list[dict[str, 
         check=False,
     )
     assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+    return done
+
+
+def attached(project: Path, out: Path, *more: str) -> tuple[int, list[dict[str, Any]]]:
+    done = attach(project, out, "--format", "json", *more)
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -75,15 +80,7 @@ def test_a_broken_mapping_is_explained(before: str, after: str, kind: str, why: 
 
 def test_who_fails_after_its_202_is_shown_with_what_it_wrote(tmp_path: Path) -> None:
     project = broken(tmp_path, '"{estate}/erp/stock-documents"', '"file:///nowhere"')
-    words = ["attach", "--send", "mes.order.completed", "--for", "4s", "--out", str(tmp_path / "out")]
-    done = subprocess.run(
-        [sys.executable, "-m", "pilotplant", *words],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = attach(project, tmp_path / "out", "--for", "4s")
     assert "the last that hub wrote (target.log of the run):" in done.stdout
     assert "again: URLError(" in done.stdout.partition("the last that hub wrote")[2]
 

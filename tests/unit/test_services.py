@@ -63,6 +63,22 @@ def test_a_file_with_a_document_a_line(tmp_path: Path) -> None:
     used(tmp_path, act, exceptions={"file": "{work}/given-up.jsonl", **PARTS})
 
 
+def test_a_last_line_without_a_line_break_is_read_once_and_what_follows_too(tmp_path: Path) -> None:
+    async def act(services: Services, estate: Live) -> None:
+        path = tmp_path / "given-up.jsonl"
+        path.write_text(json.dumps(ENTRY), "utf-8")
+        await services.collect()
+        assert raised(estate) == EXPECTED
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n" + json.dumps(ENTRY).replace("CNF-0000007", "CNF-0000008") + "\nno document\n")
+        await services.collect()
+        await services.collect()
+        assert raised(estate) == [*EXPECTED, EXPECTED[0].replace("CNF-0000007", "CNF-0000008")]
+        assert "line 3 of" in str(estate.host.notes)
+
+    used(tmp_path, act, exceptions={"file": "{work}/given-up.jsonl", **PARTS})
+
+
 def test_a_table(tmp_path: Path) -> None:
     async def act(services: Services, estate: Live) -> None:
         base = sqlite3.connect(tmp_path / "hub.sqlite")
@@ -116,15 +132,18 @@ def test_hooks_are_called_in_order_and_say_how_they_fail(tmp_path: Path) -> None
     used(tmp_path, fails, hooks={"reset": {"command": command}, "poll_now": slow})
 
 
-def test_a_target_that_says_that_it_is_busy_is_waited_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [('print(\'{"queue": {"open": 2}}\')', "queue.open: 2"), ("raise SystemExit(3)", "exit code 3")],
+)
+def test_a_target_that_says_that_it_is_busy_is_waited_for(tmp_path: Path, script: str, said: str) -> None:
     async def act(services: Services, estate: Live) -> None:
         services.watch()
         async with asyncio.timeout(20):
-            while "queue.open: 2" not in estate.host.busy:
+            while said not in estate.host.busy:
                 await asyncio.sleep(0.01)
 
-    told = ["{python}", "-c", 'print(\'{"queue": {"open": 2}}\')']
-    used(tmp_path, act, hooks={"status": {"command": told, "busy": "queue.open"}})
+    used(tmp_path, act, hooks={"status": {"command": ["{python}", "-c", script], "busy": "queue.open"}})
 
 
 @pytest.mark.parametrize(
@@ -241,14 +260,3 @@ def _lives(process_id: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def test_a_command_says_by_its_exit_code_that_it_is_busy(tmp_path: Path) -> None:
-    async def act(services: Services, estate: Live) -> None:
-        services.watch()
-        async with asyncio.timeout(20):
-            while "exit code 3" not in estate.host.busy:
-                await asyncio.sleep(0.01)
-
-    told = ["{python}", "-c", "raise SystemExit(3)"]
-    used(tmp_path, act, hooks={"status": {"command": told, "busy": "queue.open"}})

@@ -1,6 +1,7 @@
 """Nothing is done before what it depends on is known; nothing older overwrites something newer."""
 
 from collections import defaultdict
+from operator import or_
 from typing import Any, ClassVar, NamedTuple
 
 from pilotplant.checks.case import Case, effects_of
@@ -212,20 +213,8 @@ class Sequencing(Check):
         if not self.examined and self._asked <= self.promises.elsewhere:
             self.idle = "nothing came about that has to wait for anything or that has versions"
         for early, need, unknown in self._early:
-            if self.case.header.segments and self._too_close(early, unknown):
-                what = effect_in_words(early.effect, early.version)
-                self.doubt(
-                    f"{what} came at #{early.exchange} within {1000 * UNCERTAIN_S:.0f} ms of what it had to wait for; "
-                    "in different processes nobody can say which was first.",
-                    "Run it without --processes.",
-                )
-            elif self.case.header.torn and self._perhaps_told(early, unknown):
-                what = effect_in_words(early.effect, early.version)
-                self.doubt(
-                    f"Whether {what} came too early at #{early.exchange} cannot be said: the process that would have "
-                    "told what it had to wait for was killed, and what it told last is not written.",
-                    "see why it ended, and run it again",
-                )
+            if self.case.header.segments and (doubt := self._undecidable(early, unknown))[0]:
+                self.doubt(*doubt)
             else:
                 self._report_early(early, need, unknown)
         for forbidden, need, refusal in self._forbidden:
@@ -242,27 +231,28 @@ class Sequencing(Check):
             if any(promise.effect == refused.effect for promise in self.promises.missing(instance)):
                 self._report_premature(instance, refused, sent)
 
-    def _too_close(self, early: Commit, unknown: list[tuple[str, str, int]]) -> bool:
-        """Whether all that was not known may have been told just before, as far as clocks of several processes say."""
+    def _undecidable(self, early: Commit, unknown: list[tuple[str, str, int]]) -> tuple[str, str]:
+        """Why nobody can say whether it came too early, and what would help: all that was not known may have been told,
+        just before, as far as clocks of several processes say, or by a process of which the last words are missing."""
         asked_t, segment = self._early_t[early.exchange], self.case.header.segment(early.system)
-        return all(
-            any(
-                self.knowledge.hardly_later(other, needed, asked_t, segment)
-                for other, needed in ((effect, version), *((each, 0) for each in self._accepted.get(effect, ())))
-            )
+        told, lost = self.knowledge.hardly_later, self.knowledge.perhaps_told
+        waited = [
+            ((effect, version), *((other, 0) for other in self._accepted.get(effect, ())))
             for _step, effect, version in unknown
-        )
-
-    def _perhaps_told(self, early: Commit, unknown: list[tuple[str, str, int]]) -> bool:
-        """Whether all that was not known may have been told by processes of which the last words are missing."""
-        asked_t = self._early_t[early.exchange]
-        return all(
-            any(
-                self.knowledge.perhaps_told(other, needed, asked_t)
-                for other, needed in ((effect, version), *((each, 0) for each in self._accepted.get(effect, ())))
+        ]
+        close = [any(told(*each, asked_t, segment) for each in entry) for entry in waited]
+        torn = [any(lost(*each, asked_t) for each in entry) for entry in waited]
+        what = effect_in_words(early.effect, early.version)
+        if all(close):
+            why = f"{what} came at #{early.exchange} within {1000 * UNCERTAIN_S:.0f} ms of what it had to wait for; in "
+            return f"{why}different processes nobody can say which was first.", "Run it without --processes."
+        if all(map(or_, close, torn)):
+            why = (
+                f"Whether {what} came too early at #{early.exchange} cannot be said: the process that would have told "
             )
-            for _step, effect, version in unknown
-        )
+            why += "what it had to wait for was killed, and what it told last is not written."
+            return why, "see why it ended, and run it again"
+        return "", ""
 
     def _report_premature(self, instance: Instance, refusal: Reject, sent: Commit) -> None:
         where = self.case.system(refusal.system)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pilotplant.model.errors import PilotplantError
     from pilotplant.resources import Project
 
+RunArgument = Annotated[
+    str, typer.Argument(metavar="[RUN]", help="A run directory or its name; the latest if none, or if `latest`.")
+]
 ProjectOption = Annotated[
     str | None,
     typer.Option("--project", metavar="DIR", help="The project's folder; otherwise it is looked for upwards."),

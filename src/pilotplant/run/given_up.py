@@ -104,26 +104,43 @@ class GivenUp:
 
 
 class _Lines:
-    """The whole lines of a file that grows. One that was begun anew is read anew; the last line may be half written."""
+    """The whole lines of a file that grows. One that was begun anew is read anew. The last line may be half written, or
+    whole without a line break after it: it is whole if it is a document."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._which = 0
         self._offset = 0
         self._number = 0
+        self._unended = False
+        """Whether the last line was taken before its line break was there."""
 
     def more(self) -> list[tuple[int, bytes]]:
         """The next lines that are there, with their numbers."""
         with self.path.open("rb") as file:
             state = os.fstat(file.fileno())
             if state.st_ino != self._which or state.st_size < self._offset:
-                self._which, self._offset, self._number = state.st_ino, 0, 0
+                self._which, self._offset, self._number, self._unended = state.st_ino, 0, 0, False
             file.seek(self._offset)
             content = file.read(READ_MAX)
+        if self._unended and content.startswith(b"\n"):
+            self._offset, content = self._offset + 1, content[1:]
         end = content.rfind(b"\n") + 1
-        if not end and len(content) == READ_MAX:
+        unended = _is_document(content[end:])
+        if unended:
+            end = len(content)
+        elif not end and len(content) == READ_MAX:
             raise ValueError(f"line {self._number + 1} is longer than {READ_MAX // 1024 // 1024} MiB")
-        lines = [(self._number + place, line) for place, line in enumerate(content[:end].split(b"\n")[:-1], start=1)]
+        taken = content[:end].removesuffix(b"\n").split(b"\n") if end else []
+        lines = list(enumerate(taken, start=self._number + 1))
         self._offset += end
         self._number += len(lines)
+        self._unended = unended or (self._unended and not content)
         return lines
+
+
+def _is_document(line: bytes) -> bool:
+    try:
+        return isinstance(codecs()["json"].decode(line), dict)
+    except Unreadable:
+        return False

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotplant.cli.frame import ProjectOption, guarded, open_project, settings_of
+from pilotplant.cli.frame import ProjectOption, RunArgument, guarded, open_project, settings_of
 from pilotplant.model.verdict import Exit
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look into a ledger, or export it.", no_args_is_help=True, rich_markup_mode=None)
 
-RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="A run directory or its name; the latest if none.")]
 KindOption = Annotated[
     list[str] | None, typer.Option("--kind", metavar="KIND", help="Only records of this kind (commit, req, …).")
 ]

@@ -5,13 +5,21 @@ from typing import Annotated
 
 import typer
 
-from pilotplant.cli.frame import FormatOption, ProjectOption, check_reports, guarded, open_project, settings_of
+from pilotplant.cli.frame import (
+    FormatOption,
+    ProjectOption,
+    RunArgument,
+    check_reports,
+    guarded,
+    open_project,
+    settings_of,
+)
 from pilotplant.model.verdict import Exit
 
 
 @guarded
 def report(
-    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run directory or its name; the latest if none.")] = "",
+    run: RunArgument = "",
     reports: Annotated[
         str | None, typer.Option("--report", metavar="LIST", help="html,junit,json,md,github [json,junit,md,html]")
     ] = None,

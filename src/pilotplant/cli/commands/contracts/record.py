@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotplant.cli.frame import FormatOption, ProjectOption, guarded, open_project, print_json, settings_of
+from pilotplant.cli.frame import (
+    FormatOption,
+    ProjectOption,
+    RunArgument,
+    guarded,
+    open_project,
+    print_json,
+    settings_of,
+)
 from pilotplant.model.verdict import Exit
 
 if TYPE_CHECKING:
@@ -16,7 +24,7 @@ if TYPE_CHECKING:
 
 @guarded
 def record(
-    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run directory or its name; the latest if none.")] = "",
+    run: RunArgument = "",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where the pacts go. [reports/recorded-pacts]")
     ] = None,
