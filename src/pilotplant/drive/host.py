@@ -94,11 +94,15 @@ class Host(ABC):
     def _poster(self, tls: ssl.SSLContext | None = None) -> Posts:
         """What posts events to the target; with `tls`, over connections of this kind."""
 
+    def _begins(self) -> float | None:
+        """The moment of the loop's clock from which wire time counts; now, if nobody says."""
+        return None
+
     async def _before_end(self) -> None:
         """What a driver has to end while clock and ledger still stand."""
 
     async def __aenter__(self) -> Self:
-        self._pacer = Pacer(self.world, self.fail)
+        self._pacer = Pacer(self.world, self.fail, self._begins())
         for label in self.faults.armed:
             self.ledger.write(FaultArmed, self.world.env.now, label)
         for system in self.estate:

@@ -206,8 +206,8 @@ class Driving:
         self._write_sample(prepared, "harness", own(prepared.host.processes))
         for number, usage in enumerate(each_own(prepared.host.processes)):
             self._write_sample(prepared, f"harness/{number}", usage)
-        if stage.target_process:
-            self._write_sample(prepared, "target", self._target_group.usage([stage.target_process]))
+        if processes := stage.target_processes:
+            self._write_sample(prepared, "target", self._target_group.usage(processes))
         if self._drivers.processes:
             self._write_sample(prepared, "drivers", self._driver_group.usage(self._drivers.processes))
 

@@ -1,12 +1,12 @@
 """What a process has used: processor time, memory, open files. Read from the operating system, for the ledger."""
 
 import os
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-UNKNOWN = -1
+from pilotplant.target import groups
+from pilotplant.target.groups import UNKNOWN, WATCHABLE
+
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
@@ -25,7 +25,7 @@ NOTHING_KNOWN = Usage(float(UNKNOWN), UNKNOWN, UNKNOWN)
 def own(others: Sequence[int] = ()) -> Usage:
     """What this process has used, and others that belong to it."""
     times = os.times()
-    usage = _of_process(os.getpid()) if sys.platform == "linux" else NOTHING_KNOWN
+    usage = _of_process(os.getpid()) if WATCHABLE else NOTHING_KNOWN
     usages = [each for each in map(_of_process, others) if each is not NOTHING_KNOWN]
     cpu_s = times.user + times.system + sum(each.cpu_s for each in usages)
     if usage is NOTHING_KNOWN:
@@ -36,51 +36,28 @@ def own(others: Sequence[int] = ()) -> Usage:
 
 def each_own(others: Sequence[int]) -> list[Usage]:
     """What this process has used, and each of the others by itself: whoever is busiest is what limits."""
-    usages = [own(), *map(_of_process, others)] if others and sys.platform == "linux" else []
+    usages = [own(), *map(_of_process, others)] if others and WATCHABLE else []
     return [] if NOTHING_KNOWN in usages else usages
 
 
 class Groups:
-    """Process groups that are watched. Who belongs to them is looked up only now and then: it costs milliseconds."""
-
-    LOOK_EVERY = 10
+    """Process groups that are watched."""
 
     def __init__(self) -> None:
-        self._members: list[int] = []
-        self._asked = 0
-        self._leaders: tuple[int, ...] = ()
+        self._groups = groups.Groups()
 
     def usage(self, leaders: Sequence[int]) -> Usage:
         """What all processes of these groups have used together; those that have ended count no more."""
-        if sys.platform != "linux" or not leaders:
-            return NOTHING_KNOWN
-        if self._leaders != tuple(leaders) or self._asked % self.LOOK_EVERY == 0:
-            self._leaders = tuple(leaders)
-            numbers = (int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit())
-            self._members = [number for number in numbers if _group_of(number) in leaders]
-        self._asked += 1
-        usages = [usage for usage in map(_of_process, self._members) if usage is not NOTHING_KNOWN]
+        members = self._groups.members(leaders)
+        usages = [usage for usage in map(_of_process, members) if usage is not NOTHING_KNOWN]
         if not usages:
             return NOTHING_KNOWN
         cpu_s, rss_bytes, handles = map(sum, zip(*usages, strict=True))
         return Usage(cpu_s, int(rss_bytes), int(handles))
 
 
-def _fields(process: int) -> list[str]:
-    """The fields of `/proc/<pid>/stat` after the name, which may hold anything."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def _group_of(process: int) -> int:
-    fields = _fields(process)
-    return int(fields[2]) if len(fields) > 2 else UNKNOWN
-
-
 def _of_process(process: int) -> Usage:
-    fields = _fields(process)
+    fields = groups.fields(f"/proc/{process}/stat")
     if len(fields) < 22:
         return NOTHING_KNOWN
     try:

@@ -107,7 +107,7 @@ class Course:
         await host.nudge()
         request.on_progress(Progress("waiting for rest"))
         waiting = asyncio.create_task(
-            until_quiet(host, request.setup.scenario.quiescence, request.target.declares, self._stage.died)
+            until_quiet(host, request.setup.scenario.quiescence, request.target.declares, self._stage)
         )
         failing = asyncio.create_task(host.failed.wait())
         try:

@@ -6,7 +6,7 @@ import logging
 import os
 import sqlite3
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -245,8 +245,8 @@ class InProcessStage:
             await self._middleware.stop()
 
     @property
-    def target_process(self) -> int:
-        return 0
+    def target_processes(self) -> Sequence[int]:
+        return ()
 
     def died(self) -> str:
         return self._mortal.died() if self._mortal is not None else ""

@@ -2,8 +2,7 @@
 
 import asyncio
 import sys
-import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -47,7 +46,8 @@ class LiveStage:
         self._folder = project.root if project.writable else Path.cwd()
         self._connection = connect(target, request.seed, self._folder, request.mark or "", serves=True)
         self._directory = Path()
-        self._process: TargetProcess | None = None
+        self._instances: list[TargetProcess] = []
+        """All that were made; at first there is one."""
         self._mortal: Mortal | None = None
         self._services: Services | None = None
         self._files = Files(Path())
@@ -72,7 +72,6 @@ class LiveStage:
             elsewhere=self._elsewhere,
             run=directory.name,
             seed=request.seed,
-            epoch=time.time(),
             speed=scenario.speed,
             directory=directory,
             documents=documents(request.setup.setup.profiles),
@@ -97,8 +96,8 @@ class LiveStage:
         urls = self._connection.addresses(fill)
         self._connection.open_folders(host, fill, self._directory / "drops")
         if target.start is not None:
-            self._process = self._instance(target.start, fill, prepared, 1)
-            await self._process.start()
+            first = self._instance(target.start, fill, prepared, 1)
+            await first.start()
 
             numbers = count(2)
 
@@ -108,7 +107,7 @@ class LiveStage:
                 urls = self._connection.addresses(fill)
                 return Instance(self._instance(target.start, fill, prepared, next(numbers)), urls)
 
-            self._mortal = Mortal(Instance(self._process, urls), host, another=another, clear=self._files.clear)
+            self._mortal = Mortal(Instance(first, urls), host, another=another, clear=self._files.clear)
             self._mortal.note_start()
         told = self._told(prepared)
         services = self._services = Services(target, host, fill, self._folder, told)
@@ -138,7 +137,9 @@ class LiveStage:
             told = {**told, INSTANCE: str(number)}
         log = self._directory / ("target.log" if number == 1 else f"target-{number}.log")
         secrets = self._connection.secrets
-        return TargetProcess(start, fill, told, folder=self._folder, log=log, secrets=secrets.values())
+        made = TargetProcess(start, fill, told, folder=self._folder, log=log, secrets=secrets.values())
+        self._instances.append(made)
+        return made
 
     async def revive_target(self) -> None:
         if self._mortal is not None:
@@ -150,12 +151,13 @@ class LiveStage:
         if self._mortal is not None:
             self._mortal.leave()
             await self._mortal.stop()
-        elif self._process is not None:
-            await self._process.stop()
+        else:
+            for each in self._instances:
+                await each.stop()
 
     @property
-    def target_process(self) -> int:
-        return self._process.process_id if self._process is not None else 0
+    def target_processes(self) -> Sequence[int]:
+        return [each.process_id for each in self._instances if each.running]
 
     def died(self) -> str:
         return self._mortal.died() if self._mortal is not None else ""

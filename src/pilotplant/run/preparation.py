@@ -1,5 +1,6 @@
 """From checked documents to a host that can be entered: data, world, ledger, systems, credentials, fault plan."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -219,7 +220,7 @@ def prepare_live(
     elsewhere: Callable[[Prepared], ASGIApp],
     run: str,
     seed: int,
-    epoch: float,
+    epoch: float | None = None,
     speed: float,
     directory: Path,
     documents: Mapping[str, bytes],
@@ -230,15 +231,19 @@ def prepare_live(
     port: int = 0,
     processes: bool = False,
 ) -> Prepared:
-    """Build an estate that will listen on a port; with `processes`, each of its systems on one of its own."""
+    """Build an estate that will listen on a port; with `processes`, each of its systems on one of its own.
+
+    It shows the time of day, or, counted from the moment in which the host begins, that of another `epoch`.
+    """
     app = _Late()
+    began = time.monotonic() if epoch is None else None  # what is laid out meanwhile takes its time
     prepared = prepare(
         setup,
         data,
         mode="live",
         run=run,
         seed=seed,
-        epoch=epoch,
+        epoch=time.time() if epoch is None else epoch,
         speed=speed,
         directory=directory,
         build=partial(
@@ -248,6 +253,7 @@ def prepare_live(
             port=port,
             tls=connection.serving(),
             public_url=connection.target.public_url,
+            began=began,
         ),
         documents=documents,
         flows=flows,

@@ -2,17 +2,20 @@
 enough."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from pilotplant.drive.host import Host
+from pilotplant.run.stage import Stage
 from pilotplant.scenario.model import QuiescenceSpec
 from pilotplant.systems.system import NEVER
+from pilotplant.target.groups import Effort
 from pilotplant.target.model import Declares
 
 _LOOK_EVERY_S = 0.02
 _LATE_S = 0.04
 """Whoever looks later than this lacked a processor, and so may the target have done: that time is no rest."""
+_ASK_EVERY_S = 0.1
+"""How often the target's processes are asked what they have worked."""
 
 
 @dataclass(frozen=True)
@@ -23,18 +26,22 @@ class Rest:
     note: str
 
 
-async def until_quiet(host: Host, spec: QuiescenceSpec, declares: Declares, target_died: Callable[[], str]) -> Rest:
-    """Wait. Progress resets the timer; a hard cap ends it, with what was still moving."""
+async def until_quiet(host: Host, spec: QuiescenceSpec, declares: Declares, stage: Stage) -> Rest:
+    """Wait. Progress resets the timer; a hard cap ends it, with what was still moving.
+
+    Time in which the target worked unseen is no rest either: it computed, or waited for a processor or a disk.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + spec.give_up
     seen, since = host.ledger.progress, loop.time()
-    last = since
+    last = asked = since
+    late_s, effort = 0.0, Effort()
     while True:
-        if died := target_died() or host.gone:
+        if died := stage.died() or host.gone:
             return Rest(False, died)
         now = loop.time()
         if now - last > _LATE_S:
-            since += now - last - _LOOK_EVERY_S
+            late_s += now - last - _LOOK_EVERY_S
         last = now
         moving = moving_now(host) or still_waiting(host, declares.answer_patience, spec.quiet)
         if moving or host.ledger.progress != seen:
@@ -42,10 +49,15 @@ async def until_quiet(host: Host, spec: QuiescenceSpec, declares: Declares, targ
         gap_s = max((webhook.longest_gap_s for webhook in host.webhooks), default=0.0)
         gap_s = max(gap_s, host.longest_retry_gap_s)
         enough_s = max(spec.quiet, declares.backoff_cap, declares.poll_interval, 3 * gap_s)
+        if now - asked >= _ASK_EVERY_S or now - since >= enough_s:
+            since = min(now, since + max(late_s, effort.since_last(stage.target_processes, now - asked)))
+            late_s, asked = 0.0, now
         if now - since >= enough_s:
             return Rest(True, f"nothing moved for {enough_s:.1f} s")
         if now >= deadline:
-            return Rest(False, moving or f"progress was seen {now - since:.1f} s ago, {enough_s:.1f} s are needed")
+            return Rest(
+                False, moving or f"{now - since:.1f} s ago something moved or worked; {enough_s:.1f} s are needed"
+            )
         await asyncio.sleep(_LOOK_EVERY_S)
 
 

@@ -1,6 +1,6 @@
 """Where a run takes place, live or within this process: its clock, its host, and how the target is handled."""
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,8 +41,8 @@ class Stage(Protocol):
         ...
 
     @property
-    def target_process(self) -> int:
-        """The process id of the middleware; 0 where it was not started by us, or is no process."""
+    def target_processes(self) -> Sequence[int]:
+        """The process ids of the middleware's instances; none where it was not started by us, or is no process."""
         ...
 
     def died(self) -> str:

@@ -40,14 +40,15 @@ class Story:
     def __init__(self, request: RunRequest) -> None:
         self._request = replace(request, mode="inprocess")
         self._prepared: Prepared | None = None
+        self._stage: Stage | None = None
         self._done = 0
         self._played = 0
 
     def play(self, story: Telling) -> Finished:
         """Tell a story from beginning to end, and judge what happened."""
 
-        async def act(prepared: Prepared, _stage: Stage) -> Acted:
-            self._prepared = prepared
+        async def act(prepared: Prepared, stage: Stage) -> Acted:
+            self._prepared, self._stage = prepared, stage
             try:
                 async with asyncio.timeout(LONGEST_S):
                     await story()
@@ -71,8 +72,9 @@ class Story:
 
     async def rest(self) -> None:
         """Wait until nothing moves any more."""
-        request = self._request
-        await until_quiet(self._now.host, request.setup.scenario.quiescence, request.target.declares, lambda: "")
+        scenario, target = self._request.setup.scenario, self._request.target
+        assert self._stage is not None
+        await until_quiet(self._now.host, scenario.quiescence, target.declares, self._stage)
 
     @property
     def transport(self) -> Any:

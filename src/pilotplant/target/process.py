@@ -145,6 +145,11 @@ class TargetProcess:
             return
 
     @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._warden is not None and self._warden.returncode is None
+
+    @property
     def exit_code(self) -> int | None:
         """How it ended, or nothing while it runs."""
         return self._warden.returncode if self._warden is not None else None

@@ -1,7 +1,6 @@
 """`pilotplant up`: the simulators, until Ctrl-C."""
 
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -87,7 +86,6 @@ def _prepare(found: "Project", settings: "Settings", estate: str, speed: float, 
         generate_data(setup, seed),
         run=directory.name,
         seed=seed,
-        epoch=time.time(),
         speed=speed,
         directory=directory,
         elsewhere=lambda prepared: Control(prepared, token).application(),

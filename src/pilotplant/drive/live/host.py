@@ -43,8 +43,11 @@ class LiveHost(Host):
         port: int = 0,
         tls: ssl.SSLContext | None = None,
         public_url: str = "",
+        began: float | None = None,
     ) -> None:
         super().__init__(estate, profiles, credentials, faults, events_secret=events_secret, documents=documents)
+        self._began = began
+        """The moment of the monotonic clock from which wire time counts, if not that in which the host begins."""
         self.doors: dict[str, Door] = {}
         self._sign: Callable[[System, float], Sign] | None = None
         application = Application(self.front, elsewhere=elsewhere, incarnation=lambda: self.incarnation)
@@ -69,6 +72,9 @@ class LiveHost(Host):
         gc.freeze()  # the data of the estate live as long as it does: looking at them again costs latency
         gc.set_threshold(50_000, 50, 1000)
         return self
+
+    def _begins(self) -> float | None:
+        return self._began
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

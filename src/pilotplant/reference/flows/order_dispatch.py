@@ -11,6 +11,7 @@ from pilotplant.reference.work import Flow, Later, Take, Takes
 from pilotplant.reference.works import Work
 
 NOT_YET = "not-executable-yet"
+NO_MORE = "no-instructions"
 PAUSE_S = 0.3
 
 
@@ -33,13 +34,12 @@ class OrderDispatch(Flow):
         order = msgspec.json.decode(work.body, type=OrderReleased)
         if work.attempted and await self.there(work):
             return
-        revision = await self.revision(order, work)
         try:
-            await self.dispatch(order, revision, work)
+            await self.dispatch(order, work)
         except NotNow as early:
             if early.code != NOT_YET:
                 raise
-            await self.wait(order, revision, work, early)
+            await self.wait(order, work, early)
 
     async def revision(self, order: OrderReleased, work: Work) -> str:
         """The revision of the day on which it starts, or the one that it was released with, as its rule says."""
@@ -59,35 +59,42 @@ class OrderDispatch(Flow):
         held = await self.to.retry.persist(lambda: self.to.mes[order.plant].send(call, Executable))
         return held.revision
 
-    async def dispatch(self, order: OrderReleased, revision: str, work: Work) -> None:
+    async def dispatch(self, order: OrderReleased, work: Work) -> None:
         """Dispatch it once. What the shop floor is not ready for is not insisted on."""
-        plant, rule = order.plant, order.rule
-        body = Dispatch(plant, order.order, order.item, revision, order.quantity, order.start, rule)
-        mes = self.to.mes[plant]
-        call = Call("POST", "/orders", msgspec.json.encode(body), traceparent=work.traceparent)
         asked = False
 
         async def attempt() -> NotNow | None:
             nonlocal asked
             if asked and await self.there(work):
                 return None
+            revision = await self.revision(order, work)  # each time: it may have changed while nothing could be done
             asked = True
             try:
-                await mes.send(call, msgspec.Raw)
+                await self.send(order, revision, work)
             except NotNow as early:
                 if early.code == NOT_YET:
                     return early
+                raise
+            except Refusal as refusal:
+                if refusal.code == NO_MORE and await self.revision(order, work) != revision:
+                    raise NotNow("revised-meanwhile", f"{revision} was right when it was asked for") from refusal
                 raise
             return None
 
         if early := await self.to.retry.persist(attempt):
             raise early
 
-    async def wait(self, order: OrderReleased, revision: str, work: Work, early: NotNow) -> None:
+    async def send(self, order: OrderReleased, revision: str, work: Work) -> None:
+        """Ask the shop floor to make it in this revision."""
+        body = Dispatch(order.plant, order.order, order.item, revision, order.quantity, order.start, order.rule)
+        call = Call("POST", "/orders", msgspec.json.encode(body), traceparent=work.traceparent)
+        await self.to.mes[order.plant].send(call, msgspec.Raw)
+
+    async def wait(self, order: OrderReleased, work: Work, early: NotNow) -> None:
         """Come back when it is to start, and from then on every moment, for as long as trying is worth while."""
         now, start = self.to.clock.now(), datetime.fromisoformat(order.start).timestamp()
         if now > start + self.to.settings.retry_budget_s:
-            raise GaveUp(early.code, f"{order.item}/{revision} does not become executable at {work.plant}")
+            raise GaveUp(early.code, f"{order.item} does not become executable at {work.plant}: {early}")
         raise Later(max(PAUSE_S, start - now))
 
     async def there(self, work: Work) -> bool:
