@@ -100,16 +100,24 @@ def test_the_backlog_takes_too_long(tmp_path: Path, took_s: float, kind: set[str
     assert kinds(history.judge(), "recovery") == kind
 
 
+@pytest.mark.parametrize("before_s", [0.0, 4.0])
 @pytest.mark.parametrize(("asked_s", "kind"), [(25.0, set()), (5.0, {"unbounded"})])
-def test_what_a_system_asked_to_wait_is_not_the_targets_time(tmp_path: Path, asked_s: float, kind: set[str]) -> None:
+def test_what_a_system_asked_to_wait_is_not_the_targets_time(
+    tmp_path: Path, asked_s: float, kind: set[str], before_s: float
+) -> None:
+    """Also where it asked before the faults were lifted, and the wait goes on: found by `explore erp-rate-limit`."""
     history = History(tmp_path, flow(IN_TIME))
     event = history.finish_order(DE)
     outage(history)
-    history.heal()
+    if not before_s:
+        history.heal()
     ledger, now = history.ledger, history.world.env.now
     system, operation = ledger.systems["erp"], ledger.operations["erp.stock.post"]
     for _ in range(2):  # who is asked twice waits once
         ledger.write(Reject, now, system, 1, operation, "", 0, "rate-limited", 429, True, True, asked_s)
+    if before_s:
+        history.wait(before_s)
+        history.heal()
     history.wait(40.0)
     history.book(event)
     assert kinds(history.judge(), "recovery") == kind

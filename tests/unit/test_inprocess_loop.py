@@ -217,3 +217,29 @@ def test_a_suspended_life_stands_still_and_goes_on_where_it_stood() -> None:
     run(work())
     assert [moment for name, moment in seen if name == "b"] == [1, 2, 3, 4]
     assert [moment for name, moment in seen if name == "a"] == [1, 6.5, 7.5, 8.5]
+
+
+def test_after_the_run_nobody_can_be_woken_and_nothing_is_said_of_it() -> None:
+    loop = VirtualLoop(Random(1))
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    assert loop.call_soon(pytest.fail, "it ran").cancelled()
+
+
+@pytest.mark.parametrize(("life", "told"), [(1, False), (2, True)])
+def test_what_failed_in_a_life_that_is_over_is_not_told(
+    life: int, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails() -> None:
+        raise ValueError("nobody waits for this")
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        failed = loop.create_task(fails(), context=middleware(life))
+        await asyncio.sleep(1)
+        loop.abandon(1)
+        del failed
+
+    run(work())
+    assert ("nobody waits for this" in caplog.text) is told

@@ -13,18 +13,18 @@ class Waits:
         self._until = 0.0
 
     def on_heal(self, record: Heal) -> None:
-        """From here on it counts."""
-        self._since = self._until = record.t
-        self._asked.clear()
+        """From here on it counts; what was asked for before may still last."""
+        self._since = record.t
+        self._asked = [(record.t, self._until)] if self._until > record.t else []
+        self._until = max(self._until, record.t)
 
     def on_reject(self, record: Reject) -> None:
         """A refusal, perhaps with the wish to wait."""
-        if self._since is None or not record.wait_s:
-            return
         begin, end = max(record.t, self._until), record.t + record.wait_s
         if end > begin:
-            self._asked.append((begin, end))
             self._until = end
+            if self._since is not None:
+                self._asked.append((begin, end))
 
     def took_s(self, t: float) -> float:
         """How long it is since the faults were lifted, less what was to be waited."""

@@ -139,6 +139,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._ready.insert(after, asyncio.Handle(self.at_await, (), self, Context()))
 
     def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:  # type: ignore[override]
+        if self.is_closed():
+            return _cancelled(self)  # somebody dead was collected after the run, and woke others: none will wake
         handle: Any = super().call_soon(callback, *args, context=context)
         if self._suspended and (waiting := self._suspended.get(handle._context.get(LIFE, 0))) is not None:
             waiting.append(self._ready.pop())
@@ -169,8 +171,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Signals are for the harness: nobody sends the middleware any."""
 
     def call_exception_handler(self, context: Any) -> None:
-        """That something wanted to end the process is told elsewhere."""
-        if not isinstance(context.get("exception"), SystemExit):
+        """That something wanted to end the process is told elsewhere; of the dead nobody hears anything."""
+        task = context.get("future") or context.get("task")
+        dead = isinstance(task, NumberedTask) and task.life in self._dead
+        if not dead and not isinstance(context.get("exception"), SystemExit):
             super().call_exception_handler(context)
 
     def _process_events(self, event_list: list[Any]) -> None:
