@@ -1,6 +1,7 @@
 """Segments of several processes become one ledger: same records, same references, same verdict; what is too close stays
 open."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import msgspec
 import pytest
 
 from pilotplant.checks.judge import Judgement, judge
+from pilotplant.ledger import merging
+from pilotplant.ledger.header import Header
 from pilotplant.ledger.merging import _NUMBERED, _WITH_BODY, MAIN, base_of, merge, seal, segment_in, whole
 from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import Commit, Record, Request, ResponseEnd, ResponseFirst
@@ -149,3 +152,42 @@ def test_a_run_that_was_killed_is_put_together_when_it_is_read(tmp_path: Path) -
     taken_apart(history, apart, step_s=0.01)
     (apart / "ledger.msgpack").unlink()
     assert len(list(whole(apart))) == len(list(Ledger(tmp_path)))
+
+
+def long_run(directory: Path, rounds: int) -> list[Commit]:
+    """Merge a run of so many requests, each of which repeats the first fact of all; the commits as they are now."""
+    header = Header("r", 0, 0.0, 1.0, "live", ("erp",), (), segments=(1,))
+    main = LedgerWriter(segment_in(directory, MAIN), header)
+    door = LedgerWriter(segment_in(directory, "erp"), header, first=base_of(1))
+    first = 0
+    for number in range(rounds):
+        request = door.write(Request, number, 0, 0, (), "", 0, 0, "", 0, 0)
+        commit = main.write(Commit, number + 0.1, 0, request, 0, "fact", 0, first)
+        first = first or commit
+        door.write(ResponseFirst, number + 0.2, 0, request, 200, 0)
+        door.write(ResponseEnd, number + 0.3, 0, request, 0, 0)
+    main.close()
+    door.close()
+    merge(directory)
+    return [each for each in Ledger(directory) if isinstance(each, Commit)]
+
+
+def test_a_long_run_takes_no_more_memory_than_a_short_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was done long ago is still named."""
+    take, peaks = merging._Merging.take, []
+
+    def measured(merges: Any, ledgers: list[Ledger]) -> None:
+        tracemalloc.start()
+        try:
+            take(merges, ledgers)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+
+    monkeypatch.setattr(merging, "KEPT", 500)
+    monkeypatch.setattr(merging._Merging, "take", measured)
+    long_run(tmp_path / "short", 2_000)
+    commits = long_run(tmp_path / "long", 6_000)
+    assert peaks[1] < 1.1 * peaks[0]
+    assert all(commit.exchange == commit.seq - 1 for commit in commits)
+    assert {commit.repeat_of for commit in commits[1:]} == {2}
