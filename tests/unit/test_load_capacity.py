@@ -173,10 +173,26 @@ def test_a_judge_that_fails_ends_the_search() -> None:
     assert len(tried[0].trials) == 1 and concluded(tried).exit == Exit.INTERNAL
 
 
-def test_a_late_harness_is_not_forgotten_over_a_declared_limit() -> None:
+@pytest.mark.parametrize(
+    ("faster", "resource", "exit_"),
+    [
+        (attempt(99, 90), "target", Exit.PASS),
+        (attempt(99, 90, resource="harness"), "harness", Exit.UNKNOWN),
+        (spoiled(99), "not known", Exit.UNKNOWN),
+        (None, "none", Exit.PASS),
+    ],
+)
+def test_what_binds_at_the_knee_is_not_forgotten_over_a_declared_limit(
+    faster: Attempt | None, resource: str, exit_: Exit
+) -> None:
+    """A limit that a short run does not meet says how long the knee can be held, and not what the knee is due to."""
     limited = profile("erp", limits=[{"kind": "sliding-window", "requests": 6000, "per_s": 300}])
-    tried = [attempt(80, 90, resource="harness"), attempt(99, 90, resource="harness")]
-    assert concluded(tried, under_load(), erp=limited).exit == Exit.UNKNOWN
+    tried = [attempt(80, 90), *([faster] if faster else [])]
+    found = concluded(tried, under_load(), erp=limited)
+    assert found.exit == exit_ and found.binding.resource == resource
+    assert found.sustained_by.resource == "limit of erp" and "allow 10 a second" in found.summary
+    for shown in (told.render(found, report="x"), told.page(found)):
+        assert found.binding.why in shown and "sliding-window, 6,000 in 300 s" in shown
 
 
 def queued(rate: float, *, service_s: float = 0.05, hold_s: float = 10.0, stall_s: float = 0.0) -> Attempt:
@@ -324,7 +340,7 @@ def test_a_limit_with_a_long_window_binds_though_a_short_run_does_not_meet_it() 
     implied = sustained_by_limits(under_load(), {"erp": limited})
     assert implied is not None and implied[0] == pytest.approx(10), "two requests for each flow, twenty a second"
     found = concluded([attempt(80, 90), attempt(99, 90)], under_load(), erp=limited)
-    assert found.sustained_per_s == pytest.approx(10) and found.binding.resource == "limit of erp"
+    assert found.sustained_per_s == pytest.approx(10) and found.sustained_by.resource == "limit of erp"
     assert concluded([attempt(5, 7), attempt(9, 7)], under_load(), erp=limited).sustained_per_s is None
 
 

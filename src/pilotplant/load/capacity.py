@@ -72,8 +72,11 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     saturated_per_s: float | None
     """What was finished a second while more arrived."""
     binding: Binding
+    """What kept the lowest rate that did not hold from holding: it says nothing of how long the knee can be held."""
     sustained_per_s: float | None
     """What the declared limits allow for good, where that is less than the knee."""
+    sustained_by: Binding | None = None
+    """Which limit that is."""
     relative: bool
     """Whether service times are assumptions: then the knee compares middlewares, and says nothing of a real system."""
     recovery_s: float | None
@@ -301,11 +304,11 @@ def conclude(
     low, high = highest_held(tried), lowest_broken(tried)
     bound = _bound(high)
     implied = sustained_by_limits(last, profiles) if last is not None else None
-    sustained = None
+    sustained = sustained_by = None
     broken = high if high is not None and not high.undecided else None
     if implied is not None and low is not None and implied[0] < low.rate:
         sustained = round(implied[0], 3)
-        bound = Binding(implied[1].partition(" (")[0], f"for longer than its window: {implied[1]}")
+        sustained_by = Binding(implied[1].partition(" (")[0], implied[1])
     relative = any(not spec.calibrated for spec in profiles.values())
     exit_ = _exit(tried, low, high)
     verdict = _VERDICTS.get(exit_, Verdict.FAIL)
@@ -318,6 +321,7 @@ def conclude(
         saturated_per_s=broken.finished_per_s if broken else None,
         binding=bound,
         sustained_per_s=sustained,
+        sustained_by=sustained_by,
         relative=relative,
         recovery_s=broken.drained_s if broken else None,
         verdict=verdict,
@@ -358,6 +362,11 @@ def unfinished(capacity: Capacity) -> Capacity:
 
 
 def _summary(low: Attempt | None, high: Attempt | None, bound: Binding, sustained: float | None, relative: bool) -> str:
+    told = _knee(low, high, bound, relative)
+    return told if sustained is None else f"{told}; for longer than a short run its limits allow {sustained:g} a second"
+
+
+def _knee(low: Attempt | None, high: Attempt | None, bound: Binding, relative: bool) -> str:
     if high is not None and high.undecided:
         told = f"whether {high.rate:g} arrivals a second hold cannot be said: {high.undecided}"
         return told if low is None else f"{low.rate:g} arrivals a second held; {told}"
@@ -368,6 +377,4 @@ def _summary(low: Attempt | None, high: Attempt | None, bound: Binding, sustaine
     apart = 100 * (high.rate / low.rate - 1)
     told = f"{low.rate:g} arrivals a second held, {high.rate:g} did not, {apart:.1f} % more ({high.why})"
     told += f"; what binds is: {bound.resource}"
-    if sustained is not None:
-        told += f"; for longer than a short run its limits allow {sustained:g} a second"
     return told + (" (relative: the service times of the profiles are assumptions)" if relative else "")
