@@ -17,7 +17,7 @@ from pilotplant.dataset.marking import mark_of
 from pilotplant.ledger.merging import MAIN, SEGMENTS, merge
 from pilotplant.ledger.reader import Ledger
 from pilotplant.model.errors import PilotplantError, UsageError
-from pilotplant.resources import find_project
+from pilotplant.resources import Project, find_project
 from pilotplant.run.again import load_terms
 from pilotplant.run.course import Act, Course
 from pilotplant.run.crashing import at_every_await
@@ -197,9 +197,10 @@ def _without_secrets(target: TargetSpec) -> dict[str, Any]:
 
 
 def _repro(request: RunRequest) -> str:
-    """The command that replays this run."""
+    """The command that replays this run, called from the same folder."""
+    elsewhere = _elsewhere(request.project)
     if request.replayed:
-        return legible(shlex.join(["pilotplant", "replay", request.replayed]))
+        return legible(shlex.join(["pilotplant", "replay", request.replayed, *elsewhere]))
     scenario = request.scenario_named or request.setup.scenario.scenario
     target = request.target_named or request.target.target
     words = ["pilotplant", request.command, scenario, "--target", target, "--seed", str(request.seed)]
@@ -210,4 +211,14 @@ def _repro(request: RunRequest) -> str:
     words += request.words
     for override in request.overrides:
         words += ["--set", override]
-    return legible(shlex.join(words))
+    return legible(shlex.join([*words, *elsewhere]))
+
+
+def _elsewhere(project: Project) -> tuple[str, ...]:
+    """What a command needs to be told of a project that it would not find by itself."""
+    try:
+        if find_project().root == project.root:
+            return ()
+    except UsageError:  # the environment names one that is not there
+        pass
+    return "--project", str(project.root)
