@@ -3,7 +3,7 @@
 Whoever writes a segment counts from a number of its own (`base_of`), so a record can name one of another segment. Along
 every message between the processes `t` grows by at least `TICK_S`: a request comes before its commit, and that before
 the answer. So order by `t` contains the order of the messages. Where no message lies between, `UNCERTAIN_S` says how
-far apart two moments have to be before one was surely earlier; checks leave open what is closer (`Header.segments`).
+far apart two moments have to be before one was surely earlier; checks leave open what is closer (`undecided`).
 """
 
 import os
@@ -14,7 +14,7 @@ from heapq import merge as merged_by
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
@@ -71,6 +71,25 @@ KEPT = 1 << 14
 def base_of(segment: int) -> int:
     """From which number a segment counts; 0 is that of the process which has the estate."""
     return segment << _SEGMENT_BITS
+
+
+class Moment(NamedTuple):
+    """When a record was written, and by which process."""
+
+    t: float
+    segment: int
+
+
+def moment_of(record: Request | ResponseFirst | ResponseEnd | Deliver | Ack, header: Header) -> Moment:
+    """That of a record about a message. Those of requests and answers are written at the door of their system."""
+    if isinstance(record, Deliver | Ack):
+        return Moment(record.t, 0)
+    return Moment(record.t, header.segment(record.system))
+
+
+def undecided(one: Moment, other: Moment) -> bool:
+    """Whether nobody can say which of two came first: different processes wrote them, and too close together."""
+    return one.segment != other.segment and abs(one.t - other.t) <= UNCERTAIN_S
 
 
 def segment_in(directory: Path, name: str) -> Path:
