@@ -7,8 +7,9 @@ not is closed to the precision that is wanted. On a machine that others use a ra
 otherwise: so what did not hold is tried again, and two trials of three decide. A check that convicts needs no second
 trial: wrong is wrong.
 
-A trial of which nothing can be said counts neither way: a driver died, the harness was late, arrivals could not happen,
-the judge had a doubt. Where that leaves the knee open, the verdict is unknown, and never the target's.
+A trial of which nothing can be said counts neither way: a driver died, the harness was late or had no processor,
+arrivals could not happen, the judge had a doubt. Where that leaves the knee open, the verdict is unknown, and never the
+target's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from pilotplant.checks.load_result import Curve, LoadResult
 from pilotplant.checks.result import Result
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.load.arrivals.constant import Constant
-from pilotplant.load.binding import HARNESS, Binding, binding, sustained_by_limits
+from pilotplant.load.binding import MACHINE, OURS, Binding, binding, sustained_by_limits
 from pilotplant.load.model import CapacitySpec, LoadSpec
 from pilotplant.model.verdict import Exit, Verdict
 
@@ -176,7 +177,9 @@ def _broken(result: Result, growth: float, rate: float, spec: CapacitySpec) -> s
 def _doubted(result: Result, bound: Binding, broken: str) -> str:
     """Why what it came to proves nothing. What was kept although the harness was late, was kept all the same."""
     if broken:
-        return f"the harness itself did not keep up: {bound.why}" if bound.resource == HARNESS else ""
+        if bound.resource not in OURS:
+            return ""
+        return bound.why if bound.resource == MACHINE else f"the harness itself did not keep up: {bound.why}"
     if result.verdict is not Verdict.UNKNOWN:
         return ""
     unknown = [each.sentence for each in result.thresholds if each.verdict is Verdict.UNKNOWN]
@@ -337,7 +340,7 @@ _VERDICTS = {Exit.PASS: Verdict.PASS, Exit.UNKNOWN: Verdict.UNKNOWN, Exit.INTERN
 def _bound(high: Attempt | None) -> Binding:
     if high is None:
         return Binding("none", "everything that was tried held")
-    if high.undecided and high.binding.resource != HARNESS:
+    if high.undecided and high.binding.resource not in OURS:
         return Binding("not known", high.undecided)
     return high.binding
 
@@ -347,7 +350,7 @@ def _exit(tried: Sequence[Attempt], low: Attempt | None, high: Attempt | None) -
         return Exit.INTERNAL
     if any(each.convicted for each in tried):
         return Exit.VIOLATION
-    if high is not None and (high.undecided or high.binding.resource == HARNESS):
+    if high is not None and (high.undecided or high.binding.resource in OURS):
         return Exit.UNKNOWN
     return Exit.THRESHOLD if low is None else Exit.PASS
 
