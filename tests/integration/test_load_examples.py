@@ -60,8 +60,11 @@ def test_the_fast_hub_carries_a_load_and_is_right(hub: Project) -> None:
 
 def test_a_hidden_serial_step_is_found_and_the_target_named(hub: Project) -> None:
     done = hub.call("load", "short", "--find-capacity", "--target", "one-at-a-time", "-q", "--format", "json")
-    assert done.code == 0, done.said
     (found,) = done.json()
+    if found["binding"]["resource"] == "this machine":  # others use it: then nobody is named, and that is said
+        assert done.code == 4 and "waiting for a processor" in found["summary"], done.said
+        return
+    assert done.code == 0, done.said
     # More than 20 a second is impossible; how many fewer depends on who else uses this machine.
     assert 7 <= found["knee_per_s"] <= 23, done.out
     assert found["binding"]["resource"].startswith("target") and found["relative"]

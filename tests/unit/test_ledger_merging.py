@@ -1,6 +1,8 @@
 """Segments of several processes become one ledger: same records, same references, same verdict; what is too close stays
 open."""
 
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,27 @@ import msgspec
 import pytest
 
 from pilotplant.checks.judge import Judgement, judge
-from pilotplant.ledger.merging import _NUMBERED, _WITH_BODY, MAIN, base_of, merge, seal, segment_in, whole
+from pilotplant.flows.grammar import FlowSpec
+from pilotplant.ledger import merging
+from pilotplant.ledger.header import Header
+from pilotplant.ledger.merging import _NUMBERED, _WITH_BODY, MAIN, UNCERTAIN_S, base_of, merge, seal, segment_in, whole
 from pilotplant.ledger.reader import Ledger
 from pilotplant.ledger.records import Commit, Record, Request, ResponseEnd, ResponseFirst
 from pilotplant.ledger.writer import LedgerWriter
 from pilotplant.model.verdict import Verdict
-from tests.unit.histories import CHANGE, CONFIRMATION, DE, History, convicting, family, following_revision, shipped_flow
+from tests.unit.histories import (
+    CHANGE,
+    CONFIRMATION,
+    DE,
+    History,
+    convicting,
+    family,
+    flow,
+    following_revision,
+    shipped_flow,
+)
+from tests.unit.test_checks_classes import parent_before_component
+from tests.unit.test_checks_sequencing import FORBIDDING
 
 AT_THE_DOOR = (Request, ResponseFirst, ResponseEnd)
 PARENT, *_ = family()
@@ -89,21 +106,70 @@ def test_a_second_booking_is_found_across_segments(tmp_path: Path) -> None:
     assert convicting(judgement) == {"once": 1}
 
 
-@pytest.mark.parametrize(("step_s", "convicted"), [(0.01, True), (0.0001, False)])
-def test_what_two_processes_say_within_5_ms_is_left_open(tmp_path: Path, step_s: float, convicted: bool) -> None:
+def told_too_late(history: History) -> None:
     """The instructions come just before the event that reveals what they have to wait for."""
-    history = History(tmp_path, shipped_flow(CHANGE))
     history.deliver(history.release("ECO-1", PARENT))
     history.prepare(THIS)
     history.wait()
     history.publish(*THIS)
     history.deliver(history.activated(*THIS))
+
+
+def refused_before(history: History) -> None:
+    """The instructions come just after the ERP has refused what they must not do without."""
+    history.deliver(history.release("ECO-1", PARENT, idle_work_centre=True))
+    assert history.routing(*THIS).status == 422
+    history.publish(*THIS)
+
+
+def withdrawn_before(history: History) -> None:
+    """The target acknowledges that the change is withdrawn, is told of it, and carries it out."""
+    release = history.release("ECO-1", PARENT)
+    history.deliver(history.cancel("ECO-1"), release)
+    history.carry_out(THIS)
+
+
+@pytest.mark.parametrize("step_s", [0.01, 0.000_01])
+@pytest.mark.parametrize(
+    ("happens", "flows"),
+    [
+        (told_too_late, shipped_flow(CHANGE)),
+        (refused_before, flow(FORBIDDING)),
+        (withdrawn_before, shipped_flow(CHANGE)),
+    ],
+)
+def test_what_two_processes_say_within_5_ms_is_left_open(
+    tmp_path: Path, happens: Callable[[History], None], flows: FlowSpec, step_s: float
+) -> None:
+    history = History(tmp_path, flows)
+    happens(history)
     judgement = taken_apart(history, tmp_path / "apart", step_s=step_s)
-    if convicted:
-        assert convicting(judgement) == {"sequencing": 1}
+    if step_s > UNCERTAIN_S:
+        assert set(convicting(judgement)) == {"sequencing"}
     else:
         assert judgement.findings == () and judgement.verdict is Verdict.UNKNOWN
-        assert "nobody can say which was first" in judgement.doubts[0].sentence
+        told = [doubt.sentence for doubt in judgement.doubts if doubt.check == "sequencing"]
+        assert told and all("came first cannot be said: different processes" in sentence for sentence in told)
+
+
+def test_a_request_that_nobody_wrote_down_came_nobody_knows_when(tmp_path: Path) -> None:
+    """The process of the MES was killed before it had written that the instructions were sent."""
+    history = History(tmp_path, flow(FORBIDDING))
+    history.deliver(history.release("ECO-1", PARENT, idle_work_centre=True))
+    assert history.routing(*THIS).status == 422
+    before = history.ledger.seq
+    history.publish(*THIS)
+    judgement = taken_apart(history, tmp_path / "apart", step_s=0.01, killed=(f"mes@{DE}", before + 1))
+    assert judgement.findings == () and judgement.verdict is Verdict.UNKNOWN
+    assert any("nobody knows when its request came" in doubt.sentence for doubt in judgement.doubts)
+
+
+def test_what_was_refused_and_what_was_missing_are_of_one_process(tmp_path: Path) -> None:
+    """Whoever holds the state wrote both: that the structure came before its component is certain, however close."""
+    history = History(tmp_path, shipped_flow(CHANGE))
+    parent_before_component(history, sends_item=True, sends_again=False)
+    judgement = taken_apart(history, tmp_path / "apart", step_s=0.000_01)
+    assert [finding.step for finding in judgement.findings if finding.check == "sequencing"] == ["premature"]
 
 
 def test_a_killed_process_leaves_places_and_no_system_that_acted_by_itself(tmp_path: Path) -> None:
@@ -149,3 +215,42 @@ def test_a_run_that_was_killed_is_put_together_when_it_is_read(tmp_path: Path) -
     taken_apart(history, apart, step_s=0.01)
     (apart / "ledger.msgpack").unlink()
     assert len(list(whole(apart))) == len(list(Ledger(tmp_path)))
+
+
+def long_run(directory: Path, rounds: int) -> list[Commit]:
+    """Merge a run of so many requests, each of which repeats the first fact of all; the commits as they are now."""
+    header = Header("r", 0, 0.0, 1.0, "live", ("erp",), (), segments=(1,))
+    main = LedgerWriter(segment_in(directory, MAIN), header)
+    door = LedgerWriter(segment_in(directory, "erp"), header, first=base_of(1))
+    first = 0
+    for number in range(rounds):
+        request = door.write(Request, number, 0, 0, (), "", 0, 0, "", 0, 0)
+        commit = main.write(Commit, number + 0.1, 0, request, 0, "fact", 0, first)
+        first = first or commit
+        door.write(ResponseFirst, number + 0.2, 0, request, 200, 0)
+        door.write(ResponseEnd, number + 0.3, 0, request, 0, 0)
+    main.close()
+    door.close()
+    merge(directory)
+    return [each for each in Ledger(directory) if isinstance(each, Commit)]
+
+
+def test_a_long_run_takes_no_more_memory_than_a_short_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was done long ago is still named."""
+    take, peaks = merging._Merging.take, []
+
+    def measured(merges: Any, ledgers: list[Ledger]) -> None:
+        tracemalloc.start()
+        try:
+            take(merges, ledgers)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+
+    monkeypatch.setattr(merging, "KEPT", 500)
+    monkeypatch.setattr(merging._Merging, "take", measured)
+    long_run(tmp_path / "short", 2_000)
+    commits = long_run(tmp_path / "long", 6_000)
+    assert peaks[1] < 1.1 * peaks[0]
+    assert all(commit.exchange == commit.seq - 1 for commit in commits)
+    assert {commit.repeat_of for commit in commits[1:]} == {2}

@@ -127,6 +127,9 @@ UNMEASURED = ThresholdResult("p95 < 1s", None, Verdict.UNKNOWN, "nothing was mea
         ({"impossible": 5}, {}, "held"),
         ({"lag": 0.4}, {"thresholds": (MISSED,), "verdict": Verdict.FAIL}, "undecided"),
         ({"lag": 0.4}, {}, "held"),
+        ({"waited": 0.3}, {"thresholds": (MISSED,), "verdict": Verdict.FAIL}, "undecided"),
+        ({"waited": 0.3}, {}, "held"),
+        ({"waited": 0.3}, {"checks": (FAILED,), "verdict": Verdict.FAIL}, "broke"),
         ({}, {"thresholds": (UNMEASURED,), "verdict": Verdict.UNKNOWN}, "undecided"),
         ({}, {"doubts": (Doubt("run", "It did not come to rest."),), "verdict": Verdict.UNKNOWN}, "undecided"),
         ({"happened": 400, "undriven": "x"}, {"checks": (FAILED,), "verdict": Verdict.FAIL}, "broke"),
@@ -135,8 +138,9 @@ UNMEASURED = ThresholdResult("p95 < 1s", None, Verdict.UNKNOWN, "nothing was mea
     ],
 )
 def test_a_trial_that_the_harness_spoiled_counts_neither_way(load: Any, result: Any, outcome: str) -> None:
-    lag = {"lag_s": load.pop("lag")} if load and "lag" in load else {}
-    made = None if load is None else msgspec.structs.replace(under_load(**lag), curves=(FLAT,), **load)
+    ours = {name: load[given] for given, name in (("lag", "lag_s"), ("waited", "waited")) if load and given in load}
+    rest = {name: value for name, value in (load or {}).items() if name not in ("lag", "waited")}
+    made = None if load is None else msgspec.structs.replace(under_load(**ours), curves=(FLAT,), **rest)
     found = judged(100, came_to(made, **result), SPEC, "x")
     told_as = "held" if found.held else "undecided" if found.undecided else "broke"
     assert told_as == outcome and bool(found.why) == (outcome != "held")
@@ -173,10 +177,26 @@ def test_a_judge_that_fails_ends_the_search() -> None:
     assert len(tried[0].trials) == 1 and concluded(tried).exit == Exit.INTERNAL
 
 
-def test_a_late_harness_is_not_forgotten_over_a_declared_limit() -> None:
+@pytest.mark.parametrize(
+    ("faster", "resource", "exit_"),
+    [
+        (attempt(99, 90), "target", Exit.PASS),
+        (attempt(99, 90, resource="harness"), "harness", Exit.UNKNOWN),
+        (spoiled(99), "not known", Exit.UNKNOWN),
+        (None, "none", Exit.PASS),
+    ],
+)
+def test_what_binds_at_the_knee_is_not_forgotten_over_a_declared_limit(
+    faster: Attempt | None, resource: str, exit_: Exit
+) -> None:
+    """A limit that a short run does not meet says how long the knee can be held, and not what the knee is due to."""
     limited = profile("erp", limits=[{"kind": "sliding-window", "requests": 6000, "per_s": 300}])
-    tried = [attempt(80, 90, resource="harness"), attempt(99, 90, resource="harness")]
-    assert concluded(tried, under_load(), erp=limited).exit == Exit.UNKNOWN
+    tried = [attempt(80, 90), *([faster] if faster else [])]
+    found = concluded(tried, under_load(), erp=limited)
+    assert found.exit == exit_ and found.binding.resource == resource
+    assert found.sustained_by.resource == "limit of erp" and "allow 10 a second" in found.summary
+    for shown in (told.render(found, report="x"), told.page(found)):
+        assert found.binding.why in shown and "sliding-window, 6,000 in 300 s" in shown
 
 
 def queued(rate: float, *, service_s: float = 0.05, hold_s: float = 10.0, stall_s: float = 0.0) -> Attempt:
@@ -272,7 +292,13 @@ def histogram(name: str, seconds: float) -> Histogram:
 
 
 def under_load(
-    *, lag_s: float = 0.01, delivery_s: float = 0.01, harness: float = 0.3, target: float = 0.3, **erp: float
+    *,
+    lag_s: float = 0.01,
+    delivery_s: float = 0.01,
+    harness: float = 0.3,
+    target: float = 0.3,
+    waited: float = 0.05,
+    **erp: float,
 ) -> LoadResult:
     """A run of which only what is given is out of the ordinary."""
     given = {"limited": 0, "open_max": 16, "open_mean": 1.0, "answer_ms_mean": 5.0, "jobs_mean": 0.0} | erp
@@ -291,7 +317,11 @@ def under_load(
         delivery=histogram("delivery", delivery_s),
         curves=(BACKLOG,),
         systems=(system,),
-        used=(Used("harness", 1, harness, 1, 1), Used("target", 1, target, 1, 1)),
+        used=(
+            Used("drivers", 1, 0.1, 1, 1, waited_s=5 * waited, waited=waited),
+            Used("harness", 1, harness, 1, 1, waited_s=0.1, waited=0.02),
+            Used("target", 1, target, 1, 1),
+        ),
     )
 
 
@@ -301,6 +331,8 @@ def under_load(
         ({}, "target"),
         ({"target": 0.97}, "target: its processor"),
         ({"lag_s": 0.4}, "harness"),
+        ({"lag_s": 0.4, "waited": 0.3}, "this machine"),
+        ({"waited": 0.3}, "this machine"),
         ({"harness": 0.98}, "harness"),
         ({"limited": 200}, "limit of erp"),
         ({"delivery_s": 1.0}, "target: taking events"),
@@ -310,6 +342,30 @@ def under_load(
 )
 def test_what_binds_is_named(given: dict[str, float], resource: str) -> None:
     assert binding(under_load(**given)).resource == resource
+
+
+def test_a_knee_that_an_overloaded_machine_left_open_names_the_machine() -> None:
+    """Two rates hold; then the machine has no processor left, whoever takes them."""
+
+    def target(rate: float) -> Attempt:
+        missed = {"thresholds": (MISSED,), "verdict": Verdict.FAIL} if rate > 10 else {}
+        load = msgspec.structs.replace(under_load(waited=0.3 if rate > 10 else 0.05), curves=(FLAT,))
+        return judged(rate, came_to(load, **missed), SPEC, "x")
+
+    found = concluded(search(SPEC, target))
+    assert found.exit == Exit.UNKNOWN and found.knee_per_s == 10 and found.broken_per_s is None
+    assert found.binding.resource == "this machine"
+    why = "this machine kept the drivers waiting for a processor for 30 % of the run (1.5 s); it would help to end what"
+    assert why in found.summary and why in told.render(found, report="x")
+
+
+@pytest.mark.parametrize(("each", "machine"), [(0.1, False), (0.25, True)])
+def test_of_several_processes_the_one_that_waited_longest_counts(each: float, machine: bool) -> None:
+    whole = under_load()
+    parts = (Used(f"drivers/{number}", 1, 0.1, 1, 1, waited_s=5 * each, waited=each) for number in range(3))
+    total = Used("drivers", 1, 0.3, 1, 1, waited_s=15 * each, waited=3 * each)
+    load = msgspec.structs.replace(whole, used=(total, *parts, *whole.used[1:]))
+    assert bool(load.kept_waiting) == machine
 
 
 @pytest.mark.parametrize(("parts", "resource"), [((0.7, 0.5, 0.4), "target"), ((0.95, 0.1, 0.1), "harness")])
@@ -324,7 +380,7 @@ def test_a_limit_with_a_long_window_binds_though_a_short_run_does_not_meet_it() 
     implied = sustained_by_limits(under_load(), {"erp": limited})
     assert implied is not None and implied[0] == pytest.approx(10), "two requests for each flow, twenty a second"
     found = concluded([attempt(80, 90), attempt(99, 90)], under_load(), erp=limited)
-    assert found.sustained_per_s == pytest.approx(10) and found.binding.resource == "limit of erp"
+    assert found.sustained_per_s == pytest.approx(10) and found.sustained_by.resource == "limit of erp"
     assert concluded([attempt(5, 7), attempt(9, 7)], under_load(), erp=limited).sustained_per_s is None
 
 

@@ -1,8 +1,11 @@
 """Around a load: the command that repeats it, what is left of a broken search, workers elsewhere, doors."""
 
 import asyncio
+import shlex
+import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from multiprocessing import Pipe
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,17 +14,23 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from pilotplant.cli.commands.load import _where, _words
+from pilotplant.cli.main import app
 from pilotplant.drive.live import door as doors_
 from pilotplant.drive.live.doors import Door
+from pilotplant.load import running
 from pilotplant.load.capacity import Capacity
 from pilotplant.load.drivers import be_a_worker
+from pilotplant.load.driving import Driving
 from pilotplant.load.loading import LoadSetup
 from pilotplant.load.model import LoadSpec
 from pilotplant.load.running import find_capacity, written
 from pilotplant.model.errors import UsageError
 from pilotplant.model.verdict import Exit, Verdict
+from pilotplant.resources import find_project
+from pilotplant.run.request import RunRequest
 from pilotplant.run.running import _repro
 from pilotplant.target import warden
 from tests.unit.test_load_capacity import FLAT, came_to, load_spec, under_load
@@ -30,7 +39,8 @@ from tests.unit.test_load_capacity import FLAT, came_to, load_spec, under_load
 def test_the_command_that_repeats_a_load_says_all_that_it_was_told() -> None:
     words = (*_words(2, "10.0.0.1:5557", 3, "10.0.0.1"), "--scale", "0.1")
     given = {"replayed": "", "scenario_named": "day", "target_named": "hub", "command": "load", "seed": 4}
-    request: Any = SimpleNamespace(**given, mode="live", processes=True, overrides=(), words=words)
+    more = {"mode": "live", "processes": True, "overrides": (), "words": words, "project": find_project()}
+    request: Any = SimpleNamespace(**given, **more)
     assert _repro(request) == (
         "pilotplant load day --target hub --seed 4 --processes --workers 2 --master 10.0.0.1:5557 --expect 3 "
         "--host 10.0.0.1 --scale 0.1"
@@ -42,6 +52,76 @@ def test_the_profile_of_an_attempt_is_a_document(tmp_path: Path) -> None:
     profile = load_spec()
     path = written(profile, tmp_path)
     assert LoadSpec.model_validate(yaml.safe_load(path.read_text("utf-8"))) == profile
+
+
+RICH = """
+load: rich
+estate: three-plants
+speed: 60
+workers: 3
+arrivals:
+  - {do: mes.order.complete, shape: poisson, rate: 1/min, for: 30s, key: shop, start: 2s}
+  - {do: plm.change.release, shape: ramp, from: 1/s, to: 3/s, for: 7s, with: {affected_median: 1, affected_p95: 3}}
+faults:
+  - {fault: latency, match: {system: erp}, delay_s: 0.02, window: {from_s: 1, to_s: 2}}
+  - {fault: outage, match: {operation: erp.item.get}, answer: dropped, max_count: 2}
+flows: [production-confirmation, engineering-change]
+thresholds: [confirmation_to_stock p95 < 3s]
+capacity: {from: 7/s, to: 70/s, hold: 3300ms}
+soak: {warm_up: 0.2}
+"""
+
+
+@pytest.fixture
+def attempts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[RunRequest, Driving]]]:
+    """Calls the command in a project, runs nothing, and returns what would have been run."""
+    begun: list[tuple[RunRequest, Driving]] = []
+
+    def run(request: RunRequest, act: Any) -> Any:
+        begun.append((request, act.__self__))
+        return SimpleNamespace(
+            result=came_to(msgspec.structs.replace(under_load(), curves=(FLAT,)), exit=Exit.INTERNAL),
+            directory=request.directory,
+        )
+
+    def call(*words: str) -> list[tuple[RunRequest, Driving]]:
+        begun.clear()
+        done = CliRunner().invoke(app, ["load", *words, "--format", "json"])
+        assert begun, done.output
+        return [*begun]
+
+    monkeypatch.setattr(running, "run", run)
+    shutil.copytree(Path(__file__).parents[2] / "examples" / "fast-hub", tmp_path / "shop floor")
+    (tmp_path / "shop floor" / "loadtests" / "rich.yaml").write_text(RICH, "utf-8")
+    monkeypatch.chdir(tmp_path / "shop floor")
+    return call
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("how-much",),
+        ("loadtests/rich.yaml", "--scale", "3", "--seed", "7"),
+        ("steady-day", "--target", "one-at-a-time", "--workers", "2", "--processes", "--out", "my runs"),
+        ("steady-day", "--master", "10.0.0.1:5557", "--expect", "3", "--host", "10.0.0.1", "--token", "T"),
+        ("how-much", "--project", "shop floor"),
+    ],
+    ids=" ".join,
+)
+def test_the_command_of_an_attempt_repeats_it(
+    words: tuple[str, ...], attempts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "--project" in words:
+        monkeypatch.chdir(tmp_path)
+    (request, driving), *_ = attempts(*words, "--find-capacity")
+    name, load, *again = shlex.split(_repro(request))
+    assert (name, load) == ("pilotplant", "load")
+    ((same, drives),) = attempts(*again, *(("--token", "T") if "--token" in words else ()))
+    assert drives._plan == driving._plan and drives._profile == driving._profile
+    assert drives._drivers.expected == driving._drivers.expected and driving._plan.occurrences
+    for field in ("setup", "target", "seed", "address", "processes", "project"):
+        assert getattr(same, field) == getattr(request, field)
+    assert _repro(same) == _repro(request)
 
 
 def test_what_was_found_before_ctrl_c_is_not_lost() -> None:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from pilotplant.checks.load_result import LoadResult, Soak
 from pilotplant.checks.result import Result
 from pilotplant.checks.soak import leaks
-from pilotplant.ledger.records import Driven, Sample
+from pilotplant.ledger.records import AnyRecord, Driven, Sample
 from pilotplant.model.verdict import Exit, Verdict
 from pilotplant.resources import Project, bundled
 from pilotplant.run.course import Acted
@@ -216,6 +216,40 @@ def test_a_harness_that_is_late_itself_convicts_nobody_of_being_slow(tmp_path: P
     assert result.exit == Exit.UNKNOWN
     assert [threshold.verdict for threshold in result.thresholds] == [Verdict.UNKNOWN, Verdict.PASS]
     assert any("did not keep up" in doubt.sentence for doubt in result.doubts)
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "rate", "ends"),
+    [(0.02, "1ms", Exit.THRESHOLD), (1.5, "1ms", Exit.UNKNOWN), (1.5, "9s", Exit.PASS), (None, "1ms", Exit.THRESHOLD)],
+)
+def test_a_machine_without_a_processor_for_the_harness_convicts_nobody_of_being_slow(
+    waited_s: float | None, rate: str, ends: Exit, tmp_path: Path
+) -> None:
+    """What was kept all the same was kept. Ledgers of before, and other platforms, say nothing of it."""
+
+    async def waiting(prepared: Prepared, stimulation: Stimulation) -> int:
+        def sample(waited: float) -> None:
+            known = () if waited_s is None else (waited,)
+            prepared.ledger.write(Sample, prepared.world.env.now, "harness", 0.0, 1, 1, *known)
+
+        sample(7.0)
+        done = await open_model(prepared, stimulation)
+        sample(7.0 + (waited_s or 0.0))
+        return done
+
+    result = driven(tmp_path, waiting, 80, f"confirmation_to_stock p95 < {rate}", "facts.lost == 0", freezes=False)
+    assert result.exit == ends
+    told = [doubt for doubt in result.doubts if doubt.sentence.startswith("This machine kept the harness waiting")]
+    assert bool(told) == (ends == Exit.UNKNOWN)
+    if told:
+        assert "38 % of the run (1.5 s)" in told[0].sentence and "more processors" in told[0].would_help
+        assert [threshold.verdict for threshold in result.thresholds] == [Verdict.UNKNOWN, Verdict.PASS]
+
+
+def test_a_sample_of_before_can_be_read() -> None:
+    old = msgspec.msgpack.encode([[40, 1, 0.5, "harness", 1.0, 5, 6]])
+    (sample,) = msgspec.msgpack.decode(old, type=list[AnyRecord])
+    assert sample == Sample(1, 0.5, "harness", 1.0, 5, 6, -1.0)
 
 
 def samples(process: str, mb: Callable[[int], float], handles: Callable[[int], int] = lambda _n: 9) -> list[Sample]:

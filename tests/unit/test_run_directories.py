@@ -1,13 +1,21 @@
-"""Run directories: their names, their identity, and which is the latest."""
+"""Run directories: their names, their identity, which is the latest, and what is left of a run that broke."""
 
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from pilotplant.model.errors import UsageError
-from pilotplant.run.identity import legible, new_directory, replace_file
+from pilotplant.ledger.merging import MAIN, segment_in
+from pilotplant.model.errors import LedgerError, PilotplantError, UsageError
+from pilotplant.resources import Project, bundled
+from pilotplant.run import running
+from pilotplant.run.course import Course
+from pilotplant.run.elsewhere import only_null_target
+from pilotplant.run.identity import RunInfo, legible, new_directory, replace_file
 from pilotplant.run.latest import point_to, run_directory
+from pilotplant.run.request import RunRequest
+from pilotplant.scenario.loading import load_run
 
 MOMENT = datetime(2026, 3, 31, 12, 0, 5, tzinfo=UTC)
 
@@ -64,3 +72,26 @@ def test_files_are_replaced_whole(tmp_path: Path) -> None:
 def test_what_is_not_unicode_can_still_be_written() -> None:
     assert legible("a\udcffb") == "a\\udcffb"
     assert legible("grün") == "grün"
+
+
+@pytest.mark.parametrize(
+    ("broke", "told", "notes"), [(UsageError("the port is taken"), UsageError, 1), (None, LedgerError, 0)]
+)
+def test_what_broke_a_run_is_told_though_its_segments_are_damaged_too(
+    broke: PilotplantError | None, told: type[Exception], notes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def perform(course: Course) -> None:
+        (segment_in(tmp_path, MAIN) / "ledger.msgpack").write_bytes(b"not a ledger")
+        if broke is not None:
+            raise broke
+
+    monkeypatch.setattr(Course, "perform", perform)
+    shipped = Project(bundled(), bundled(), writable=False)
+    (setup,), null = load_run(shipped, ["shift-change"], ["faults=[]"], "null")
+    request = RunRequest(shipped, setup, null, 3, only_null_target, directory=tmp_path, processes=True)
+    with pytest.raises(told) as raised:
+        running.run(request)
+    info = msgspec.json.decode((tmp_path / "run.json").read_bytes(), type=RunInfo)
+    assert info.ended == str(raised.value)
+    assert [*getattr(raised.value, "__notes__", []), *info.notes] == 2 * info.notes and len(info.notes) == notes
+    assert all("could not be put together" in note for note in info.notes)

@@ -22,7 +22,7 @@ from pilotplant.checks.folds.instance import Instance
 from pilotplant.checks.folds.intended import Intended
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import Promises
-from pilotplant.checks.load_result import LoadResult, LoadTerms
+from pilotplant.checks.load_result import MACHINE_HELP, LoadResult, LoadTerms
 from pilotplant.checks.result import BoardRow, Cell, Counts, FaultResult, Figure, FlowCount, ThresholdResult
 from pilotplant.checks.soak import leaks
 from pilotplant.flows.grammar import FlowSpec
@@ -169,14 +169,14 @@ def _judge(
             del counted[metric]  # a check that could not decide has not counted nothing
     judged = tuple(thresholds.judge(read(e), figures, counted) for e in expressions)
     judged += _within(case, figures)
-    if curves is not None and under_load is not None:
-        judged = _loaded(judged, curves, under_load, counts)
+    load = curves.result(promises.begun) if curves else None
+    judged, doubts_of_load = _loaded(judged, curves, load, under_load, counts)
     if wanted:
         judged = tuple(replace(each, verdict=Verdict.UNKNOWN) for each in judged)
     faults.update(figures.bitten)
     doubts = [doubt for check in court for doubt in check.doubts]
     doubts += _more_doubts(counts, promises, faults, wanted)
-    doubts += _undriven(curves) if curves else []
+    doubts += doubts_of_load
     board = _board(case, promises)
     return Judgement(
         verdict=_verdict(findings, doubts, judged, crashed),
@@ -189,7 +189,7 @@ def _judge(
         figures=figures.all(),
         board=board[:BOARD_MAX],
         flows=_flow_counts(case, promises, board),
-        load=curves.result(promises.begun) if curves else None,
+        load=load,
         faults=tuple(FaultResult(name, times) for name, times in faults.items()),
         crashed=tuple(f"{name}: {why}" for name, why in crashed.items()),
         untested=(*(f"{check.NAME} ({_NO_FLOW})" for check in idle), *(f"{c.NAME} ({c.idle})" for c in silent)),
@@ -328,14 +328,28 @@ def _more_doubts(counts: Counts, promises: Promises, faults: Counter[str], wante
 
 
 def _loaded(
-    judged: tuple[ThresholdResult, ...], curves: Curves, under_load: LoadTerms, counts: Counts
-) -> tuple[ThresholdResult, ...]:
-    """The thresholds of a run under load. A harness that is late itself misses none for the target: what was kept all
-    the same was kept, the rest is not known."""
+    judged: tuple[ThresholdResult, ...],
+    curves: Curves | None,
+    load: LoadResult | None,
+    under_load: LoadTerms | None,
+    counts: Counts,
+) -> tuple[tuple[ThresholdResult, ...], list[Doubt]]:
+    """The thresholds of a run under load, and doubts. A harness that is late itself, or that the machine kept waiting,
+    misses none for the target: what was kept all the same was kept, the rest is not known."""
+    if curves is None or under_load is None:
+        return judged, []
+    missed = any(each.verdict is Verdict.FAIL for each in judged)
+    doubts: list[Doubt] = []
+    if missed and load is not None and (machine := load.kept_waiting):
+        judged = _unproven(judged)
+        sentence = f"{machine[0].upper()}{machine[1:]}: that thresholds were missed says nothing of the target."
+        doubts.append(Doubt("load", sentence, MACHINE_HELP))
     if under_load.soak is not None:
         judged += leaks(under_load.soak, curves.samples, counts.commits)
-    if not curves.late:
-        return judged
+    return (_unproven(judged) if curves.late else judged), [*doubts, *_undriven(curves)]
+
+
+def _unproven(judged: tuple[ThresholdResult, ...]) -> tuple[ThresholdResult, ...]:
     kept = Verdict.PASS
     return tuple(each if each.verdict is kept else replace(each, verdict=Verdict.UNKNOWN) for each in judged)
 

@@ -7,14 +7,15 @@ from typing import Any, ClassVar, NamedTuple
 from pilotplant.checks.case import Case, effects_of
 from pilotplant.checks.check import Check, Handlers
 from pilotplant.checks.finding import Finding, Proof, Severity
+from pilotplant.checks.folds.asked import CLOSE, Asked
 from pilotplant.checks.folds.instance import Instance
 from pilotplant.checks.folds.knowledge import Knowledge
 from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.folds.recalls import Recalls
 from pilotplant.checks.wording import effect_in_words, plant_of
 from pilotplant.ledger.header import Named
-from pilotplant.ledger.merging import UNCERTAIN_S
-from pilotplant.ledger.records import Commit, Deliver, Emit, Ending, Obligation, Reject, Request, ResponseEnd
+from pilotplant.ledger.merging import Moment, moment_of, undecided
+from pilotplant.ledger.records import Ack, Commit, Deliver, Emit, Ending, Obligation, Reject, ResponseEnd
 
 _EARLY_S = 3.0
 """How far the target's calendar may be ahead of ours, which begins when the port is open."""
@@ -62,13 +63,13 @@ class Sequencing(Check):
         self._asked: set[str] = set()
         """What was asked for that has to wait, or that has versions; kept only as long as nothing of it was seen."""
         self._early: list[tuple[Commit, _Need, list[tuple[str, str, int]]]] = []
-        self._asked_t: dict[int, float] = {}
-        """Where systems have processes of their own: when the requests came that are being answered."""
-        self._early_t: dict[int, float] = {}
+        self._requests = Asked(case)
+        self._early_moments: dict[int, Moment] = {}
+        """When the requests of those came."""
         self._forbidden: list[tuple[Commit, _Need, Reject | Emit]] = []
         self._stale: dict[int, Commit] = {}
         self._ahead: list[tuple[Commit, _Need]] = []
-        self._resurrected: list[tuple[Commit, _Need, int, int]] = []
+        self._resurrected: list[tuple[Commit, _Need, Ack, Deliver | ResponseEnd]] = []
         self._recalls = Recalls(case)
 
     def applies(self) -> bool:
@@ -82,14 +83,12 @@ class Sequencing(Check):
     def handlers(self) -> Handlers:
         if not self.applies():
             return {}
-        handlers: dict[Any, Any] = self._recalls.handlers() | {
+        handlers: dict[Any, Any] = {
             Obligation: (None, self.on_obligation),
             Commit: (self._versioned_or_ordered, self.on_commit),
             ResponseEnd: (None, self.on_end),
         }
-        if self.case.header.segments:
-            handlers[Request] = (None, self.on_request)
-        return handlers
+        return self._recalls.handlers() | self._requests.handlers() | handlers
 
     def _versioned_or_ordered(self, named: Named) -> bool:
         ordered = any(
@@ -145,7 +144,7 @@ class Sequencing(Check):
         unknown = [entry for entry in need.after if not self._settled(entry, record)]
         if unknown:
             self._early.append((record, need, unknown))
-            self._early_t[record.exchange] = self._asked_t.get(record.exchange, record.t)
+            self._early_moments[record.exchange] = self._requests.of(record)
         elif held is not None and need.forbidden:
             self._note_forbidden(record, need, held)
 
@@ -182,10 +181,21 @@ class Sequencing(Check):
 
     def _note_forbidden(self, record: Commit, need: _Need, held: Instance) -> None:
         """A refusal counts against the target only once it was told."""
+        doubts: list[tuple[str, str]] = []
         for refusal in held.refusals.values():
-            if 0 < self.promises.told(refusal) < record.exchange:
+            told = self.promises.told(refusal)
+            if told is None or told.seq > record.exchange:
+                continue
+            if not (why := self._requests.perhaps_before(record, told)):
                 self._forbidden.append((record, need, refusal))
                 return
+            refused = effect_in_words(refusal.effect, refusal.version)
+            doubts.append((f"what told that {refused} is refused (#{told.seq})", why))
+        if doubts:
+            self._leave_open(_asked(record), *doubts[0])
+
+    def _leave_open(self, one: str, other: str, why: str) -> None:
+        self.doubt(f"Whether {one} or {other} came first cannot be said: {why}.", "Run it without --processes.")
 
     def _just_finished(self, key: str) -> Instance | None:
         """An instance that this very record has finished."""
@@ -196,16 +206,21 @@ class Sequencing(Check):
         it before by itself."""
         told = self.promises.delivered.get(held.trigger) or self._told_of.get(need.key)
         recalled = self._recalls.known_since(held.subject)
-        if told is not None and 0 < recalled < told.seq < record.exchange and not self.case.declares.poll_interval:
-            self._resurrected.append((record, need, recalled, told.seq))
-
-    def on_request(self, record: Request) -> None:
-        """A request came to a system that has a process of its own."""
-        self._asked_t[record.seq] = record.t
+        if told is None or recalled is None or self.case.declares.poll_interval:
+            return
+        if not recalled.seq < told.seq < record.exchange:
+            return
+        header, teller = self.case.header, f"what told the target of {held.name} (#{told.seq})"
+        if undecided(moment_of(recalled, header), moment_of(told, header)):
+            self._leave_open(teller, f"its word that it knows of the withdrawal (#{recalled.seq})", CLOSE)
+        elif why := self._requests.perhaps_before(record, told):
+            self._leave_open(_asked(record), teller, why)
+        else:
+            self._resurrected.append((record, need, recalled, told))
 
     def on_end(self, record: ResponseEnd) -> None:
         """Where the caller had left, nobody can say in what order it meant its requests to be carried out."""
-        self._asked_t.pop(record.exchange, None)
+        self._requests.on_end(record)
         if self._stale and record.ending == Ending.CALLER_GONE:
             self._stale.pop(record.exchange, None)
 
@@ -213,9 +228,7 @@ class Sequencing(Check):
         if not self.examined and self._asked <= self.promises.elsewhere:
             self.idle = "nothing came about that has to wait for anything or that has versions"
         for early, need, unknown in self._early:
-            if self.case.header.segments and (doubt := self._undecidable(early, unknown))[0]:
-                self.doubt(*doubt)
-            else:
+            if not self._left_open(early, unknown):
                 self._report_early(early, need, unknown)
         for forbidden, need, refusal in self._forbidden:
             self._report_forbidden(forbidden, need, refusal)
@@ -225,34 +238,36 @@ class Sequencing(Check):
 
         for ahead, need in self._ahead:
             self._report_ahead(ahead, need)
-        for record, need, recalled, told_at in self._resurrected:
-            self._report_resurrected(record, need, recalled, told_at)
+        for record, need, recalled, told in self._resurrected:
+            self._report_resurrected(record, need, recalled.seq, told.seq)
         for instance, refused, sent in self.promises.premature:
             if any(promise.effect == refused.effect for promise in self.promises.missing(instance)):
                 self._report_premature(instance, refused, sent)
 
-    def _undecidable(self, early: Commit, unknown: list[tuple[str, str, int]]) -> tuple[str, str]:
-        """Why nobody can say whether it came too early, and what would help: all that was not known may have been told,
+    def _left_open(self, early: Commit, unknown: list[tuple[str, str, int]]) -> bool:
+        """Whether nobody can say whether it came too early, and that is said: all that was not known may have been told
         just before, as far as clocks of several processes say, or by a process of which the last words are missing."""
-        asked_t, segment = self._early_t[early.exchange], self.case.header.segment(early.system)
+        if not self.case.header.segments:
+            return False
+        asked = self._early_moments[early.exchange]
         told, lost = self.knowledge.hardly_later, self.knowledge.perhaps_told
         waited = [
             ((effect, version), *((other, 0) for other in self._accepted.get(effect, ())))
             for _step, effect, version in unknown
         ]
-        close = [any(told(*each, asked_t, segment) for each in entry) for entry in waited]
-        torn = [any(lost(*each, asked_t) for each in entry) for entry in waited]
-        what = effect_in_words(early.effect, early.version)
+        close = [any(told(*each, asked) for each in entry) for entry in waited]
+        torn = [any(lost(*each, asked.t) for each in entry) for entry in waited]
         if all(close):
-            why = f"{what} came at #{early.exchange} within {1000 * UNCERTAIN_S:.0f} ms of what it had to wait for; in "
-            return f"{why}different processes nobody can say which was first.", "Run it without --processes."
-        if all(map(or_, close, torn)):
-            why = (
-                f"Whether {what} came too early at #{early.exchange} cannot be said: the process that would have told "
+            self._leave_open(_asked(early), "what tells of all that it had to wait for", CLOSE)
+        elif all(map(or_, close, torn)):
+            self.doubt(
+                f"Whether {_asked(early)} came too early cannot be said: the process that would have told what it had "
+                "to wait for was killed, and what it told last is not written.",
+                "see why it ended, and run it again",
             )
-            why += "what it had to wait for was killed, and what it told last is not written."
-            return why, "see why it ended, and run it again"
-        return "", ""
+        else:
+            return False
+        return True
 
     def _report_premature(self, instance: Instance, refusal: Reject, sent: Commit) -> None:
         where = self.case.system(refusal.system)
@@ -261,8 +276,8 @@ class Sequencing(Check):
         self.findings.append(
             Finding(
                 self.NAME,
-                f"{where} was sent {what} at #{refusal.exchange}, before {item} that it builds on, which came only at "
-                f"#{sent.exchange}; it was refused ({refusal.code}) and never sent again.",
+                f"{where} was sent {what} at #{refusal.exchange}, before {item} that it builds on, which was in place "
+                f"only at #{sent.seq}; it was refused ({refusal.code}) and never sent again.",
                 (
                     Proof(refusal.exchange, round(refusal.t, 6), self.case.target, f"sends {what}", where),
                     self.case.proof(refusal, where, f"refuses {what} ({refusal.code})", self.case.target),
@@ -403,3 +418,7 @@ class Sequencing(Check):
     def _request(self, record: Commit, what: str) -> Proof:
         where = self.case.system(record.system)
         return Proof(record.exchange, round(record.t, 6), self.case.target, f"sends {what}", where)
+
+
+def _asked(record: Commit) -> str:
+    return f"{effect_in_words(record.effect, record.version)} (#{record.exchange})"

@@ -278,12 +278,16 @@ class Amount(Record, array_like=True, gc=False, frozen=True, tag=22):
 
 
 class Sample(Record, array_like=True, gc=False, frozen=True, tag=40):
-    """What a process had used up to now: `harness`, `target` or `driver`. -1: not known on this platform."""
+    """What processes had used up to now: `harness`, `target` or `drivers`. -1: not known on this platform.
+
+    `waited_s` is how long their threads, added up, were ready to run and had no processor.
+    """
 
     process: str
     cpu_s: float
     rss_bytes: int
     handles: int
+    waited_s: float = -1.0
 
 
 class Driven(Record, array_like=True, gc=False, frozen=True, tag=41):

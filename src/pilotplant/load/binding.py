@@ -1,5 +1,6 @@
 """Which resource keeps an overloaded run from carrying more: said from what the ledger shows, with the figures.
 
+this machine      it kept harness or drivers waiting for a processor: the figures are those of the machine
 the harness       it told arrivals late, or used up its processor: the figures say nothing of the middleware
 a limit           a system refused requests because there were too many
 taking events     events waited for the target to take them
@@ -12,11 +13,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from pilotplant.checks.load_result import LoadResult, SystemLoad
+from pilotplant.checks.load_result import MACHINE_HELP, LoadResult, SystemLoad
 from pilotplant.exchange.limits.limit import LimitSpec
 from pilotplant.exchange.profile import ProfileSpec
 
-HARNESS = "harness"
+HARNESS, MACHINE = "harness", "this machine"
+OURS = frozenset((HARNESS, MACHINE))
+"""What says nothing of a middleware."""
 LATE_S = 0.25
 """A harness that tells more than one arrival of a hundred so late is itself what limits."""
 BUSY = 0.9
@@ -37,7 +40,14 @@ class Binding(msgspec.Struct, frozen=True):
 
 def binding(load: LoadResult) -> Binding:
     """What kept this run from carrying more."""
-    return _harness(load) or _limit(load) or _delivery(load) or _jobs(load) or _service(load) or _target(load)
+    ours = _machine(load) or _harness(load)
+    return ours or _limit(load) or _delivery(load) or _jobs(load) or _service(load) or _target(load)
+
+
+def _machine(load: LoadResult) -> Binding | None:
+    """Before the harness: one that had to wait is late, and it is not its own fault."""
+    waited = load.kept_waiting
+    return Binding(MACHINE, f"{waited}; it would help to {MACHINE_HELP}") if waited else None
 
 
 def _harness(load: LoadResult) -> Binding | None:
@@ -95,6 +105,9 @@ def _target(load: LoadResult) -> Binding:
     told = [f"events waited {1000 * load.delivery.at(50.0):.0f} ms to be taken"]
     if busiest is not None:
         told.append(f"it kept {busiest.open_mean:.2f} requests open at {busiest.system} on average")
+    waited = next((used.waited for used in load.used if used.process == "target"), -1.0)
+    if waited >= 0.01:
+        told.append(f"its threads waited for a processor for {100 * waited:.0f} % of the run")
     if share >= BUSY:
         return Binding("target: its processor", f"it used {100 * share:.0f} % of a processor; {', '.join(told)}")
     if share >= 0:

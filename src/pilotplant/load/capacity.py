@@ -7,8 +7,9 @@ not is closed to the precision that is wanted. On a machine that others use a ra
 otherwise: so what did not hold is tried again, and two trials of three decide. A check that convicts needs no second
 trial: wrong is wrong.
 
-A trial of which nothing can be said counts neither way: a driver died, the harness was late, arrivals could not happen,
-the judge had a doubt. Where that leaves the knee open, the verdict is unknown, and never the target's.
+A trial of which nothing can be said counts neither way: a driver died, the harness was late or had no processor,
+arrivals could not happen, the judge had a doubt. Where that leaves the knee open, the verdict is unknown, and never the
+target's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from pilotplant.checks.load_result import Curve, LoadResult
 from pilotplant.checks.result import Result
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.load.arrivals.constant import Constant
-from pilotplant.load.binding import HARNESS, Binding, binding, sustained_by_limits
+from pilotplant.load.binding import MACHINE, OURS, Binding, binding, sustained_by_limits
 from pilotplant.load.model import CapacitySpec, LoadSpec
 from pilotplant.model.verdict import Exit, Verdict
 
@@ -72,8 +73,11 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     saturated_per_s: float | None
     """What was finished a second while more arrived."""
     binding: Binding
+    """What kept the lowest rate that did not hold from holding: it says nothing of how long the knee can be held."""
     sustained_per_s: float | None
     """What the declared limits allow for good, where that is less than the knee."""
+    sustained_by: Binding | None = None
+    """Which limit that is."""
     relative: bool
     """Whether service times are assumptions: then the knee compares middlewares, and says nothing of a real system."""
     recovery_s: float | None
@@ -173,7 +177,9 @@ def _broken(result: Result, growth: float, rate: float, spec: CapacitySpec) -> s
 def _doubted(result: Result, bound: Binding, broken: str) -> str:
     """Why what it came to proves nothing. What was kept although the harness was late, was kept all the same."""
     if broken:
-        return f"the harness itself did not keep up: {bound.why}" if bound.resource == HARNESS else ""
+        if bound.resource not in OURS:
+            return ""
+        return bound.why if bound.resource == MACHINE else f"the harness itself did not keep up: {bound.why}"
     if result.verdict is not Verdict.UNKNOWN:
         return ""
     unknown = [each.sentence for each in result.thresholds if each.verdict is Verdict.UNKNOWN]
@@ -301,11 +307,11 @@ def conclude(
     low, high = highest_held(tried), lowest_broken(tried)
     bound = _bound(high)
     implied = sustained_by_limits(last, profiles) if last is not None else None
-    sustained = None
+    sustained = sustained_by = None
     broken = high if high is not None and not high.undecided else None
     if implied is not None and low is not None and implied[0] < low.rate:
         sustained = round(implied[0], 3)
-        bound = Binding(implied[1].partition(" (")[0], f"for longer than its window: {implied[1]}")
+        sustained_by = Binding(implied[1].partition(" (")[0], implied[1])
     relative = any(not spec.calibrated for spec in profiles.values())
     exit_ = _exit(tried, low, high)
     verdict = _VERDICTS.get(exit_, Verdict.FAIL)
@@ -318,6 +324,7 @@ def conclude(
         saturated_per_s=broken.finished_per_s if broken else None,
         binding=bound,
         sustained_per_s=sustained,
+        sustained_by=sustained_by,
         relative=relative,
         recovery_s=broken.drained_s if broken else None,
         verdict=verdict,
@@ -333,7 +340,7 @@ _VERDICTS = {Exit.PASS: Verdict.PASS, Exit.UNKNOWN: Verdict.UNKNOWN, Exit.INTERN
 def _bound(high: Attempt | None) -> Binding:
     if high is None:
         return Binding("none", "everything that was tried held")
-    if high.undecided and high.binding.resource != HARNESS:
+    if high.undecided and high.binding.resource not in OURS:
         return Binding("not known", high.undecided)
     return high.binding
 
@@ -343,7 +350,7 @@ def _exit(tried: Sequence[Attempt], low: Attempt | None, high: Attempt | None) -
         return Exit.INTERNAL
     if any(each.convicted for each in tried):
         return Exit.VIOLATION
-    if high is not None and (high.undecided or high.binding.resource == HARNESS):
+    if high is not None and (high.undecided or high.binding.resource in OURS):
         return Exit.UNKNOWN
     return Exit.THRESHOLD if low is None else Exit.PASS
 
@@ -358,6 +365,11 @@ def unfinished(capacity: Capacity) -> Capacity:
 
 
 def _summary(low: Attempt | None, high: Attempt | None, bound: Binding, sustained: float | None, relative: bool) -> str:
+    told = _knee(low, high, bound, relative)
+    return told if sustained is None else f"{told}; for longer than a short run its limits allow {sustained:g} a second"
+
+
+def _knee(low: Attempt | None, high: Attempt | None, bound: Binding, relative: bool) -> str:
     if high is not None and high.undecided:
         told = f"whether {high.rate:g} arrivals a second hold cannot be said: {high.undecided}"
         return told if low is None else f"{low.rate:g} arrivals a second held; {told}"
@@ -368,6 +380,4 @@ def _summary(low: Attempt | None, high: Attempt | None, bound: Binding, sustaine
     apart = 100 * (high.rate / low.rate - 1)
     told = f"{low.rate:g} arrivals a second held, {high.rate:g} did not, {apart:.1f} % more ({high.why})"
     told += f"; what binds is: {bound.resource}"
-    if sustained is not None:
-        told += f"; for longer than a short run its limits allow {sustained:g} a second"
     return told + (" (relative: the service times of the profiles are assumptions)" if relative else "")

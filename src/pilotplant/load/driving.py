@@ -7,6 +7,7 @@ shows as late, and one that dies leaves gaps that the verdict names.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -69,6 +70,7 @@ class Driving:
         self._over = False
         self._target_died = False
         self._target_group, self._driver_group = Groups(), Groups()
+        self._driver_groups: defaultdict[int, Groups] = defaultdict(Groups)
 
     async def act(self, prepared: Prepared, stage: Stage) -> Acted:
         """Start the drivers, let everything happen, and end them."""
@@ -208,8 +210,11 @@ class Driving:
             self._write_sample(prepared, f"harness/{number}", usage)
         if processes := stage.target_processes:
             self._write_sample(prepared, "target", self._target_group.usage(processes))
-        if self._drivers.processes:
-            self._write_sample(prepared, "drivers", self._driver_group.usage(self._drivers.processes))
+        drivers = self._drivers.processes
+        if drivers:
+            self._write_sample(prepared, "drivers", self._driver_group.usage(drivers))
+        for number, driver in enumerate(drivers if len(drivers) > 1 else ()):
+            self._write_sample(prepared, f"drivers/{number}", self._driver_groups[driver].usage([driver]))
 
     def _write_sample(self, prepared: Prepared, process: str, usage: Usage) -> None:
         if usage is not NOTHING_KNOWN:

@@ -1,25 +1,27 @@
-"""What a process has used: processor time, memory, open files. Read from the operating system, for the ledger."""
+"""What a process has used: processor time, memory, open files, and how long the machine let it wait for a processor.
+Read from the operating system, for the ledger."""
 
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from pilotplant.target import groups
-from pilotplant.target.groups import UNKNOWN, WATCHABLE
+from pilotplant.target.groups import UNKNOWN, WATCHABLE, scheduled
 
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 class Usage(NamedTuple):
-    """What was used up to now."""
+    """What was used up to now, and for how long all threads together waited for a processor; -1: not known."""
 
     cpu_s: float
     rss_bytes: int
     handles: int
+    waited_s: float
 
 
-NOTHING_KNOWN = Usage(float(UNKNOWN), UNKNOWN, UNKNOWN)
+NOTHING_KNOWN = Usage(float(UNKNOWN), UNKNOWN, UNKNOWN, float(UNKNOWN))
 
 
 def own(others: Sequence[int] = ()) -> Usage:
@@ -28,10 +30,8 @@ def own(others: Sequence[int] = ()) -> Usage:
     usage = _of_process(os.getpid()) if WATCHABLE else NOTHING_KNOWN
     usages = [each for each in map(_of_process, others) if each is not NOTHING_KNOWN]
     cpu_s = times.user + times.system + sum(each.cpu_s for each in usages)
-    if usage is NOTHING_KNOWN:
-        return Usage(cpu_s, UNKNOWN, UNKNOWN)
-    rss_bytes, handles = (usage[at] + sum(each[at] for each in usages) for at in (1, 2))
-    return Usage(cpu_s, int(rss_bytes), int(handles))
+    whole = NOTHING_KNOWN if usage is NOTHING_KNOWN else _together([usage, *usages])
+    return whole._replace(cpu_s=cpu_s)
 
 
 def each_own(others: Sequence[int]) -> list[Usage]:
@@ -50,10 +50,13 @@ class Groups:
         """What all processes of these groups have used together; those that have ended count no more."""
         members = self._groups.members(leaders)
         usages = [usage for usage in map(_of_process, members) if usage is not NOTHING_KNOWN]
-        if not usages:
-            return NOTHING_KNOWN
-        cpu_s, rss_bytes, handles = map(sum, zip(*usages, strict=True))
-        return Usage(cpu_s, int(rss_bytes), int(handles))
+        return _together(usages) if usages else NOTHING_KNOWN
+
+
+def _together(usages: Sequence[Usage]) -> Usage:
+    cpu_s, rss_bytes, handles, waited_s = map(sum, zip(*usages, strict=True))
+    waits = [each.waited_s for each in usages]
+    return Usage(cpu_s, int(rss_bytes), int(handles), waited_s if min(waits) >= 0 else float(UNKNOWN))
 
 
 def _of_process(process: int) -> Usage:
@@ -64,4 +67,6 @@ def _of_process(process: int) -> Usage:
         handles = len(os.listdir(f"/proc/{process}/fd"))
     except OSError:
         handles = UNKNOWN
-    return Usage((int(fields[11]) + int(fields[12])) / _TICKS, int(fields[21]) * _PAGE, handles)
+    threads = scheduled([process])
+    waited_s = sum(queued for _ran, queued in threads.values()) / 1e9 if threads else float(UNKNOWN)
+    return Usage((int(fields[11]) + int(fields[12])) / _TICKS, int(fields[21]) * _PAGE, handles, waited_s)

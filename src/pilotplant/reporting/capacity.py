@@ -65,6 +65,8 @@ def render(capacity: Capacity, *, report: str) -> str:
 def _lines(capacity: Capacity) -> Iterator[str]:
     yield wording.printable(capacity.summary)
     yield f"why: {wording.printable(capacity.binding.why)}"
+    if capacity.sustained_by is not None:
+        yield f"for longer: {wording.printable(capacity.sustained_by.why)}"
     if capacity.recovery_s is not None:
         yield f"after too much, all was finished {capacity.recovery_s:.1f} s after the last arrival"
     yield ""

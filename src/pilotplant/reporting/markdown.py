@@ -15,6 +15,7 @@ from pilotplant.reporting.wording import (
     printable,
     quantity,
     record,
+    share,
     span,
     worst_first,
 )
@@ -136,7 +137,7 @@ def _load(result: Result) -> Iterable[str]:
             for each in (*load.latencies, load.lag)
         ],
     )
-    shares = [f"{used.process} {100 * used.processors:.0f} %" for used in load.used if used.processors >= 0]
+    shares = [share(used) for used in load.used if used.processors >= 0]
     yield _safe(
         f"{load.happened:,} of {load.planned:,} arrivals, {load.arrivals_per_s:g} a second; {load.finished:,} of "
         f"{load.begun:,} flow instances finished. Processors: {', '.join(shares) or 'not known'}."

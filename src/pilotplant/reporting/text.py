@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pilotplant.checks.finding import Doubt, Finding, Severity
 from pilotplant.checks.result import Result
 from pilotplant.model.verdict import Verdict
-from pilotplant.reporting.wording import by_kind, doubts_once, printable, quantity
+from pilotplant.reporting.wording import by_kind, doubts_once, printable, quantity, share
 
 KINDS = 10
 """Kinds of findings told; the report has them all."""
@@ -58,7 +58,7 @@ def _load(result: Result) -> Iterator[str]:
     for histogram in load.latencies:
         told = " · ".join(f"p{percentile:g} {quantity(value, 's')}" for percentile, value in histogram.percentiles)
         yield f"{printable(histogram.name)}: {told} · max {quantity(histogram.max_s, 's')}"
-    shares = [f"{used.process} {100 * used.processors:.0f} %" for used in load.used if used.processors >= 0]
+    shares = [share(used) for used in load.used if used.processors >= 0]
     lag = f"arrivals were told p99 {quantity(load.lag.at(99.0), 's')} after their moments"
     yield f"processors: {' · '.join(shares)}; {lag}" if shares else lag
     yield ""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from pilotplant.checks.finding import Doubt, Finding, Proof, Severity
+from pilotplant.checks.load_result import Used
 from pilotplant.checks.result import Result
 from pilotplant.model.verdict import Exit, Verdict
 
@@ -29,6 +30,12 @@ def printable(text: str, most: int = SENTENCE_MAX) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_shown(character) for character in " ".join(text.split()))
+
+
+def share(used: Used) -> str:
+    """How many processors a process used, and how long it waited for one, where that is known."""
+    waited = f" (waited {100 * used.waited:.0f} %)" if used.waited >= 0 else ""
+    return f"{printable(used.process)} {100 * used.processors:.0f} %{waited}"
 
 
 def _shown(character: str) -> str:

@@ -3,7 +3,8 @@
 import os
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from pilotplant.dataset.marking import mark_of
 from pilotplant.ledger.merging import MAIN, SEGMENTS, merge
 from pilotplant.ledger.reader import Ledger
 from pilotplant.model.errors import PilotplantError, UsageError
-from pilotplant.resources import find_project
+from pilotplant.resources import Project, find_project
 from pilotplant.run.again import load_terms
 from pilotplant.run.course import Act, Course
 from pilotplant.run.crashing import at_every_await
@@ -89,7 +90,8 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
     trace = course.trace
     clock = time.monotonic()
     try:
-        course.perform()
+        with _one_ledger(request, directory, info.notes):
+            course.perform()
         info.ended = "at rest" if trace.rest and trace.rest.settled else "given up"
     except KeyboardInterrupt:
         info.ended = "interrupted"
@@ -98,8 +100,6 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
         info.ended = legible(error.message)
         raise
     finally:
-        if request.processes and (directory / SEGMENTS / MAIN / "ledger.msgpack").exists():
-            merge(directory)
         info.stimuli_digest = trace.stimuli_digest
         info.write(directory)
     info.duration_s = round(time.monotonic() - clock, 3)
@@ -116,6 +116,27 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
         under_load=load_terms(info.configuration),
     )
     return Finished(result_of(info, scenario.about, judgement), directory, judgement.crashed, course.awaits)
+
+
+@contextmanager
+def _one_ledger(request: RunRequest, directory: Path, notes: list[str]) -> Iterator[None]:
+    """Put the segments of a run together when it is over. What broke a run is what is told of it; that its ledger broke
+    as well is a note, since the first may be why."""
+    try:
+        yield
+    except BaseException as error:
+        try:
+            _merge(request, directory)
+        except Exception as another:
+            notes.append(legible(f"the segments of its ledger could not be put together: {another}"))
+            error.add_note(notes[-1])
+        raise
+    _merge(request, directory)
+
+
+def _merge(request: RunRequest, directory: Path) -> None:
+    if request.processes and (directory / SEGMENTS / MAIN / "ledger.msgpack").exists():
+        merge(directory)
 
 
 def _with_mark(request: RunRequest) -> RunRequest:
@@ -176,9 +197,10 @@ def _without_secrets(target: TargetSpec) -> dict[str, Any]:
 
 
 def _repro(request: RunRequest) -> str:
-    """The command that replays this run."""
+    """The command that replays this run, called from the same folder."""
+    elsewhere = _elsewhere(request.project)
     if request.replayed:
-        return legible(shlex.join(["pilotplant", "replay", request.replayed]))
+        return legible(shlex.join(["pilotplant", "replay", request.replayed, *elsewhere]))
     scenario = request.scenario_named or request.setup.scenario.scenario
     target = request.target_named or request.target.target
     words = ["pilotplant", request.command, scenario, "--target", target, "--seed", str(request.seed)]
@@ -189,4 +211,14 @@ def _repro(request: RunRequest) -> str:
     words += request.words
     for override in request.overrides:
         words += ["--set", override]
-    return legible(shlex.join(words))
+    return legible(shlex.join([*words, *elsewhere]))
+
+
+def _elsewhere(project: Project) -> tuple[str, ...]:
+    """What a command needs to be told of a project that it would not find by itself."""
+    try:
+        if find_project().root == project.root:
+            return ()
+    except UsageError:  # the environment names one that is not there
+        pass
+    return "--project", str(project.root)

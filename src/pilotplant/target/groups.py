@@ -1,4 +1,4 @@
-"""Process groups that are watched: who belongs to them, and how long they have worked unseen."""
+"""Process groups that are watched: who belongs to them, how long they have worked unseen, or waited for a processor."""
 
 import os
 import sys
@@ -52,23 +52,23 @@ class Effort:
 
     def since_last(self, leaders: Sequence[int], elapsed_s: float) -> float:
         """The seconds worked by all together since this was asked last, `elapsed_s` ago; never more than that."""
-        worked_ns, waits = 0, False
-        seen: dict[str, int] = {}
-        for thread in _threads(self._groups.members(leaders)):
-            with suppress(OSError, ValueError):
-                ran, queued = Path(f"{thread}/schedstat").read_text("ascii").split()[:2]
-                seen[thread] = int(ran) + int(queued)
-                worked_ns += seen[thread] - self._seen.get(thread, seen[thread])
-                waits = waits or fields(f"{thread}/stat")[:1] == ["D"]
+        seen = {thread: sum(times) for thread, times in scheduled(self._groups.members(leaders)).items()}
+        worked_ns = sum(now - self._seen.get(thread, now) for thread, now in seen.items())
         self._seen = seen
-        return elapsed_s if waits else min(worked_ns / 1e9, elapsed_s)
+        waits_for_a_disk = any(fields(f"{thread}/stat")[:1] == ["D"] for thread in seen)
+        return elapsed_s if waits_for_a_disk else min(worked_ns / 1e9, elapsed_s)
 
 
-def _threads(processes: Sequence[int]) -> list[str]:
-    found: list[str] = []
+def scheduled(processes: Sequence[int]) -> dict[str, tuple[int, int]]:
+    """By thread of these processes, for how many nanoseconds it has run, and has waited for a processor."""
+    found: dict[str, tuple[int, int]] = {}
     for process in processes:
         with suppress(OSError):
-            found += [f"/proc/{process}/task/{name}" for name in os.listdir(f"/proc/{process}/task")]
+            for name in os.listdir(f"/proc/{process}/task"):
+                thread = f"/proc/{process}/task/{name}"
+                with suppress(OSError, ValueError):
+                    ran, queued = Path(f"{thread}/schedstat").read_text("ascii").split()[:2]
+                    found[thread] = (int(ran), int(queued))
     return found
 
 

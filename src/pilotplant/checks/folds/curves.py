@@ -261,6 +261,8 @@ def _used(name: str, samples: list[Sample], since_s: float, until_s: float) -> U
     first, last = (within[0], within[-1]) if len(within) > 1 else (samples[0], samples[-1])
     wall_s = max(last.t - first.t, 1e-9)
     cpu_s = last.cpu_s - first.cpu_s if first.cpu_s >= 0 else -1.0
+    # A thread that has ended waits no more: what all have waited for together may have become less.
+    waited_s = max(0.0, last.waited_s - first.waited_s) if first.waited_s >= 0 else -1.0
     each = max(1, -(-len(samples) // POINTS_MAX))
     return Used(
         name,
@@ -269,4 +271,6 @@ def _used(name: str, samples: list[Sample], since_s: float, until_s: float) -> U
         max(sample.rss_bytes for sample in samples),
         max(sample.handles for sample in samples),
         tuple((round(s.t - first.t, 2), s.rss_bytes, s.handles) for s in samples[::each]),
+        round(waited_s, 3),
+        round(waited_s / wall_s, 4) if waited_s >= 0 else -1.0,
     )

@@ -15,11 +15,13 @@ from typing import Any
 
 from pilotplant.checks.case import Case
 from pilotplant.ledger.header import Named
-from pilotplant.ledger.merging import UNCERTAIN_S
+from pilotplant.ledger.merging import Moment, moment_of, undecided
 from pilotplant.ledger.records import UNBELIEVABLE, Commit, Deliver, Emit, Read, Reject, ResponseFirst, Reveals
 
 EVER = 1 << 62
 """Later than every record."""
+
+_NEVER = Moment(inf, 0)
 
 _Entity = tuple[int, str]
 """A system, and the keys of something in it."""
@@ -34,9 +36,8 @@ class Fact:
     at: int
     t: float
     revealed: int = 0
-    told_t: float = inf
+    told: Moment = _NEVER
     """When that was, and by which process."""
-    told_by: int = 0
 
 
 class Knowledge:
@@ -127,7 +128,7 @@ class Knowledge:
     def on_deliver(self, record: Deliver) -> None:
         """The first byte of a delivery is about to go out; the first delivery of an event reveals all that it can."""
         if record.emit in self._by_emit and record.bent not in UNBELIEVABLE:
-            _reveal(self._by_emit.pop(record.emit), record, 0)
+            self._reveal(self._by_emit.pop(record.emit), record)
 
     def on_read(self, record: Read) -> None:
         """A query lists effects; they are known when its answer begins."""
@@ -142,15 +143,20 @@ class Knowledge:
         """The first byte of an answer is about to go out."""
         exchange = record.exchange
         if exchange in self._by_exchange:
-            _reveal(self._by_exchange.pop(exchange), record, self.case.header.segment(record.system))
+            self._reveal(self._by_exchange.pop(exchange), record)
         if exchange in self._listed:
             for effect, version in self._listed.pop(exchange):
                 listed = [fact for fact in self.facts.get(effect, ()) if fact.version <= version]
-                _reveal(listed, record, self.case.header.segment(record.system))
+                self._reveal(listed, record)
         if record.reveals == Reveals.EVERYTHING:
             self._everything[record.system].append(record.seq)
             if self.case.header.segments:
                 self._everything_t[record.system].append(record.t)
+
+    def _reveal(self, facts: list[Fact], by: Deliver | ResponseFirst) -> None:
+        for fact in facts:
+            if not fact.revealed:
+                fact.revealed, fact.told = by.seq, moment_of(by, self.case.header)
 
     def known(self, effect: str, version: int, request: int) -> bool:
         """Whether a caller whose request ended at `request` can have known the effect, in this version or a later."""
@@ -165,20 +171,18 @@ class Knowledge:
                 return True
         return False
 
-    def hardly_later(self, effect: str, version: int, asked_t: float, segment: int) -> bool:
+    def hardly_later(self, effect: str, version: int, asked: Moment) -> bool:
         """Whether another process than that which took the request revealed it so soon after, that nobody can say which
         of the two came first."""
-        latest, header = asked_t + UNCERTAIN_S, self.case.header
         for fact in self.facts.get(effect, ()):
             if fact.version < version:
                 continue
-            if fact.revealed and fact.told_by != segment and fact.told_t <= latest:
+            if fact.revealed and undecided(fact.told, asked):
                 return True
-            if header.segment(fact.system) != segment:
-                position = bisect_right(self._everything[fact.system], fact.at)
-                moments = self._everything_t[fact.system][position : position + 1]
-                if moments and moments[0] <= latest:
-                    return True
+            position = bisect_right(self._everything[fact.system], fact.at)
+            moments = self._everything_t[fact.system][position : position + 1]
+            if moments and undecided(Moment(moments[0], self.case.header.segment(fact.system)), asked):
+                return True
         return False
 
     def perhaps_told(self, effect: str, version: int, asked_t: float) -> bool:
@@ -193,12 +197,6 @@ class Knowledge:
     def first(self, effect: str, version: int) -> Fact | None:
         """The first fact of this effect in this version or a later one."""
         return next((fact for fact in self.facts.get(effect, ()) if fact.version >= version), None)
-
-
-def _reveal(facts: list[Fact], by: Deliver | ResponseFirst, segment: int) -> None:
-    for fact in facts:
-        if not fact.revealed:
-            fact.revealed, fact.told_t, fact.told_by = by.seq, by.t, segment
 
 
 def _kind(named: Named) -> str:

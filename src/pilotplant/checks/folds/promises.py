@@ -105,7 +105,7 @@ class Promises:
         }
         self._cancels = {flow.cancelled_by: flow for flow in case.flows if flow.cancelled_by}
         self._triggers = {trigger for flow in case.flows for trigger in flow.triggers}
-        self._told: dict[int, int] = {}
+        self._told: dict[int, ResponseFirst | Deliver | None] = {}
         self._lists = ToldByLists(self.triggers, self.delivered)
         self._governed = [case.governed(named) for named in case.header.operations]
 
@@ -343,7 +343,7 @@ class Promises:
                     instance.withdrawn = record.seq
         refused = self._refused_by.get(name)
         if refused is not None and self._refuse(f"{refused}|{record.effect.partition('|')[2]}", record.version, record):
-            self._told[record.seq] = 0
+            self._told[record.seq] = None
         waiting = self._open.get(record.effect)
         if waiting is not None:
             self._keep(record, waiting)
@@ -354,7 +354,7 @@ class Promises:
         if not self._governed[record.operation]:
             self.unnamed.on_reject(record)
         elif owed and self._refuse(record.effect, record.version, record):
-            self._told[record.exchange] = 0
+            self._told[record.exchange] = None
         elif owed and record.version:
             self._refuse_again(record)
         elif record.effect and not record.intended:
@@ -400,7 +400,7 @@ class Promises:
     def on_response(self, record: ResponseFirst) -> None:
         """A refusal is told by its answer."""
         if self._told and record.exchange in self._told:
-            self._told[record.exchange] = record.seq
+            self._told[record.exchange] = record
 
     def on_deliver(self, record: Deliver) -> None:
         """A trigger is told, or a refusal that an event states."""
@@ -410,7 +410,7 @@ class Promises:
         if record.emit in self.triggers and not record.about:
             (self._waiting if record.waits else self.delivered).setdefault(record.emit, record)
         if self._told and record.emit in self._told:
-            self._told[record.emit] = self._told[record.emit] or record.seq
+            self._told[record.emit] = self._told[record.emit] or record
 
     def on_ack(self, record: Ack) -> None:
         """A trigger was acknowledged; of those whose instances are finished nothing is kept."""
@@ -434,9 +434,9 @@ class Promises:
             if not version or version > self._promised.get(effect, 0)
         ]
 
-    def told(self, refusal: Reject | Emit) -> int:
-        """The `seq` of the first message that tells a refusal; 0 if none did."""
-        return self._told.get(refusal.exchange if isinstance(refusal, Reject) else refusal.seq, 0)
+    def told(self, refusal: Reject | Emit) -> ResponseFirst | Deliver | None:
+        """The first message that tells a refusal, if one did."""
+        return self._told.get(refusal.exchange if isinstance(refusal, Reject) else refusal.seq)
 
     def overtaken(self, promise: Promise) -> bool:
         """Whether a later version of the same was promised, so that this one need not happen any more."""

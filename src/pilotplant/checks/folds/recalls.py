@@ -19,7 +19,7 @@ class Recalls:
         self._recalling: dict[int, str] = {}
         """By event, what it withdraws."""
         self._disbelieved: set[tuple[int, int]] = set()
-        self._recalled: dict[str, int] = {}
+        self._recalled: dict[str, Ack] = {}
 
     def handlers(self) -> dict[Any, Any]:
         """What it looks at."""
@@ -49,12 +49,12 @@ class Recalls:
         if subject is None or not 200 <= record.status < 300:
             return
         if (record.emit, record.attempt) not in self._disbelieved:
-            self._recalled.setdefault(subject, record.seq)
+            self._recalled.setdefault(subject, record)
 
     def on_crash(self, _record: Crash) -> None:
         """From here on it may know of nothing."""
         self._recalled.clear()
 
-    def known_since(self, subject: str) -> int:
-        """When the target acknowledged that this is withdrawn; 0 if it need not know."""
-        return self._recalled.get(subject, 0)
+    def known_since(self, subject: str) -> Ack | None:
+        """How the target acknowledged that this is withdrawn; nothing if it need not know."""
+        return self._recalled.get(subject)
