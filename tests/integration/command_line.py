@@ -94,21 +94,7 @@ class Project:
 
     def call(self, *words: str | bytes, environment: Mapping[str, str] | None = None) -> Done:
         """Run `pilotplant` in the project and wait for it."""
-        if warm.POSSIBLE and environment is None:
-            done = warm.run(words, self.root, environment_of(None), LIMIT_S)
-        else:
-            done = subprocess.run(
-                [sys.executable, "-m", "pilotplant", *words],
-                cwd=self.root,
-                env=environment_of(environment),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=LIMIT_S,
-                check=False,
-            )
-        out, err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-        assert "Traceback" not in out + err, out + err
-        return Done(done.returncode, out, err)
+        return pilotplant(self.root, *words, environment=environment)
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """Start `pilotplant` in the project, to be ended by the test."""
@@ -133,6 +119,27 @@ class Project:
     def run_info(self) -> Any:
         """What the only run says of itself."""
         return json.loads((self.run_directory / "run.json").read_bytes())
+
+
+def pilotplant(
+    folder: Path, *words: str | bytes, environment: Mapping[str, str] | None = None, limit_s: float = LIMIT_S
+) -> Done:
+    """Run `pilotplant` in a folder and wait for it; with an `environment` in a process that was started with it."""
+    if warm.POSSIBLE and environment is None:
+        done = warm.run(words, folder, environment_of(None), limit_s)
+    else:
+        done = subprocess.run(
+            [sys.executable, "-m", "pilotplant", *words],
+            cwd=folder,
+            env=environment_of(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=limit_s,
+            check=False,
+        )
+    out, err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+    assert "Traceback" not in out + err, out + err
+    return Done(done.returncode, out, err)
 
 
 def _heed_interrupts() -> None:

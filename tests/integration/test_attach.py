@@ -10,26 +10,18 @@ from typing import Any
 
 import pytest
 
+from tests.integration.command_line import Done, pilotplant
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "foreign-hub"
 
 
-def attach(project: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    words = ["attach", "--send", "mes.order.completed", "--out", str(out), *more]
-    done = subprocess.run(
-        [sys.executable, "-m", "pilotplant", *words],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
-    return done
+def attach(project: Path, out: Path, *more: str) -> Done:
+    return pilotplant(project, "attach", "--send", "mes.order.completed", "--out", str(out), *more)
 
 
 def attached(project: Path, out: Path, *more: str) -> tuple[int, list[dict[str, Any]]]:
     done = attach(project, out, "--format", "json", *more)
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+    return done.code, [json.loads(line) for line in done.out.splitlines()]
 
 
 def broken(folder: Path, before: str, after: str) -> Path:
@@ -81,8 +73,8 @@ def test_a_broken_mapping_is_explained(before: str, after: str, kind: str, why: 
 def test_who_fails_after_its_202_is_shown_with_what_it_wrote(tmp_path: Path) -> None:
     project = broken(tmp_path, '"{estate}/erp/stock-documents"', '"file:///nowhere"')
     done = attach(project, tmp_path / "out", "--for", "4s")
-    assert "the last that hub wrote (target.log of the run):" in done.stdout
-    assert "again: URLError(" in done.stdout.partition("the last that hub wrote")[2]
+    assert "the last that hub wrote (target.log of the run):" in done.out
+    assert "again: URLError(" in done.out.partition("the last that hub wrote")[2]
 
 
 def test_ctrl_c_prints_what_still_misses(tmp_path: Path) -> None:

@@ -3,14 +3,13 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pilotplant.model.documents import Document
 from pilotplant.target.model import TargetSpec
+from tests.integration.command_line import pilotplant
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "hello-middleware"
@@ -21,17 +20,10 @@ ONE_KEY = """key = f"{done['plant']}-{done['confirmation']}\""""
 
 
 def run_confirmations(project: Path, out: Path, seed: int) -> tuple[int, dict[str, object]]:
-    done = subprocess.run(
-        [sys.executable, "-m", "pilotplant", "run", "confirmations", "--seed", str(seed), "-q", "--out", str(out)],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode in (0, 1), done.stdout + done.stderr
+    done = pilotplant(project, "run", "confirmations", "--seed", str(seed), "-q", "--out", str(out))
+    assert done.code in (0, 1), done.said
     result: dict[str, object] = json.loads(next(out.glob("2*/result.json")).read_bytes())
-    return done.returncode, result
+    return done.code, result
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -1,14 +1,13 @@
 """A middleware with words, bodies and habits of its own is connected by a target file, and judged like any other."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.integration.command_line import pilotplant
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "foreign-hub"
 PASSWORD = "kept-in-the-environment"
@@ -17,16 +16,8 @@ FEWER = 'stimuli=[{"do": "mes.order.complete", "rate": "4/s", "for": "4s"}]'
 
 def ran(project: Path, scenario: str, out: Path, seed: int = 1) -> dict[str, Any]:
     words = ["run", scenario, "--seed", str(seed), "-q", "--set", FEWER, "--report", "json", "--out", str(out)]
-    done = subprocess.run(
-        [sys.executable, "-m", "pilotplant", *words],
-        env={**os.environ, "HUB_PASSWORD": PASSWORD},
-        cwd=project,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode in (0, 1, 4), done.stdout + done.stderr
+    done = pilotplant(project, *words, environment={"HUB_PASSWORD": PASSWORD})
+    assert done.code in (0, 1, 4), done.said
     result: dict[str, Any] = json.loads(next(out.glob("2*/result.json")).read_bytes())
     return result
 

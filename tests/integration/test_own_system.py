@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import pytest
 
 from pilotplant.model.errors import UsageError
 from pilotplant.systems import catalog
-from tests.integration.command_line import Project
+from tests.integration.command_line import Project, pilotplant
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "own-system"
@@ -21,17 +19,9 @@ QMS = (EXAMPLE / "simulators" / "qms" / "system.py").read_text("utf-8")
 
 def ran(out: Path, target: str) -> tuple[int, dict[str, Any]]:
     words = ["run", "inspections", "--target", target, "--seed", "1", "-q", "--out", str(out)]
-    done = subprocess.run(
-        [sys.executable, "-m", "pilotplant", *words],
-        cwd=EXAMPLE,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "Traceback" not in done.stdout + done.stderr
+    done = pilotplant(EXAMPLE, *words)
     result: dict[str, Any] = json.loads(next(out.glob("2*/result.json")).read_bytes())
-    return done.returncode, result
+    return done.code, result
 
 
 def test_the_own_system_is_simulated_and_judged(tmp_path: Path) -> None:
