@@ -241,7 +241,9 @@ def _retry(samples: Samples) -> RetrySpec | None:
     longest = max(max(pauses) for pauses in samples.pauses.values())
     kind = "fixed" if factor < 1.2 else "exponential"
     first_s = round(begin / 0.75, 4)  # half of a pause is drawn, by default: three quarters of it on average
-    told = {"kind": kind, "first": first_s, "factor": round(min(factor, 100.0), 2), "cap": round(longest, 3)}
+    told: dict[str, object] = {"kind": kind, "first": first_s}
+    if kind == "exponential":
+        told |= {"factor": round(min(factor, 100.0), 2), "cap": round(longest, 3)}
     return RetrySpec.model_validate(told)
 
 
