@@ -143,6 +143,21 @@ def test_pauses_between_requests_for_tokens_grow_and_patience_ends(tmp_path: Pat
     assert figures_of(impatient)["calls_given_up"] > 5
 
 
+def test_many_who_waited_are_sent_where_a_system_answers_at_once(tmp_path: Path) -> None:
+    at_once = ("profiles.erp.latency={median_ms: 0, p95_ms: 0}", "profiles.erp.limits=[]")
+    outage = NO_TOKENS.replace("0.2", "0").replace("6", "1.1")
+    setup = confirmations(tmp_path, "count: 1500, over: 1s", outage, overrides=at_once)
+    finished = modelled_run(tmp_path / "run", setup, 1, workers=2000, concurrency=1)
+    assert finished.result.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("kind", ["basic", "api-key", "none"])
+def test_a_model_has_the_credentials_that_a_system_wants(tmp_path: Path, kind: str) -> None:
+    setup = confirmations(tmp_path, "rate: 5/s, for: 2s", overrides=(f"profiles.erp.auth={{kind: {kind}}}",))
+    finished = modelled_run(tmp_path / "run", setup, 1, retry={"kind": "none"})
+    assert finished.result.verdict is Verdict.PASS
+
+
 # --- Time-outs --------------------------------------------------------------------------------------------------------
 
 

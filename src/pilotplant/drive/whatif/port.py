@@ -1,5 +1,6 @@
 """The model's side of one system: credentials, how many calls are open, pauses, a circuit breaker, and repeating."""
 
+from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,8 +89,11 @@ class Port:
         """The one call that tries whether an open breaker may be closed."""
         self._headers: dict[bytes, bytes] = {b"content-type": boundary.dialect.content_type}
         self._tokens = Tokens(boundary, spec.timeout, alive, self._token_ended)
-        if boundary.credentials.kind == "api-key":
-            self._headers[b"x-api-key"] = boundary.credentials.api_key.encode()
+        given = boundary.credentials
+        if given.kind == "api-key":
+            self._headers[b"x-api-key"] = given.api_key.encode()
+        elif given.kind == "basic":
+            self._headers[b"authorization"] = b"Basic " + b64encode(f"{given.user}:{given.password}".encode())
 
     @property
     def waiting(self) -> int:
