@@ -13,7 +13,8 @@ from pilotplant.run.elsewhere import only_null_target
 from pilotplant.run.request import RunRequest
 from pilotplant.run.running import run
 from pilotplant.scenario.loading import load_run
-from pilotplant.sweep.calibration import calibrated, compared, from_csv, past_run
+from pilotplant.sweep.calibration import calibrated, compared, past_run
+from pilotplant.sweep.latencies import from_csv
 from tests.unit.whatif_runs import modelled_run, project, setup_of
 
 
@@ -56,24 +57,7 @@ def test_latencies_that_were_measured_elsewhere(tmp_path: Path) -> None:
     rows = [f"mapping,engineering-change,{0.1 + 0.01 * n}" for n in range(21)]
     rows += [f"latency,erp,{0.02 + 0.001 * n}" for n in range(21)]
     path.write_text("\n".join(["what,name,seconds", *rows, "handling,,0.005"]))
-    model, settings = from_csv(path)
+    model, settings = from_csv(project(), path)
     assert model.mappings["engineering-change"].at(0.5) == pytest.approx(0.2)
     assert model.handling.at(0.5) == pytest.approx(0.005)
     assert settings == ["profiles.erp.latency.median_ms=30.0", "profiles.erp.latency.p95_ms=39.0"]
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("a,b\n1,2\n", "needs `what`"),
-        ("what,name,seconds\nmapping,x,soon\n", ":2:"),
-        ("what,name,seconds\nmapping,x,-1\n", "negative"),
-        ("what,name,seconds\nguess,x,1\n", "none of"),
-        ("what,name,seconds\n", "no rows"),
-    ],
-)
-def test_a_table_that_cannot_be_used_is_told(tmp_path: Path, text: str, told: str) -> None:
-    path = tmp_path / "measured.csv"
-    path.write_text(text)
-    with pytest.raises(UsageError, match=told):
-        from_csv(path)

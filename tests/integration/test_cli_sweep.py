@@ -78,6 +78,15 @@ def test_interrupted_and_resumed_nothing_is_lost(tmp_path: Path) -> None:
     assert cache.read_bytes().count(b"\n") == 36
 
 
+def test_target_and_seed_that_the_project_has_settled_are_used(tmp_path: Path) -> None:
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "hub.yaml").write_text("target: hub\nmodel: {workers: 2}\n")
+    (tmp_path / "pilotplant.toml").write_text('target = "hub"\nseed = 40\n')
+    swept(tmp_path, "sweep", "plant-offline", "--replications", "2", "--out", str(tmp_path / "out"))
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "--target hub --seed 40" in page and "model of hub" in page
+
+
 @contextmanager
 def cluster() -> Iterator[str]:
     """A scheduler and two workers on loopback; its address."""

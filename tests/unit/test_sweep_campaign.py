@@ -1,16 +1,20 @@
 """Runs of an experiment: each once, kept at once, repeated until it is certain enough; and what they say."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
 from pilotplant.model.errors import UsageError
 from pilotplant.reporting import sweep as report
-from pilotplant.sweep import campaign, tables
+from pilotplant.run import running
+from pilotplant.sweep import campaign, measuring, tables
 from pilotplant.sweep.analysis import charts, comparisons, tornado
 from pilotplant.sweep.cache import Cache
 from pilotplant.sweep.campaign import Explored, explore
@@ -77,15 +81,73 @@ def test_a_torn_line_costs_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert made(plan(), tmp_path, monkeypatch).cached == 30
 
 
+def test_a_damaged_line_costs_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(plan(), tmp_path, monkeypatch)
+    content = (tmp_path / "cache.jsonl").read_bytes()
+    (tmp_path / "cache.jsonl").write_bytes(content.replace(b'"verdict":"pass"', b'"verdict":"p\xff\xfes"', 1))
+    again = made(plan(), tmp_path, monkeypatch)
+    assert (again.made, again.cached) == (1, 29)
+
+
+def test_a_write_that_a_disk_takes_in_parts_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, content: write(file, content[:50]))
+    assert made(plan(), tmp_path, monkeypatch).made == 30
+    assert made(plan(), tmp_path, monkeypatch).cached == 30
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_what_came_back_along_with_a_failure_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """Several come back at once, one of them fails, or somebody interrupts while they are put away."""
+    tasks: list[Task] = []
+
+    def failing(task: Task) -> Measurement:
+        tasks.append(task)
+        if len(tasks) == 3 and error is RuntimeError:
+            raise error
+        return simulated(task)
+
+    put = Cache.put
+
+    def interrupted(cache: Cache, measurement: Measurement) -> None:
+        put(cache, measurement)
+        if len(cache._known) == 2 and error is KeyboardInterrupt:
+            raise error
+
+    monkeypatch.setattr(campaign, "measure", failing)
+    monkeypatch.setattr(Cache, "put", interrupted)
+    cache = Cache(tmp_path / "cache.jsonl")
+    with pytest.raises(error):
+        explore(plan(), cache, Here(), 2, lambda _progress: None)
+    cache.close()
+    kept = {measurement.key for measurement in Cache(tmp_path / "cache.jsonl")._known.values()}
+    assert kept == {task.key for number, task in enumerate(tasks) if error is KeyboardInterrupt or number != 2}
+    assert len(kept) >= 5
+
+
 def test_it_goes_on_until_it_is_certain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     planned = plan(replications={"min": 3, "max": 60, "until_rel_error": 0.06})
     explored = made(planned, tmp_path, monkeypatch)
     lengths = {number: len(runs) for number, runs in explored.runs.items()}
     assert lengths[0] < lengths[4], "a mean of 35 is sooner certain to 6 % than one of 5"
-    assert not explored.uncertain
+    assert not explored.uncertain and lengths[0] == campaign.TRUSTED
+    assert "Who stops when an interval looks narrow enough" in report.page(explored, "pilotplant sweep s")
     for number in lengths:
         found = explored.estimate(number, "wait")
         assert found is not None and found.relative <= 0.06
+
+
+def test_two_that_are_alike_are_not_certain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What seldom happens did not happen in the first two runs."""
+
+    def seldom(task: Task) -> Measurement:
+        return Measurement(task.key, task.seed, {"wait": 1.0 if task.seed < 2 else 10.0 * task.seed}, "pass")
+
+    monkeypatch.setattr(f"{__name__}.simulated", seldom)
+    explored = made(plan(vary={}, replications={"min": 2, "max": 12, "until_rel_error": 0.1}), tmp_path, monkeypatch)
+    assert len(explored.runs[0]) == 12 and explored.uncertain == [0]
 
 
 def test_it_says_where_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +159,26 @@ def test_it_says_where_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_metric_that_nobody_measures_is_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="did you mean `wait`"):
-        made(plan(metrics=["wiat"]), tmp_path, monkeypatch)
+        made(plan(metrics=["wiat"], replications={"min": 50, "max": 50}), tmp_path, monkeypatch)
+    runs = (tmp_path / "cache.jsonl").read_bytes().count(b"\n")
+    assert runs < 6 + 2 * campaign.AHEAD, "it is told when each point was run once"
+    with pytest.raises(UsageError, match="did you mean `wait`"):
+        made(plan(metrics=["wiat"], replications={"min": 2, "max": 2}), tmp_path, monkeypatch)
+
+
+def test_a_metric_that_the_first_point_has_not_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = simulated
+
+    def partly(task: Task) -> Measurement:
+        found = whole(task)
+        model = task.setup.scenario.model
+        if model is not None and model.workers == 6:
+            found.metrics["late"] = 1.0
+        return found
+
+    monkeypatch.setattr(f"{__name__}.simulated", partly)
+    explored = made(plan(metrics=["late"]), tmp_path, monkeypatch)
+    assert [row["point"] for row in tables.points(explored)] == [5]
 
 
 def test_points_share_their_chance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +192,21 @@ def test_the_knee_and_the_limit_are_found(tmp_path: Path, monkeypatch: pytest.Mo
     (curve,) = chart.curves
     assert curve.bend is not None and curve.spots[curve.bend].label == "4"
     assert curve.binds is not None and curve.spots[curve.binds].label == "5"
+
+
+def test_a_limit_that_binds_at_every_point_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    explored = made(plan(vary={"model.workers": "5:8:1"}), tmp_path, monkeypatch)
+    (curve,) = charts(explored)[0].curves
+    assert curve.bound and curve.binds is None
+    assert "a limit binds everywhere" in report.text(explored)
+
+
+def test_a_limit_that_may_be_chance_does_not_bind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One run of five that was refused something is a mean, and no more."""
+    explored = made(plan(vary={"model.workers": "1:4:1"}), tmp_path, monkeypatch)
+    explored.runs[3][0].metrics["calls_throttled_share"] = 20.0
+    (curve,) = charts(explored)[0].curves
+    assert curve.binds is None and not curve.bound
 
 
 def test_alternatives_are_compared_pair_by_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,6 +260,52 @@ def test_what_matters_most_comes_first(tmp_path: Path, monkeypatch: pytest.Monke
     assert at_once.high == at_once.low
 
 
+def test_what_matters_most_is_told_with_its_chance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    explored = made(plan(vary={"model.at_once": [1, 2], "model.workers": [1, 4]}), tmp_path, monkeypatch)
+    for run in explored.runs[3]:
+        run.metrics["wait"] += Random(run.seed).gauss(0, 2)
+    workers, at_once = tornado(explored, "wait")
+    assert workers.told == "more" and at_once.told == "no difference shown"
+    assert "no difference shown" in report.page(explored, "pilotplant sweep s")
+
+
+def test_what_matters_most_is_a_mean_over_the_same_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a figure is missing at one value it counts at none: the others would stand for other points."""
+    explored = made(plan(vary={"model.at_once": [1, 2], "model.workers": [1, 4]}), tmp_path, monkeypatch)
+    for run in explored.runs[0]:
+        del run.metrics["wait"]
+    at_once = next(bar for bar in tornado(explored, "wait") if bar.path == "model.at_once")
+    assert at_once.high == at_once.low, "with four workers, once or twice: alike"
+
+
+def test_durations_in_tables_are_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vary = {"model.mapping": ["500ms", "2s"], "model.queue": "fifo,priority", "model.workers": [3]}
+    explored = made(plan(vary=vary, metrics=["wait", "calls_throttled_share"]), tmp_path, monkeypatch)
+    rows = tables.points(explored)
+    assert {row["model.mapping"] for row in rows} == {0.5, 2.0}
+    assert {row["model.queue"] for row in rows} == {"fifo", "priority"}
+    assert {(row["metric"], row["unit"]) for row in rows} == {("wait", ""), ("calls_throttled_share", "%")}
+    assert all(isinstance(row["model.mapping"], float) for row in tables.runs(explored))
+
+
+def test_the_page_says_whose_model_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    explored = made(plan(), tmp_path, monkeypatch)
+    for told in (report.text(explored), report.page(explored, "pilotplant sweep s")):
+        assert "the default model (reference describes none)" in told
+
+
+def test_steps_that_were_left_out_and_notes_are_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = plan(vary={})
+    left_out = replace(planned.points[0], left_out=("engineering-change: approve (nothing declares it)",))
+    explored = made(replace(planned, points=(left_out,)), tmp_path, monkeypatch)
+    noted = [msgspec.structs.replace(run, notes=("the model has not finished",)) for run in explored.runs[0][:2]]
+    explored.runs[0][:2] = noted
+    page = report.page(explored, "pilotplant sweep s")
+    assert "not carried out, and in no figure: engineering-change: approve (nothing declares it)" in page
+    assert "the model has not finished (in 2 of 5 runs)" in page
+    assert "not carried out, and in no figure" in report.text(explored)
+
+
 def test_tables_and_page_hold_every_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pyarrow import parquet
 
@@ -203,7 +345,16 @@ def test_a_hostile_name_does_not_leave_its_place(tmp_path: Path, monkeypatch: py
 
 def test_a_real_run_is_measured_and_the_same_again(tmp_path: Path) -> None:
     (planned,) = plan(vary={}).points
-    task = Task(planned.key(3), 3, project(), planned.setup, planned.target)
+    task = planned.task(project(), 3)
     first = measure(task)
     assert first.metrics["confirmation_to_stock_p95"] > 0 and first.verdict == "pass"
     assert measure(task) == first, "the data of a seed are shared between runs, and nobody changes them"
+
+
+def test_that_a_run_did_not_come_to_rest_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what the run knows, and not by how a report says it."""
+    (planned,) = plan(vary={}).points
+    monkeypatch.setattr(measuring, "run", lambda request: replace(running.run(request), settled=False))
+    assert measure(planned.task(project(), 3)).metrics["settled"] == 0.0
+    monkeypatch.setattr(measuring, "run", running.run)
+    assert measure(planned.task(project(), 3)).metrics["settled"] == 1.0

@@ -50,3 +50,8 @@ def test_a_knee_is_where_a_curve_bends() -> None:
 )
 def test_no_knee_where_nothing_bends(ys: list[float], half: float) -> None:
     assert knee(list(map(float, range(10))), ys, [half] * 10) is None
+
+
+def test_no_knee_where_an_interval_is_unknown() -> None:
+    bent = [1.0, 1.1, 1.0, 1.2, 1.3, 9.0, 17.0, 25.0, 33.0, 41.0]
+    assert knee(list(map(float, range(10))), bent, [0.1] * 9 + [inf]) is None

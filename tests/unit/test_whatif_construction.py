@@ -69,9 +69,9 @@ def test_a_model_that_repeats_without_looking_is_convicted(tmp_path: Path, monke
     monkeypatch.setattr(System, "stands", lambda self, effect: False)
     arrive = Port._arrive
 
-    def without_key(self: Port, call: object, sent_at: float) -> None:
+    def without_key(self: Port, call: object, attempt: int, sent_at: float) -> None:
         call.key = ""  # type: ignore[attr-defined]
-        arrive(self, call, sent_at)  # type: ignore[arg-type]
+        arrive(self, call, attempt, sent_at)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Port, "_arrive", without_key)
     modelled_run(tmp_path, setup_of("ambiguous-timeouts"), 3)

@@ -50,3 +50,19 @@ def before_all_checks(directory: Path, setup: Setup) -> Judgement:
 def shorter(setup: Setup, **changed: Any) -> Setup:
     """The setup with other fields in its scenario."""
     return replace(setup, scenario=setup.scenario.model_copy(update=changed))
+
+
+def confirmations(folder: Path, stimulus: str, *more: str, overrides: tuple[str, ...] = ()) -> Setup:
+    """A small scenario: orders are completed, and their stock has to be posted."""
+    lines = ["scenario: small", "estate: three-plants", f"stimuli: [{{do: mes.order.complete, {stimulus}}}]"]
+    lines += ["flows: [production-confirmation]", "quiescence: {quiet: 1s, give_up: 30s}"]
+    lines += ["thresholds: [facts.lost == 0]", *more]
+    path = folder / "small.yaml"
+    path.write_text("\n".join(lines) + "\n")
+    (setup,), _target = load_run(project(), [str(path)], overrides, "reference")
+    return setup
+
+
+def figures_of(finished: Finished) -> dict[str, float]:
+    """The figures of the whole estate."""
+    return {figure.name: figure.value for figure in finished.result.figures if not figure.plant}

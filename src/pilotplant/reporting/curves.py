@@ -114,6 +114,8 @@ def _notes(chart: Chart) -> list[str]:
         if curve.binds is not None:
             where = curve.spots[curve.binds].label
             said.setdefault(f"a limit binds at {where}: it refuses more than 1 % of calls", []).append(curve.name)
+        if curve.bound:
+            said.setdefault("a limit binds everywhere: it refuses more than 1 % of calls", []).append(curve.name)
     notes = [f"{'; '.join(names)}: {note}" if any(names) else note for note, names in said.items()]
     if chart.left_out:
         notes.append(f"{chart.left_out} more curves are in the table only")

@@ -1,6 +1,7 @@
 """The report of an experiment: in text, and as one page that opens from disk, readable without a script."""
 
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache, partial
 from hashlib import sha256
@@ -15,7 +16,7 @@ from pilotplant.reporting.wording import count, printable, quantity
 from pilotplant.run.identity import replace_file
 from pilotplant.scenario.possible import cut_short
 from pilotplant.sweep.analysis import Bar, Chart, Comparison, charts, comparisons, tornado, unit_of
-from pilotplant.sweep.campaign import Explored
+from pilotplant.sweep.campaign import TRUSTED, Explored
 from pilotplant.sweep.document import written
 from pilotplant.sweep.measuring import Measurement
 from pilotplant.sweep.statistics import Estimate
@@ -24,6 +25,7 @@ FILE = "report.html"
 TEXT_POINTS = 20
 TEXT_NOTES = 6
 WARNED = 5
+NOTES = 3
 PAGE_POINTS = 2_000
 
 
@@ -38,6 +40,8 @@ class PointRow(NamedTuple):
     kept: str
     lost: str
     """What was never carried out, if anything: figures of time leave it out."""
+    notes: list[str]
+    """What its runs noted."""
     command: str
 
 
@@ -80,7 +84,11 @@ def summary(explored: Explored) -> str:
 def text(explored: Explored) -> str:
     """For a terminal: the points with their figures, bends, alternatives."""
     spec = explored.plan.spec
-    lines = [f"{spec.sweep} · {spec.scenario} · what-if · seeds from {spec.seed}", f"    {summary(explored)}", ""]
+    lines = [
+        f"{spec.sweep} · {spec.scenario} · what-if · {modelled(explored)} · seeds from {spec.seed}",
+        f"    {summary(explored)}",
+        "",
+    ]
     head = ["point", *(["alternative"] if spec.alternatives else []), *spec.vary, *spec.metrics]
     table = [head]
     for row in rows(explored)[:TEXT_POINTS]:
@@ -123,6 +131,7 @@ def rows(explored: Explored) -> list[PointRow]:
                 len(runs),
                 kept(planned.setup.scenario.thresholds, runs),
                 lost(runs),
+                noted(runs),
                 printable(plan.command(point, spec.seed), 2000),
             )
         )
@@ -155,6 +164,21 @@ def lost(runs: Sequence[Measurement]) -> str:
     return ", ".join(told)
 
 
+def noted(runs: Sequence[Measurement]) -> list[str]:
+    """What the runs of a point noted, and how many of them."""
+    times = Counter(note for run in runs for note in dict.fromkeys(run.notes))
+    told = [f"{note} (in {often} of {count(len(runs), 'run')})" for note, often in times.most_common(NOTES)]
+    return [printable(note, 300) for note in told] + ([f"… {len(times) - NOTES} more"] if len(times) > NOTES else [])
+
+
+def modelled(explored: Explored) -> str:
+    """Whose model was at work. A target that describes none was not: the model was one of defaults."""
+    spec = explored.plan.spec
+    if all(planned.target.model is None for planned in explored.plan.points):
+        return f"the default model ({spec.target} describes none)"
+    return f"model of {spec.target}"
+
+
 def warnings(explored: Explored, all_rows: Sequence[PointRow]) -> list[str]:
     """What must be known before a figure is believed."""
     found = [
@@ -164,6 +188,10 @@ def warnings(explored: Explored, all_rows: Sequence[PointRow]) -> list[str]:
     ]
     if len(found) > WARNED:
         found[WARNED:] = [f"{len(found) - WARNED:,} more points do not carry out everything: see the points"]
+    left_out = list(dict.fromkeys(step for planned in explored.plan.points for step in planned.left_out))
+    if left_out:
+        more = f"; {len(left_out) - WARNED:,} more" if len(left_out) > WARNED else ""
+        found.append(f"not carried out, and in no figure: {'; '.join(left_out[:WARNED])}{more}")
     limits = dict.fromkeys(said for planned in explored.plan.points for said in cut_short(planned.setup.scenario))
     found += list(limits)[:WARNED]
     if any(path.startswith("estate.") for path in explored.plan.spec.vary):
@@ -198,6 +226,8 @@ def page(explored: Explored, command: str) -> str:
         comparisons=comparisons(explored),
         rows=all_rows[:PAGE_POINTS],
         warnings=warnings(explored, all_rows),
+        model=modelled(explored),
+        trusted=TRUSTED,
         left_out=max(0, len(all_rows) - PAGE_POINTS),
         uncertain=explored.uncertain,
         script=script,

@@ -77,3 +77,5 @@ class Finished:
     crashed: tuple[str, ...] = ()
     awaits: int = 0
     """In-process: how often the middleware waited, and so could have been killed."""
+    settled: bool = True
+    """Whether everything had come to rest before it was judged."""

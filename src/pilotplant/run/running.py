@@ -67,12 +67,7 @@ def run(request: RunRequest, act: Act | None = None) -> Finished:
 
 def _run(request: RunRequest, act: Act | None = None) -> Finished:
     request = _with_mark(request)
-    modes = request.setup.scenario.modes
-    if modes and request.mode not in modes:
-        raise UsageError(
-            f"{request.setup.scenario.scenario} is meant for {' and '.join(modes)}, not for {request.mode}",
-            help=f"Add --mode {modes[0]}, or --set modes=[] if you mean it.",
-        )
+    refuse_other_modes(request)
     stage = None if request.mode == "whatif" else _stage(request)
     if stage is None:
         request = with_modelled_flows(request)
@@ -115,7 +110,19 @@ def _run(request: RunRequest, act: Act | None = None) -> Finished:
         known=Known(tuple(accepted), started.date()),
         under_load=load_terms(info.configuration),
     )
-    return Finished(result_of(info, scenario.about, judgement), directory, judgement.crashed, course.awaits)
+    settled = trace.rest is None or trace.rest.settled
+    result = result_of(info, scenario.about, judgement)
+    return Finished(result, directory, judgement.crashed, course.awaits, settled)
+
+
+def refuse_other_modes(request: RunRequest) -> None:
+    """A scenario may say which modes it is meant for."""
+    modes = request.setup.scenario.modes
+    if modes and request.mode not in modes:
+        raise UsageError(
+            f"{request.setup.scenario.scenario} is meant for {' and '.join(modes)}, not for {request.mode}",
+            help=f"Add --mode {modes[0]}, or --set modes=[] if you mean it.",
+        )
 
 
 @contextmanager

@@ -36,7 +36,11 @@ _GIVE_UP_S = 30 * 86_400.0
 
 def model_of(setup: Setup, target: TargetSpec) -> ModelSpec:
     """The parameters of the model: those of the target, and before them those of the scenario."""
-    return (target.model or ModelSpec()).merged(setup.scenario.model)
+    try:
+        return (target.model or ModelSpec()).merged(setup.scenario.model)
+    except ValueError as error:
+        what = f"the model of `{target.target}`, as scenario `{setup.scenario.scenario}` turns it"
+        raise UsageError(f"{what}: {error}", help="See docs/what-if.md.") from None
 
 
 def with_modelled_flows(request: RunRequest) -> RunRequest:

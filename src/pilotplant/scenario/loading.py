@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from pilotplant.drive.whatif.checking import flaws_of_model
 from pilotplant.exchange.profile import ProfileSpec
 from pilotplant.faults.fault import Fault, fault_kinds
 from pilotplant.flows.checking import Flaw, absent_systems, flaws_of
@@ -257,6 +258,8 @@ def _checked_scenario(
         return None
     check_parameters(document, scenario.stimuli, "stimuli", problems)
     _report(document, impossible(scenario, setup.estate, setup.profiles, flows), problems)
+    if scenario.model is not None:
+        _report(document, flaws_of_model(scenario.model, project.names("flows")), problems)
     return Setup(scenario, setup, flows)
 
 
@@ -312,7 +315,7 @@ def _target(project: Project, name: str, problems: Problems) -> TargetSpec | Non
     loaded = _read(project.find("targets", name), TargetSpec, problems)
     if loaded is None:
         return None
-    _report(loaded[0], _target_flaws(loaded[1]), problems)
+    _report(loaded[0], _target_flaws(loaded[1], project.names("flows")), problems)
     return loaded[1]
 
 
@@ -486,8 +489,10 @@ def check_parameters(document: Document, entries: Sequence[Happening], field: st
                 problems.extend(document.problems_of(error, known.parameters, at=(field, position, "with")))
 
 
-def _target_flaws(target: TargetSpec) -> Iterator[Flaw]:
+def _target_flaws(target: TargetSpec, flows: Iterable[str]) -> Iterator[Flaw]:
     if not target.deliveries and target.start is None and target.inprocess is None and target.model is None:
         message = "a target needs `deliver`, `start`, `inprocess` or `model`: nothing could reach it"
         yield Flaw((), message, code="PP-VALUE")
+    if target.model is not None:
+        yield from flaws_of_model(target.model, flows, whole=True)
     yield from flaws_of_target(target)

@@ -14,7 +14,7 @@ from pilotplant.sweep.document import Point, written
 from pilotplant.sweep.statistics import Estimate, difference, knee
 
 BINDS_PERCENT = 1.0
-"""A limit binds where more than this share of calls is refused by one."""
+"""A limit binds where more than this share of calls is refused by one, as far as the interval says."""
 _THROTTLED = "calls_throttled_share"
 
 
@@ -38,6 +38,8 @@ class Curve:
     """Which of its spots is the knee."""
     binds: int | None
     """From which of its spots on a limit refuses calls."""
+    bound: bool = False
+    """Whether a limit refuses calls at every spot."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,13 @@ class Bar:
     high: float
     low_at: str
     high_at: str
-    overall: float
+    apart: Estimate
+    """How far, seed by seed."""
+
+    @property
+    def told(self) -> str:
+        """Whether it moves at all, as far as the interval says."""
+        return told_of(self.apart)
 
 
 @dataclass(frozen=True)
@@ -76,11 +84,16 @@ class Comparison:
     @property
     def told(self) -> str:
         """Whether there is a difference, as far as the interval says."""
-        if self.difference.half == inf:
-            return "unknown: one seed alone"
-        if self.difference.low > 0:
-            return "more"
-        return "less" if self.difference.high < 0 else "no difference shown"
+        return told_of(self.difference)
+
+
+def told_of(difference: Estimate) -> str:
+    """Whether a difference is one."""
+    if difference.half == inf:
+        return "unknown: one seed alone"
+    if difference.low > 0:
+        return "more"
+    return "less" if difference.high < 0 else "no difference shown"
 
 
 CURVES_MAX = 8
@@ -90,7 +103,7 @@ def charts(explored: Explored) -> list[Chart]:
     """Every metric over every parameter that has an order."""
     spec = explored.plan.spec
     paths = [
-        path for path, values in spec.vary.items() if len(values) > 1 and all(_number(v) is not None for v in values)
+        path for path, values in spec.vary.items() if len(values) > 1 and all(place_of(v) is not None for v in values)
     ]
     return [_chart(explored, metric, path) for metric in spec.metrics for path in paths[:3]]
 
@@ -109,42 +122,72 @@ def _chart(explored: Explored, metric: str, path: str) -> Chart:
 def _curve(explored: Explored, metric: str, path: str, name: str, points: list[Point]) -> Curve:
     spots: list[Spot] = []
     for point in points:
-        found, x = explored.estimate(point.number, metric), _number(point.values[path])
+        found, x = explored.estimate(point.number, metric), place_of(point.values[path])
         if found is not None and x is not None:
             spots.append(Spot(point.number, x, written(point.values[path]), found))
     spots.sort(key=lambda spot: spot.x)
     bend = knee([s.x for s in spots], [s.estimate.mean for s in spots], [s.estimate.half for s in spots])
-    return Curve(name, tuple(spots), bend, _binds(explored, spots))
+    binding = [_limited(explored, spot) for spot in spots]
+    return Curve(name, tuple(spots), bend, _begins(binding), bool(binding) and all(binding))
 
 
-def _binds(explored: Explored, spots: list[Spot]) -> int | None:
+def _limited(explored: Explored, spot: Spot) -> bool:
+    share = explored.estimate(spot.point, _THROTTLED)
+    return share is not None and share.low > BINDS_PERCENT
+
+
+def _begins(binding: list[bool]) -> int | None:
     """Where along the curve calls begin to be refused by a limit: the spot on the side where they are."""
-    shares = [explored.estimate(spot.point, _THROTTLED) for spot in spots]
-    binding = [share is not None and share.mean > BINDS_PERCENT for share in shares]
-    if all(binding) or not any(binding):
-        return None
     changes = [place for place in range(1, len(binding)) if binding[place] != binding[place - 1]]
-    place = changes[0]
-    return place if binding[place] else place - 1
+    if not changes:
+        return None
+    return changes[0] if binding[changes[0]] else changes[0] - 1
 
 
 def tornado(explored: Explored, metric: str) -> list[Bar]:
     """What moves a metric most, first."""
     bars: list[Bar] = []
-    everything = [e.mean for planned in explored.plan.points if (e := explored.estimate(planned.point.number, metric))]
-    if not everything:
-        return []
-    overall = sum(everything) / len(everything)
     for path, values in _dimensions(explored):
-        means: list[tuple[float, str]] = []
-        for value in values:
-            found = [e.mean for p in _at(explored, path, value) if (e := explored.estimate(p, metric))]
-            if found:
-                means.append((sum(found) / len(found), value))
-        if len(means) > 1:
-            low, high = min(means), max(means)
-            bars.append(Bar(path, low[0], high[0], low[1], high[1], overall))
+        means = _balanced(explored, path, values, metric)
+        if not means:
+            continue
+        low, high = (pick(means, key=lambda value: fmean(means[value])) for pick in (min, max))
+        apart = difference(means[high], means[low])
+        bars.append(Bar(path, fmean(means[low]), fmean(means[high]), low, high, apart))
     return sorted(bars, key=lambda bar: bar.low - bar.high)
+
+
+def _balanced(explored: Explored, path: str, values: list[str], metric: str) -> dict[str, list[float]]:
+    """For each value that was measured the means over all other parameters, seed by seed. All are means over the same
+    points and seeds: where one value has a figure and another has none, neither counts."""
+    measured = {value: _measured(explored, path, value, metric) for value in values}
+    measured = {value: found for value, found in measured.items() if found}
+    if len(measured) < 2:
+        return {}
+    common = set.intersection(*(set(found) for found in measured.values()))
+    by_seed: dict[int, list[str]] = {}
+    for others, seed in sorted(common):
+        by_seed.setdefault(seed, []).append(others)
+    most = max(map(len, by_seed.values()), default=0)
+    whole = {seed: points for seed, points in by_seed.items() if len(points) == most}
+    if not whole:
+        return {}
+    return {
+        value: [fmean(found[others, seed] for others in points) for seed, points in whole.items()]
+        for value, found in measured.items()
+    }
+
+
+def _measured(explored: Explored, path: str, value: str, metric: str) -> dict[tuple[str, int], float]:
+    """By what all other parameters are, and the seed."""
+    found: dict[tuple[str, int], float] = {}
+    for point in _at(explored, path, value):
+        alternative = "" if path == "alternative" else point.alternative
+        others = written([alternative, {name: other for name, other in point.values.items() if name != path}])
+        for run in explored.runs[point.number]:
+            if metric in run.metrics:
+                found[others, run.seed] = run.metrics[metric]
+    return found
 
 
 def _dimensions(explored: Explored) -> Iterator[tuple[str, list[str]]]:
@@ -155,11 +198,11 @@ def _dimensions(explored: Explored) -> Iterator[tuple[str, list[str]]]:
         yield path, list(dict.fromkeys(map(written, values)))
 
 
-def _at(explored: Explored, path: str, value: str) -> list[int]:
+def _at(explored: Explored, path: str, value: str) -> list[Point]:
     points = [planned.point for planned in explored.plan.points]
     if path == "alternative":
-        return [point.number for point in points if point.alternative == value]
-    return [point.number for point in points if written(point.values[path]) == value]
+        return [point for point in points if point.alternative == value]
+    return [point for point in points if written(point.values[path]) == value]
 
 
 def comparisons(explored: Explored) -> list[Comparison]:
@@ -196,7 +239,7 @@ def _pairs(explored: Explored, name: str, base: str, metric: str) -> tuple[list[
     return ours, [fmean(other for _mine, other in found) for found in whole]
 
 
-def _number(value: Any) -> float | None:
+def place_of(value: Any) -> float | None:
     """A value as a place on an axis: a number, a duration or a rate."""
     if isinstance(value, bool):
         return None

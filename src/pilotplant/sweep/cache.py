@@ -1,7 +1,7 @@
 """What runs came to, by the hash of their inputs: a file that is only ever appended to.
 
-A sweep that is interrupted loses nothing that was finished: each line is written at once. A torn last line is passed
-over, and a line of another version of the engine never matches.
+A sweep that is interrupted loses nothing that was finished: each line is written at once. A torn or damaged line is
+passed over, and a line of another version of the engine never matches.
 """
 
 import os
@@ -24,7 +24,7 @@ class Cache:
             for line in path.read_bytes().split(b"\n"):
                 try:
                     measurement = decode(line)
-                except msgspec.DecodeError:
+                except (msgspec.DecodeError, UnicodeDecodeError):
                     torn |= bool(line)
                     continue
                 self._known[measurement.key] = measurement
@@ -38,9 +38,12 @@ class Cache:
         return self._known.get(key)
 
     def put(self, measurement: Measurement) -> None:
-        """Keep it: in one write, so that others may append to the same file."""
+        """Keep it: in one write, so that others may append to the same file. What a disk had no room for is told by the
+        next write, and its first half is a torn line."""
+        line = msgspec.json.encode(measurement) + b"\n"
+        while line:
+            line = line[os.write(self._file, line) :]
         self._known[measurement.key] = measurement
-        os.write(self._file, msgspec.json.encode(measurement) + b"\n")
 
     def close(self) -> None:
         """Let go of the file."""

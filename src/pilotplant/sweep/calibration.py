@@ -6,10 +6,10 @@ the same scenario, and what is left of the difference in the medians goes into t
 only a run tells that was not used.
 """
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -37,9 +37,15 @@ from pilotplant.systems.estate import EstateSpec
 from pilotplant.target.model import TargetSpec
 
 SAMPLES_MIN = 3
+NOTHING_S = 0.0005
+"""Figures have milliseconds: less is none."""
 _ROUNDS = 3
 _FAR = 10.0
 """So many times the median is no time to begin any more, but a wait."""
+
+
+Known = tuple[str, int]
+"""An effect and its version."""
 
 
 @dataclass
@@ -70,8 +76,11 @@ class Fit:
 
     @property
     def error(self) -> float:
-        """The relative error."""
-        return abs(self.predicted - self.observed) / self.observed if self.observed else 0.0
+        """The relative error. What was observed to take no time at all is met, or missed by any factor."""
+        apart = abs(self.predicted - self.observed)
+        if not self.observed:
+            return inf if apart > NOTHING_S else 0.0
+        return apart / self.observed
 
 
 @dataclass(frozen=True)
@@ -126,9 +135,9 @@ class _Reader:
         self._requested: dict[int, Request] = {}
         self._answered: dict[int, float] = {}
         self._told: dict[int, float] = {}
-        self._promised: dict[str, Obligation] = {}
-        self._emitted: dict[int, str] = {}
-        self._known: dict[str, float] = {}
+        self._promised: dict[Known, Obligation] = {}
+        self._emitted: dict[int, Known] = {}
+        self._known: dict[Known, float] = {}
         self._calls: dict[str, list[int]] = defaultdict(list)
         self._failed: dict[tuple[int, int], tuple[int, float]] = {}
         self._open: dict[int, int] = defaultdict(int)
@@ -138,12 +147,13 @@ class _Reader:
         for record in self._ledger:
             match record:
                 case Obligation():
-                    self._promised.setdefault(record.effect, record)
+                    self._promised.setdefault((record.effect, record.version), record)
                 case Emit():
-                    self._emitted[record.seq] = record.effect
+                    self._emitted[record.seq] = (record.effect, record.version)
                 case Deliver() if not record.bent:
                     self._told.setdefault(record.emit, record.t)
-                    self._known.setdefault(self._emitted.get(record.emit, ""), record.t)
+                    if record.emit in self._emitted:
+                        self._known.setdefault(self._emitted[record.emit], record.t)
                 case Request():
                     self._note_request(record)
                 case Commit() if record.exchange in self._requested:
@@ -178,7 +188,7 @@ class _Reader:
             self._failed.pop(name, None)
 
     def _note_commit(self, record: Commit) -> None:
-        promise = self._promised.get(record.effect)
+        promise = self._promised.get((record.effect, record.version))
         if promise is None:
             return
         calls = self._calls[f"{promise.flow}|{promise.instance}"]
@@ -186,11 +196,11 @@ class _Reader:
         if not calls and promise.trigger in self._told:
             flow = self._ledger.header.flows[promise.flow]
             self._samples.mapping[flow].append(max(0.0, sent - max(self._told[promise.trigger], promise.due)))
-        waited = [self._known.get(effect) for _step, effect, _version in promise.after]
+        waited = [self._known.get((effect, version)) for _step, effect, version in promise.after]
         known = [moment for moment in waited if moment is not None]
         if waited and len(known) == len(waited) and max(known) <= sent:
             self._samples.handling.append(sent - max(known))
-        self._known.setdefault(record.effect, record.t)
+        self._known.setdefault((record.effect, record.version), record.t)
         calls.append(record.exchange)
 
     def _note_calls(self, exchanges: list[int]) -> None:
@@ -239,10 +249,16 @@ def _retry(samples: Samples) -> RetrySpec | None:
     second = samples.pauses.get(2, [])
     factor = max(1.0, median(second) / begin) if len(second) >= SAMPLES_MIN else 2.0
     longest = max(max(pauses) for pauses in samples.pauses.values())
-    kind = "fixed" if factor < 1.2 else "exponential"
-    first_s = round(begin / 0.75, 4)  # half of a pause is drawn, by default: three quarters of it on average
-    told = {"kind": kind, "first": first_s, "factor": round(min(factor, 100.0), 2), "cap": round(longest, 3)}
-    return RetrySpec.model_validate(told)
+    told = {"first": _whole(begin)}
+    if factor < 1.2:
+        return RetrySpec.model_validate({"kind": "fixed", **told})
+    cap = max(told["first"], _whole(longest))
+    return RetrySpec.model_validate({**told, "factor": round(min(factor, 100.0), 2), "cap": cap})
+
+
+def _whole(pause_s: float) -> float:
+    """The pause that one is drawn from: half of it is drawn, by default, so that it is three quarters on average."""
+    return round(pause_s / 0.75, 4)
 
 
 def calibrated(project: Project, runs: list[PastRun]) -> tuple[ModelSpec, list[Fit]]:
@@ -272,6 +288,17 @@ def _shifted(model: ModelSpec, fits: list[Fit]) -> ModelSpec:
     return model.model_copy(update={"mappings": mappings})
 
 
+def unmatched(past: PastRun, fits: Iterable[Fit]) -> list[str]:
+    """Medians of a run of which the model, that did the same, has none."""
+    compared_ = {fit.figure for fit in fits if fit.run == past.info.run}
+    return [name for name in _observed(past) if name.endswith("_p50") and name not in compared_]
+
+
+def _observed(past: PastRun) -> dict[str, float]:
+    figures = (figure for figure in past.result.figures if not figure.plant and figure.unit == "s")
+    return {figure.name: figure.value for figure in figures if figure.name.endswith(("_p50", "_p95"))}
+
+
 def compared(project: Project, past: PastRun, model: ModelSpec) -> list[Fit]:
     """The figures of a run, and what the model makes of the same scenario and seed."""
     with TemporaryDirectory(prefix="pilotplant-calibrate-") as folder:
@@ -280,49 +307,5 @@ def compared(project: Project, past: PastRun, model: ModelSpec) -> list[Fit]:
         setup = Setup(scenario, past.setup.setup, past.setup.flows)
         request = RunRequest(project, setup, target, past.info.seed, only_null_target, "whatif", directory=Path(folder))
         predicted = {f.name: f.value for f in run(request).result.figures if not f.plant}
-    observed = {f.name: f.value for f in past.result.figures if not f.plant and f.unit == "s"}
-    names = [name for name in observed if name.endswith(("_p50", "_p95"))]
-    return [Fit(name, observed[name], predicted[name], past.info.run) for name in names if name in predicted]
-
-
-def from_csv(path: Path) -> tuple[ModelSpec, list[str]]:
-    """A model, and settings of profiles, from latencies that were measured elsewhere.
-
-    Columns `what,name,seconds`: `mapping` of a flow, `handling` (no name), `latency` of a kind of system.
-    """
-    seen: dict[tuple[str, str], list[float]] = defaultdict(list)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for number, row in enumerate(csv.DictReader(file), start=2):
-                try:
-                    seen[str(row["what"]).strip(), str(row["name"] or "").strip()].append(float(row["seconds"]))
-                except (KeyError, TypeError, ValueError):
-                    raise UsageError(
-                        f"{path}:{number}: a row needs `what`, `name` and `seconds`", help="The first line names them."
-                    ) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} is no CSV in UTF-8: {error}") from None
-    return _model_of(path, seen)
-
-
-def _model_of(path: Path, seen: dict[tuple[str, str], list[float]]) -> tuple[ModelSpec, list[str]]:
-    mappings: dict[str, TimeSpec] = {}
-    told: dict[str, object] = {}
-    settings: list[str] = []
-    for (what, name), values in seen.items():
-        if min(values) < 0:
-            raise UsageError(f"{path}: a {what} of {name or 'all'} is negative")
-        if what == "mapping" and name:
-            mappings[name] = measured(values)
-        elif what == "handling":
-            told["handling"] = measured(values)
-        elif what == "latency" and name:
-            ordered = sorted(values)
-            p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
-            told_ms = {"median_ms": round(median(ordered) * 1000, 3), "p95_ms": round(p95 * 1000, 3)}
-            settings += [f"profiles.{name}.latency.{field}={value}" for field, value in told_ms.items()]
-        else:
-            raise UsageError(f"{path}: `{what}` is none of mapping, handling, latency (with a name)")
-    if not seen:
-        raise UsageError(f"{path} holds no rows")
-    return ModelSpec.model_validate({**told, "mappings": mappings}), settings
+    observed = _observed(past)
+    return [Fit(name, observed[name], predicted[name], past.info.run) for name in observed if name in predicted]

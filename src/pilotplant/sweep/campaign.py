@@ -4,8 +4,9 @@ Replication r of every point has seed `seed + r`: the same data, arrivals, and d
 parameters alone, and differences between them need few replications.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pilotplant.model.errors import UsageError
@@ -16,6 +17,9 @@ from pilotplant.sweep.measuring import Measurement, measure
 from pilotplant.sweep.planning import Plan, Planned
 from pilotplant.sweep.statistics import Estimate, estimate
 
+TRUSTED = 10
+"""With fewer replications no point stops because it is certain: two that happen to be alike say nothing of their error,
+and who looks again and again stops too soon."""
 AHEAD = 3
 """So many runs are handed out for each process: none is idle, and few are lost when somebody interrupts."""
 
@@ -31,6 +35,8 @@ class Explored:
     cached: int = 0
     folder: str = ""
     """Where its runs write what nobody keeps."""
+    checked: bool = False
+    """Whether what is asked for was measured."""
 
     def samples(self, point: int, metric: str) -> list[float]:
         """The values of a metric over the replications of a point, where it was measured."""
@@ -64,9 +70,9 @@ def explore(
     explored = Explored(plan, {planned.point.number: [] for planned in plan.points}, folder=folder)
     spec = plan.spec.replications
     _make(explored, cache, executor, jobs, on_progress, list(_first_round(plan)))
-    _check_metrics(explored)
     for replication in range(spec.min, spec.max):
-        wanted = [planned for planned in plan.points if spec.until_rel_error is None or not _certain(explored, planned)]
+        may_stop = spec.until_rel_error is not None and replication >= TRUSTED
+        wanted = [planned for planned in plan.points if not (may_stop and _certain(explored, planned))]
         if not wanted:
             break
         seed = plan.spec.seed + replication
@@ -112,6 +118,8 @@ def _make(
         elif key not in asked:
             asked.add(key)
             left.append((planned, seed))
+    if not explored.checked and not left:
+        _check_metrics(explored, found.values())
     _hand_out(explored, cache, executor, jobs, on_progress, left, found)
     for planned, seed in wanted:
         explored.runs[planned.point.number].append(found[planned.key(seed)])
@@ -137,13 +145,15 @@ def _hand_out(
                 open_.add(executor.submit(measure, planned.task(explored.plan.project, seed, explored.folder)))
             if not open_:
                 return
-            finished, open_ = wait(open_, return_when=FIRST_COMPLETED)
-            for future in finished:
+            for future in wait(open_, return_when=FIRST_COMPLETED).done:
                 measurement = future.result()
                 cache.put(measurement)
+                open_.discard(future)
                 found[measurement.key] = measurement
                 done += 1
                 explored.made += 1
+            if not explored.checked and explored.plan.first <= found.keys():
+                _check_metrics(explored, found.values())
             on_progress(Progress("running", done, total))
     except BaseException:
         _keep_what_is_done(cache, open_)
@@ -151,19 +161,22 @@ def _hand_out(
 
 
 def _keep_what_is_done(cache: Cache, open_: set[Future[Measurement]]) -> None:
-    """What had come back when something broke off is not lost."""
+    """What had come back when something broke off is not lost. Where that cannot be written either, what broke off is
+    what is told."""
     for future in open_:
-        if future.done() and not future.cancelled() and future.exception() is None:
-            cache.put(future.result())
-        else:
+        if not future.done():
             future.cancel()
+        elif not future.cancelled() and future.exception() is None and cache.get(future.result().key) is None:
+            with suppress(OSError):
+                cache.put(future.result())
 
 
-def _check_metrics(explored: Explored) -> None:
+def _check_metrics(explored: Explored, measured: Iterable[Measurement]) -> None:
     """Every metric must be one that was measured at some point, or it is a mistake."""
-    known = sorted({name for runs in explored.runs.values() for run in runs for name in run.metrics})
+    known = sorted({name for run in measured for name in run.metrics})
     for metric in explored.plan.spec.metrics:
         if metric not in known:
             raise UsageError(
                 f"no run measured `{metric}`{did_you_mean(metric, known)}", help=f"They measured {listed(known)}."
             )
+    explored.checked = True

@@ -1,7 +1,8 @@
 """A what-if experiment as its YAML document describes it, or as the command line puts it together."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -11,13 +12,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from pilotplant.model.documents import Document
 from pilotplant.model.errors import UsageError
+from pilotplant.model.instants import seconds
 from pilotplant.resources import Project
 
 POINTS_MAX = 20_000
 VALUES_MAX = 2_000
-_RANGE = re.compile(
-    r"(?P<start>-?[\d.]+)(?P<unit>[a-z]*):(?P<end>-?[\d.]+)(?P<unit2>[a-z]*):(?P<step>[\d.]+)(?P<unit3>[a-z]*)"
-)
+_BOUND = r"-?[\d.]+[a-z]*|(?:[\d.]+[a-z]+)+"
+_RANGE = re.compile(rf"(?P<start>{_BOUND}):(?P<end>{_BOUND}):(?P<step>[\d.]+)(?P<unit>[a-z]*)")
 
 
 Value = Any
@@ -25,24 +26,31 @@ Value = Any
 
 
 def values_of(text: str) -> list[Value]:
-    """`1:9:2` is 1, 3, 5, 7, 9; `10m:1h:10m` likewise; `fifo,priority` are these two. Raises `ValueError`."""
+    """`1:9:2` is 1, 3, 5, 7, 9; `10m:1h:10m` is 10m to 60m; `fifo,priority` are these two. Raises `ValueError`."""
     match = _RANGE.fullmatch(text.strip())
     if match is None:
         try:
             return [yaml.safe_load(part) for part in _parted(text)]
         except yaml.YAMLError:
             raise ValueError(f"{text!r} is no list of values") from None
-    units = {match["unit"] or match["unit3"], match["unit2"], match["unit3"]}
-    if len(units) > 1:
-        raise ValueError(f"{text!r} mixes units: write all three in the same")
-    start, end, step = float(match["start"]), float(match["end"]), float(match["step"])
+    start, end = (_in_unit(match[name], match["unit"], text) for name in ("start", "end"))
+    step = float(match["step"])
     if step <= 0 or end < start:
         raise ValueError(f"{text!r} is not a range: it goes up from the first to the second by the third")
     count = int((end - start) / step + 1e-9) + 1
     if count > VALUES_MAX:
         raise ValueError(f"{text!r} has {count:,} values; at most {VALUES_MAX:,}")
-    unit = units.pop()
-    return [_number(start + number * step, unit) for number in range(count)]
+    return [_number(start + number * step, match["unit"]) for number in range(count)]
+
+
+def _in_unit(bound: str, unit: str, text: str) -> float:
+    """The start or end of a range in the unit of its step, which it may leave out."""
+    with suppress(ValueError):
+        return float(bound.removesuffix(unit))
+    try:
+        return seconds(bound) / seconds(f"1{unit}")
+    except ValueError:
+        raise ValueError(f"{text!r} mixes units: write numbers, or durations such as 10m:1h:10m") from None
 
 
 def _number(value: float, unit: str) -> Value:
@@ -90,6 +98,15 @@ class ReplicationsSpec(BaseModel):
         return self
 
 
+def lost(told: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, str, str]]:
+    """Of paths in the order in which they are applied, and where each comes from: those that a later one sets over,
+    with that one."""
+    for number, (path, where) in enumerate(told):
+        for over, place in told[number + 1 :]:
+            if path == over or path.startswith(f"{over}."):
+                yield path, where, over, place
+
+
 class SweepSpec(BaseModel):
     """A what-if experiment."""
 
@@ -110,6 +127,17 @@ class SweepSpec(BaseModel):
     """Figures of the runs; the first one decides when there are enough replications."""
     replications: ReplicationsSpec = ReplicationsSpec()
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _nothing_lost(self) -> Self:
+        """What is set first and then set over would be compared as if it held."""
+        for name, settings in (self.alternatives or {"": {}}).items():
+            told = [(path, "`set`") for path in self.set_]
+            told += [(path, f"the alternative `{name}`") for path in settings]
+            told += [(path, "`vary`") for path in self.vary]
+            for path, where, over, place in lost(told):
+                raise ValueError(f"`{path}` in {where} would do nothing: {place} has `{over}`, which goes before it")
+        return self
 
     @model_validator(mode="after")
     def _not_too_many(self) -> Self:
@@ -175,6 +203,8 @@ def varied(texts: Iterable[str]) -> dict[str, list[Value]]:
         path, separator, values = text.partition("=")
         if not separator or not all(path.split(".")) or not values:
             raise UsageError(f"--vary {text!r} is not of the form path=a:b:step or path=x,y,z")
+        if path in found:
+            raise UsageError(f"--vary {path} is given twice", help=f"Name all values at once: --vary {path}=X,Y,Z.")
         try:
             found[path] = values_of(values)
         except ValueError as error:

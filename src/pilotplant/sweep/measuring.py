@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from pilotplant.checks.result import Result
-from pilotplant.model.errors import InternalError
+from pilotplant.model.errors import InternalError, UsageError
 from pilotplant.model.verdict import Verdict
 from pilotplant.resources import Project
 from pilotplant.run.elsewhere import only_null_target
@@ -16,6 +16,7 @@ from pilotplant.run.preparation import Data, generate_data
 from pilotplant.run.request import RunRequest
 from pilotplant.run.running import run
 from pilotplant.scenario.loading import EstateSetup, Setup
+from pilotplant.sweep.loaded import refuse_another, tables_of
 from pilotplant.systems import catalog
 from pilotplant.target.model import TargetSpec
 
@@ -33,6 +34,7 @@ class Measurement(msgspec.Struct, frozen=True):
     """Thresholds that were not kept."""
     unknown: tuple[str, ...] = ()
     """Thresholds of which nothing was measured."""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,9 @@ class Task:
     project: Project
     setup: Setup
     target: TargetSpec
+    engine: str
+    """Hashes of what it is to be made with: the engine, and the project's own systems."""
+    own: str
     data: str = ""
     """A hash of the project's own tables."""
     folder: str = ""
@@ -53,6 +58,7 @@ class Task:
 def measure(task: Task) -> Measurement:
     """Make the run. What it writes goes to a folder for temporary files, and is removed."""
     catalog.include(task.project.root)
+    refuse_another(task.project.root, task.engine, task.own)
     above = task.folder if task.folder and Path(task.folder).is_dir() else None
     with TemporaryDirectory(prefix="pilotplant-sweep-", dir=above, ignore_cleanup_errors=True) as folder:
         finished = run(
@@ -74,7 +80,8 @@ def measure(task: Task) -> Measurement:
         tuple(threshold.expression for threshold in result.thresholds if threshold.verdict is verdict)
         for verdict in (Verdict.FAIL, Verdict.UNKNOWN)
     )
-    return Measurement(task.key, task.seed, metrics_of(result), str(result.verdict), missed, unknown)
+    metrics = metrics_of(result, finished.settled)
+    return Measurement(task.key, task.seed, metrics, str(result.verdict), missed, unknown, result.notes)
 
 
 def data_of(task: Task) -> Data:
@@ -82,14 +89,14 @@ def data_of(task: Task) -> Data:
     return _data(_Hashed(task.setup.setup, task.data), task.seed)
 
 
-def metrics_of(result: Result) -> dict[str, float]:
+def metrics_of(result: Result, settled: bool) -> dict[str, float]:
     """The figures of the whole estate by name, and how much happened."""
     counts = msgspec.structs.asdict(result.counts)
     found = {name: float(value) for name, value in counts.items()}
     found |= {figure.name: figure.value for figure in result.figures if not figure.plant}
     found["facts_lost"] = float(sum(finding.check == "completeness" for finding in result.findings))
     found["thresholds_missed"] = float(sum(threshold.verdict == "fail" for threshold in result.thresholds))
-    found["settled"] = float(not any("did not come to rest" in doubt.sentence for doubt in result.doubts))
+    found["settled"] = float(settled)
     return found
 
 
@@ -99,6 +106,7 @@ class _Hashed:
 
     def __init__(self, setup: EstateSetup, content: str) -> None:
         self.setup = setup
+        self.content = content
         self._plan = (setup.estate.plan(), content)
 
     def __hash__(self) -> int:
@@ -111,4 +119,9 @@ class _Hashed:
 @lru_cache(maxsize=_DATA_KEPT)
 def _data(estate: _Hashed, seed: int) -> Data:
     """Points of one seed share their data: nobody changes them."""
+    if estate.content != tables_of(estate.setup):
+        raise UsageError(
+            f"the tables in {estate.setup.estate.data.from_} are others than when the runs were planned",
+            help="The same command plans them anew; on a cluster bring the same tables to its workers.",
+        )
     return generate_data(estate.setup, seed)

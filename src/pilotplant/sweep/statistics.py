@@ -88,7 +88,8 @@ def _exponential(y: float) -> float:
 def knee(xs: Sequence[float], ys: Sequence[float], halves: Sequence[float]) -> int | None:
     """Where a curve bends: the point farthest from the straight line between its ends, if that is no chance.
 
-    Nothing where the bend is less than a tenth of the whole rise, or lies within the intervals.
+    Nothing where the bend is less than a tenth of the whole rise, or lies within the intervals. Where an interval is
+    unknown, any bend may be chance.
     """
     if len(xs) < 4 or xs[-1] == xs[0]:
         return None
@@ -96,7 +97,7 @@ def knee(xs: Sequence[float], ys: Sequence[float], halves: Sequence[float]) -> i
     away = [abs(ys[0] + rise * (x - xs[0]) / (xs[-1] - xs[0]) - y) for x, y in zip(xs, ys, strict=True)]
     place = max(range(len(away)), key=away.__getitem__)
     span = max(ys) - min(ys)
-    noise = max((half for half in halves if half < inf), default=0.0)
+    noise = max(halves)
     if not span or away[place] < 0.1 * span or away[place] <= noise:
         return None
     return place

@@ -1,4 +1,7 @@
-"""The results as tables: every run, and every point with its means and intervals; CSV, and Parquet where it can be."""
+"""The results as tables: every run, and every point with its means and intervals; CSV, and Parquet where it can be.
+
+Times are seconds, and shares percent.
+"""
 
 import csv
 import io
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pilotplant.run.identity import replace_file
+from pilotplant.sweep.analysis import place_of, unit_of
 from pilotplant.sweep.campaign import Explored
 from pilotplant.sweep.document import written
 
@@ -17,20 +21,17 @@ PARQUET_HINT = "pip install 'pilotplant[analysis]'"
 
 def runs(explored: Explored) -> list[Row]:
     """One row for each run: its point, its seed, its verdict, all that was measured."""
-    rows: list[Row] = []
-    for planned in explored.plan.points:
-        for run in explored.runs[planned.point.number]:
-            rows.append(
-                {**_point(explored, planned.point.number), "seed": run.seed, "verdict": run.verdict, **run.metrics}
-            )
-    return rows
+    return [
+        {**point, "seed": run.seed, "verdict": run.verdict, **run.metrics}
+        for number, point in enumerate(_points(explored))
+        for run in explored.runs[number]
+    ]
 
 
 def points(explored: Explored) -> list[Row]:
     """One row for each point and metric: mean, 95 % interval, least and most."""
     rows: list[Row] = []
-    for planned in explored.plan.points:
-        number = planned.point.number
+    for number, point in enumerate(_points(explored)):
         for metric in explored.plan.spec.metrics:
             found = explored.estimate(number, metric)
             if found is None:
@@ -38,8 +39,9 @@ def points(explored: Explored) -> list[Row]:
             certain = found.half < inf
             rows.append(
                 {
-                    **_point(explored, number),
+                    **point,
                     "metric": metric,
+                    "unit": unit_of(metric),
                     "replications": found.n,
                     "mean": found.mean,
                     "ci_low": found.low if certain else None,
@@ -51,13 +53,23 @@ def points(explored: Explored) -> list[Row]:
     return rows
 
 
-def _point(explored: Explored, number: int) -> Row:
-    point = explored.plan.points[number].point
-    values = {
-        path: value if isinstance(value, int | float | str) else written(value) for path, value in point.values.items()
+def _points(explored: Explored) -> list[Row]:
+    """What the values of each point are. Durations are told in seconds, and rates per second, where all values of a
+    field are such."""
+    spec, rows = explored.plan.spec, list[Row]()
+    timed = {
+        path
+        for path, values in spec.vary.items()
+        if any(isinstance(value, str) for value in values) and None not in map(place_of, values)
     }
-    named = {"alternative": point.alternative} if explored.plan.spec.alternatives else {}
-    return {"point": number, **named, **values}
+    for planned in explored.plan.points:
+        point = planned.point
+        row: Row = {"point": point.number, **({"alternative": point.alternative} if spec.alternatives else {})}
+        for path, value in point.values.items():
+            plain = value if isinstance(value, int | float | str) else written(value)
+            row[path] = place_of(value) if path in timed else plain
+        rows.append(row)
+    return rows
 
 
 def write(explored: Explored, directory: Path) -> tuple[list[Path], str]:

@@ -1,6 +1,8 @@
 """`pilotplant fit`: a model fitted to runs of a middleware, judged by a run that was not used."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,47 +42,106 @@ def fit_model(
     """Fit the parameters of a model to what a middleware did, and say how far it is off.
 
     Exit codes: 0 done, 2 invalid input, 3 a median is off by more than 20 % (in the run to check, if there is one),
-    70 internal error.
+    4 no median could be compared, 70 internal error.
     """
     from pilotplant.model.errors import UsageError
-    from pilotplant.reporting.wording import printable
-    from pilotplant.sweep import calibration
+    from pilotplant.run.identity import replace_file
+    from pilotplant.sweep import calibration, latencies
 
     found = open_project(project)
     settings = settings_of(found, format=format_)
     if bool(runs) == (measured is not None):
         raise UsageError("fit needs runs to fit to, or --csv", help="pilotplant fit reports/runs/…")
+    if out is not None and out.exists():
+        raise UsageError(f"{out} is there already; nothing was written", help="Choose another --out, or remove it.")
     overrides: list[str] = []
+    used: list[PastRun] = []
     fits: list[Fit] = []
-    checked: list[Fit] = []
     if measured is not None:
-        model, overrides = calibration.from_csv(measured)
-        checked = calibration.compared(found, _judging(check, []), model) if check is not None else []
+        model, overrides = latencies.from_csv(found, measured)
+        judging = _judging(check, []) if check is not None else None
     else:
         used = [calibration.past_run(run) for path in runs or [] for run in calibration.runs_in(path)]
         judging = _judging(check, used) if check is not None else None
         model, fits = calibration.calibrated(found, used)
-        checked = calibration.compared(found, judging, model) if judging is not None else []
+    checked = calibration.compared(found, judging, model) if judging is not None else []
     document = _document(name, model)
     if out is not None:
-        out.write_text(document, encoding="utf-8")
-    medians = [fit for fit in (checked or fits) if fit.figure.endswith("_p50")]
-    code = Exit.THRESHOLD if any(_off(fit) for fit in medians) else Exit.PASS
+        replace_file(out, document.encode())
+    judges, judged = ([judging], checked) if judging is not None else (used, fits)
+    told = _Told(model, overrides, fits, checked, _unknown(judges, judged), _code(judges, judged))
     if settings.format == "json":
-        told = {"fitted": [_row(fit) for fit in fits], "checked": [_row(fit) for fit in checked]}
-        print_json({"model": model.model_dump(mode="json", exclude_unset=True), "set": overrides, **told})
-        return code
-    if out is None:
-        print(document)
-    for title, rows in (("a run it was fitted to", fits), ("a run that was not used", checked)):
-        for fit in rows:
-            line = f"{fit.figure} {fit.observed:.3f} s, model {fit.predicted:.3f} s, off by {fit.error:.0%}"
-            print(f"{title} ({printable(fit.run)}): {line}")
-    for override in overrides:
-        print(f"--set {override}")
-    if out is not None:
-        print(f"written: {out}   exit {int(code)}")
-    return code
+        told.as_json()
+    else:
+        told.as_text(document if out is None else "")
+    if out is not None and settings.format != "json":
+        print(f"written: {out}   exit {int(told.code)}")
+    return told.code
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What there is to tell of a fit."""
+
+    model: "ModelSpec"
+    overrides: list[str]
+    fits: "list[Fit]"
+    checked: "list[Fit]"
+    unknown: list[str]
+    """By which medians the model is not judged, in sentences."""
+    code: Exit
+
+    def as_json(self) -> None:
+        """For programs."""
+        print_json(
+            {
+                "model": self.model.model_dump(mode="json", exclude_unset=True),
+                "set": self.overrides,
+                "fitted": [_row(fit) for fit in self.fits],
+                "checked": [_row(fit) for fit in self.checked],
+                "unknown": self.unknown,
+                "exit": int(self.code),
+            }
+        )
+
+    def as_text(self, document: str) -> None:
+        """For a terminal."""
+        from pilotplant.reporting.wording import printable
+
+        if document:
+            print(document)
+        for title, rows in (("a run it was fitted to", self.fits), ("a run that was not used", self.checked)):
+            for fit in rows:
+                off = f"off by {fit.error:.0%}" if isfinite(fit.error) else "which took no time"
+                line = f"{fit.figure} {fit.observed:.3f} s, model {fit.predicted:.3f} s, {off}"
+                print(f"{title} ({printable(fit.run)}): {line}")
+        for sentence in self.unknown:
+            print(printable(sentence, 300))
+        for override in self.overrides:
+            print(f"--set {override}")
+
+
+def _code(judging: "Sequence[PastRun]", fits: "Sequence[Fit]") -> Exit:
+    """A model that runs were to judge and that nothing was compared with is not a good one."""
+    medians = [fit for fit in fits if fit.figure.endswith("_p50")]
+    if any(_off(fit) for fit in medians):
+        return Exit.THRESHOLD
+    return Exit.UNKNOWN if judging and not medians else Exit.PASS
+
+
+def _unknown(judging: "Sequence[PastRun]", fits: "Sequence[Fit]") -> list[str]:
+    """Which medians of these runs say nothing of the model, in sentences."""
+    from pilotplant.sweep import calibration
+
+    found = [
+        f"not compared: {figure} of {past.info.run}, of which the model has none"
+        for past in judging
+        for figure in calibration.unmatched(past, fits)
+    ]
+    if judging and not any(fit.figure.endswith("_p50") for fit in fits):
+        names = " and ".join(past.info.run for past in judging)
+        found.append(f"unknown: no median of {names} could be compared; use a run with a dozen changes or more")
+    return found
 
 
 def _judging(check: Path, used: "Sequence[PastRun]") -> "PastRun":

@@ -12,6 +12,7 @@ from pilotplant.cli.frame import FormatOption, ProjectOption, guarded, open_proj
 from pilotplant.model.verdict import Exit
 
 if TYPE_CHECKING:
+    from pilotplant.configuration import Settings
     from pilotplant.resources import Project
     from pilotplant.sweep.campaign import Explored
     from pilotplant.sweep.document import SweepSpec
@@ -68,10 +69,10 @@ def sweep(
     internal error, 130 interrupted.
     """
     found = open_project(project)
-    settings = settings_of(found, format=format_)
+    settings = settings_of(found, format=format_, target=target, seed=seed)
     given = {"metrics": metric, "target": target, "seed": seed, "vary": vary, "set": set_}
     repeated = {"min": replications, "max": most, "until_rel_error": until_rel_error}
-    spec = _spec(found, named, given, repeated)
+    spec = _spec(found, named, given, repeated, settings)
     plan = _plan(found, spec)
     if dry_run:
         print(f"{spec.sweep}: valid, {len(plan.points)} points, {spec.replications.min} replications each")
@@ -81,15 +82,21 @@ def sweep(
     return _tell(found, explored, out, settings.format)
 
 
-def _spec(project: "Project", named: str, given: Mapping[str, object], repeated: Mapping[str, object]) -> "SweepSpec":
-    """The study, or one made of a scenario and flags; flags go before what a study says."""
+def _spec(
+    project: "Project",
+    named: str,
+    given: Mapping[str, object],
+    repeated: Mapping[str, object],
+    settings: "Settings",
+) -> "SweepSpec":
+    """The study, or one made of a scenario and flags; flags go before what a study says, and that before what the
+    project has settled."""
     from pydantic import ValidationError
 
     from pilotplant.model.errors import UsageError
     from pilotplant.sweep.document import SweepSpec, is_sweep, load_sweep, varied
 
     content: dict[str, object] = {}
-    settings: dict[str, object] = {}
     if is_sweep(project, named):
         content = load_sweep(project, named).model_dump(by_alias=True, exclude_unset=True)
     else:
@@ -99,20 +106,21 @@ def _spec(project: "Project", named: str, given: Mapping[str, object], repeated:
         if not value and value != 0:
             continue
         if name == "vary":
-            content["vary"] = {**_dict(content.get("vary")), **varied(_list(value))}
+            flags = varied(_list(value))
+            content["vary"] = {**_dict(content.get("vary")), **flags}
+            content["set"] = _kept(_dict(content.get("set")), flags)
         elif name == "set":
-            settings = _settings(_list(value))
-            content["set"] = {**_dict(content.get("set")), **settings}
+            content["set"] = {**_dict(content.get("set")), **_settings(_list(value))}
         else:
             content[name] = value
+    content = {"seed": settings.seed or 0, **content, "target": content.get("target") or settings.target}
     content["replications"] = _replications(_dict(content.get("replications")), repeated)
     try:
-        spec = SweepSpec.model_validate(content)
-        _check_settings(settings, spec)
-        return spec
+        return SweepSpec.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{place or content['sweep']}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 def _replications(before: dict[str, object], repeated: Mapping[str, object]) -> dict[str, object]:
@@ -132,17 +140,13 @@ def _replications(before: dict[str, object], repeated: Mapping[str, object]) -> 
     return found
 
 
-def _check_settings(settings: Mapping[str, object], spec: "SweepSpec") -> None:
-    """A setting that every point overrides with its own would do nothing."""
-    from pilotplant.model.errors import UsageError
+def _kept(settings: dict[str, object], flags: Mapping[str, object]) -> dict[str, object]:
+    """What a study sets, but for what --vary varies in its place."""
+    from pilotplant.sweep.document import lost
 
-    for path in settings:
-        for other in spec.vary:
-            if path == other or path.startswith(f"{other}."):
-                raise UsageError(f"--set {path}: `{other}` is varied", help=f"Use --vary {other}=VALUE,…")
-        for name, own in spec.alternatives.items():
-            if any(path == other or path.startswith(f"{other}.") for other in own):
-                raise UsageError(f"--set {path}: the alternative `{name}` sets it itself", help="Change the study.")
+    told = [*((path, "") for path in settings), *((path, "") for path in flags)]
+    gone = {path for path, _where, _over, _place in lost(told)}
+    return {path: value for path, value in settings.items() if path not in gone}
 
 
 def _dict(value: object) -> dict[str, object]:

@@ -39,7 +39,7 @@ def validate(
     if names:
         checked = _named(found, names)
     else:
-        checked = [*validate_all(found), *validate_profiles(found), *validate_studies(found)]
+        checked = [*validate_all(found), *validate_profiles(found), *validate_studies(found, settings.target)]
         checked += [f"accepted/{entry.fingerprint}" for entry in known_findings(found)]
     if settings.format == "json":
         print_json({"valid": checked})

@@ -50,7 +50,7 @@ class WhatIfHost:
         self.life = 0
         self.alive = False
         self.away = ""
-        self._still = False
+        self.still = False
         self._thaw: list[Callable[[], None]] = []
         self._held: dict[int, Callable[[Any], None]] = {}
         self._holds = 0
@@ -162,14 +162,14 @@ class WhatIfHost:
 
     def thawed(self, action: Callable[[], None]) -> bool:
         """Whether the model moves; if it stands still, `action` is called when it goes on."""
-        if self._still:
+        if self.still:
             self._thaw.append(action)
-        return not self._still
+        return not self.still
 
     def _listening(self) -> str:
         if not self.alive:
             return "refused"
-        return "timeout" if self._still else ""
+        return "timeout" if self.still else ""
 
     # --- What faults do to the model ----------------------------------------------------------------------------
 
@@ -186,7 +186,7 @@ class WhatIfHost:
                 self.middleware.die()
                 self.later(restart_after_s + self.spec.restart, self._return)
             case Suspend(for_s=for_s):
-                self._still = True
+                self.still = True
                 self.away = "the target stands still"
                 self.later(for_s, self._go_on)
 
@@ -202,11 +202,12 @@ class WhatIfHost:
         self.middleware.return_to_life()
 
     def _go_on(self, _event: Any) -> None:
-        self._still = False
+        self.still = False
         self.away = ""
         thaw, self._thaw = self._thaw, []
         for action in thaw:
             action()
+        self.middleware.go_on()
 
 
 def _waited(ports: list[PortFigures]) -> float:

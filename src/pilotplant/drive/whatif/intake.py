@@ -1,5 +1,6 @@
 """How the model learns what happened: deliveries with their faults and repetitions, or looking for itself."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -51,6 +52,15 @@ class Intake:
         self._gathered: dict[bool, list[Published]] = {False: [], True: []}
         """What waits until the model looks: what makes new work, and (true) what tells how open work goes on."""
         self._looking = {False: False, True: False}
+        self._ticks = {False: 0, True: 0}
+        """How many times `every` the latest look was appointed for; counted, since a rounded moment comes twice."""
+        self._batch_at = float("-inf")
+        """The moment of the latest batch, in business time."""
+        self._draws = bool(faults.faults) or not self._network.none
+        """Whether anything about a delivery is left to chance."""
+        self._times: Counter[tuple[str, int]] = Counter()
+        self._names: dict[int, str] = {}
+        """What an event's chance is called: by what was stated, and the how manieth time, not by when it was."""
         self._poison: dict[tuple[int, str], None] = {}
         self.repeated = 0
 
@@ -59,6 +69,10 @@ class Intake:
         if published.type.name not in self._wants:
             return
         self.pending += 1
+        if self._draws:
+            stated = (published.effect, published.version)
+            self._times[stated] += 1
+            self._names[published.seq] = f"{published.effect}|{published.version}|{self._times[stated]}"
         if self.spec.kind != "events":
             self._gather(published)
         elif self._faults.active:
@@ -79,8 +93,8 @@ class Intake:
         if self._network.none:
             self._acknowledge(published, attempt)
             return
-        u = self._world.draws.uniform(f"model|delivery|{published.event_id}|{attempt}")
-        self._stage.later(self._network.at(u), lambda _event: self._acknowledge(published, attempt))
+        delay_s = self._network.at(self._draw("delivery", published, attempt))
+        self._stage.later(delay_s, lambda _event: self._acknowledge(published, attempt))
 
     def _acknowledge(self, published: Published, attempt: int) -> None:
         self._ledger.write(Ack, self._world.env.now, published.seq, attempt, _ACCEPTED, "")
@@ -89,9 +103,16 @@ class Intake:
 
     def _not_taken(self, published: Published, attempt: int, reason: str, again: Callable[[], None]) -> None:
         self._ledger.write(Ack, self._world.env.now, published.seq, attempt, 0, reason)
+        waited_s = TIMEOUT_S if reason == "timeout" else 0.0
+        self._stage.later(waited_s + self._gap_s(published, attempt), lambda _event: again())
+
+    def _gap_s(self, published: Published, attempt: int) -> float:
+        """How long whoever tells of an event waits before the next attempt."""
         gap_s = min(RETRY_CAP_S, FIRST_RETRY_S * 2.0 ** min(attempt - 1, 16))
-        gap_s *= 0.75 + 0.5 * self._world.draws.uniform(f"redelivery|{published.seq}|{attempt + 1}")
-        self._stage.later((TIMEOUT_S if reason == "timeout" else 0.0) + gap_s, lambda _event: again())
+        return gap_s * (0.75 + 0.5 * self._draw("redelivery", published, attempt + 1))
+
+    def _draw(self, what: str, published: Published, attempt: int) -> float:
+        return self._world.draws.uniform(f"model|{what}|{self._names[published.seq]}|{attempt}")
 
     def _take(self, published: Published) -> None:
         """The model knows of the event now, perhaps once more."""
@@ -147,9 +168,8 @@ class Intake:
         if delivered:
             self.pending -= 1
         else:
-            gap_s = min(RETRY_CAP_S, FIRST_RETRY_S * 2.0 ** min(attempt - 1, 16))
-            gap_s *= 0.75 + 0.5 * self._world.draws.uniform(f"redelivery|{published.seq}|{attempt + 1}")
-            self._stage.later(gap_s, lambda _event: self._attempt(journey, published, attempt + 1))
+            again_s = self._gap_s(published, attempt)
+            self._stage.later(again_s, lambda _event: self._attempt(journey, published, attempt + 1))
 
     def _copies(self, journey: Journey, published: Published, step: Copy, left: int) -> None:
         """What a fault sends besides: one after the other, none any more once the faults are lifted."""
@@ -205,14 +225,18 @@ class Intake:
             self._stage.later(self._until_look_s(own), lambda _event: self._look(own))
 
     def _until_look_s(self, own: bool) -> float:
+        """How long until the next appointed moment, of which each comes once."""
         now = float(self._world.env.now)
         every_s = self.spec.confirm_every if own else self.spec.every
         if own or self.spec.kind == "polling":
-            return (now // every_s + 1) * every_s - now
+            self._ticks[own] = max(int(now // every_s), self._ticks[own]) + 1
+            return max(0.0, self._ticks[own] * every_s - now)
         business = float(self._world.now().business)
-        midnight = business // _DAY_S * _DAY_S
+        after = max(business, self._batch_at)
+        midnight = after // _DAY_S * _DAY_S
         moments = [midnight + day * _DAY_S + at for day in (0, 1) for at in self.spec.moments_s()]
-        return (min(moment for moment in moments if moment > business) - business) / self._world.speed
+        self._batch_at = min(moment for moment in moments if moment > after)
+        return max(0.0, self._batch_at - business) / self._world.speed
 
     def _look(self, own: bool) -> None:
         self._looking[own] = False

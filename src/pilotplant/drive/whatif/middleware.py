@@ -11,8 +11,9 @@ import msgspec
 
 from pilotplant.drive.whatif.crews import Crews
 from pilotplant.drive.whatif.model import ModelSpec
+from pilotplant.drive.whatif.performance import Alive
 from pilotplant.drive.whatif.pieces import Dispatcher, Piece, Pieces, Sending, State, Task
-from pilotplant.drive.whatif.port import GAVE_UP, Alive, Call, Port
+from pilotplant.drive.whatif.port import GAVE_UP, Call, Port
 from pilotplant.exchange.exchange import Boundary
 from pilotplant.flows.grammar import FlowSpec
 from pilotplant.kernel.world import World
@@ -153,7 +154,7 @@ class Middleware:
             for task in piece.tasks:
                 if task.state is State.AWAITED and (effect, version) in task.effects:
                     task.state = State.DONE
-                    self._stop(piece, task.step, "refused-later")
+                    self._stop(piece, "refused-later")
             self._look_again(piece)
 
     # --- Who is next --------------------------------------------------------------------------------------------
@@ -191,8 +192,8 @@ class Middleware:
         handling, life = self.spec.handling, piece.life
         u = 0.5
         if handling.varies:
-            done = sum(task.state is State.DONE for task in piece.tasks)
-            u = self._world.draws.uniform(f"model|handling|{piece.flow_name}|{piece.instance}|{done}")
+            piece.handled += 1
+            u = self._world.draws.uniform(f"model|handling|{piece.flow_name}|{piece.instance}|{piece.handled}")
         self._alive.later(handling.at(u), lambda _event: self._go_on(piece, life))
 
     def _go_on(self, piece: Piece, life: int) -> None:
@@ -342,8 +343,11 @@ class Middleware:
             return
         operation, query = asked
 
-        def looked(_call: Call, _why: str, _items: tuple[str, ...]) -> None:
-            self._alive.later(0.0, lambda _event: self._look_first(piece, task, sending, left - 1))
+        def looked(_call: Call, why: str, _items: tuple[str, ...]) -> None:
+            if why:
+                self._came_back(piece, task, sending, why, ())
+            else:
+                self._alive.later(0.0, lambda _event: self._look_first(piece, task, sending, left - 1))
 
         self._port(task).call(Call(operation, query, f"{self._name(piece, task)}|look|{left}", looked))
 
@@ -376,7 +380,7 @@ class Middleware:
             task.instead, task.state = True, State.OPEN
         elif why:
             task.state = State.DONE
-            self._stop(piece, task.step, why)
+            self._stop(piece, why)
         else:
             self._succeeded(task, sending)
         if task.fact:
@@ -428,9 +432,8 @@ class Middleware:
 
     # --- What cannot be carried out -----------------------------------------------------------------------------
 
-    def _stop(self, piece: Piece, step: str, why: str) -> None:
+    def _stop(self, piece: Piece, why: str) -> None:
         """Nothing more of it; and a person has to know."""
-        del step
         if piece.stopped:
             return
         piece.stopped = why
@@ -461,6 +464,11 @@ class Middleware:
             self._telling.pop(told, None)
 
         port.call(Call(operation, command, "|".join(("exception", *told)), done))
+
+    def go_on(self) -> None:
+        """It stood still, and moves again."""
+        for port in self.ports.values():
+            port.go_on()
 
     # --- Death and return ---------------------------------------------------------------------------------------
 

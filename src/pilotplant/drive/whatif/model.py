@@ -26,6 +26,21 @@ TimeOfDay = Annotated[str, AfterValidator(_clock)]
 """Business time, UTC."""
 
 
+def _refuse_stray(spec: "IntakeSpec | RetrySpec") -> None:
+    """Of a part that stands alone. Without a kind it may be the rest of a part that stands elsewhere."""
+    if "kind" in spec.model_fields_set and (stray := _stray(spec, spec)):
+        raise ValueError(stray)
+
+
+def _stray(told: "IntakeSpec | RetrySpec", whole: "IntakeSpec | RetrySpec") -> str:
+    """What was told and says nothing of the kind that it came to."""
+    for name in type(told).model_fields:
+        other_than_default = getattr(told, name) != type(told).model_fields[name].default
+        if name != "kind" and name in told.model_fields_set and other_than_default and name not in whole.used():
+            return f"`{name}` says nothing where `kind` is `{whole.kind}`"
+    return ""
+
+
 class IntakeSpec(BaseModel):
     """How it learns what happened: it is told (`events`), asks now and then (`polling`), or once in a while takes all
     that has gathered (`batch`)."""
@@ -43,12 +58,22 @@ class IntakeSpec(BaseModel):
     """Polling and batch: how often it asks whether what it waits for has come about."""
 
     @model_validator(mode="after")
-    def _schedule(self) -> Self:
-        if self.kind == "polling" and not self.every:
-            raise ValueError("polling needs `every`, such as `every: 60s`")
-        if self.kind == "batch" and not self.at:
-            raise ValueError('a batch needs `at`, such as `at: ["02:00"]`')
+    def _means_something(self) -> Self:
+        _refuse_stray(self)
         return self
+
+    def used(self) -> frozenset[str]:
+        """The fields that say something of this kind of intake."""
+        own = {"polling": ("every",), "batch": ("at",)}.get(self.kind)
+        return frozenset((*own, "batch_size", "confirm_every") if own else ())
+
+    def missing(self) -> str:
+        """What it needs and does not say."""
+        if self.kind == "polling" and not self.every:
+            return "polling needs `every`, such as `every: 60s`"
+        if self.kind == "batch" and not self.at:
+            return 'a batch needs `at`, such as `at: ["02:00"]`'
+        return ""
 
     def moments_s(self) -> list[float]:
         """When batches begin, in seconds since midnight."""
@@ -74,11 +99,32 @@ class RetrySpec(BaseModel):
     pauses: Literal["call", "system"] = "system"
     """Whom it keeps back when a system asks for patience: the call, or all calls to that system."""
 
+    @model_validator(mode="after")
+    def _means_something(self) -> Self:
+        _refuse_stray(self)
+        return self
+
+    def used(self) -> frozenset[str]:
+        """The fields that say something of this kind of retrying."""
+        if self.kind == "none":
+            return frozenset()
+        fields = ("first", "jitter", "budget", "honours_retry_after", "pauses")
+        return frozenset(fields if self.kind == "fixed" else (*fields, "factor", "cap"))
+
+    @property
+    def heeds_for_all(self) -> bool:
+        """Whether all calls to a system are kept back while it asks for patience."""
+        return self.kind != "none" and self.honours_retry_after and self.pauses == "system"
+
+    @property
+    def longest_s(self) -> float:
+        """The longest pause of its own accord."""
+        return self.first if self.kind == "fixed" else self.cap
+
     def pause_s(self, attempt: int, u: float, asked_s: float) -> float:
         """How long it waits after this many attempts; `asked_s` is what the answer asked for."""
-        grown_s = min(self.cap, self.first * self.factor ** min(attempt - 1, 60))
-        pause_s = self.first if self.kind == "fixed" else grown_s
-        pause_s *= 1 - self.jitter * u
+        grown_s = self.first if self.kind == "fixed" else self.first * self.factor ** min(attempt - 1, 60)
+        pause_s = min(self.longest_s, grown_s) * (1 - self.jitter * u)
         if asked_s and self.honours_retry_after:
             return max(pause_s, asked_s + 0.2 * pause_s)
         return pause_s
@@ -137,10 +183,19 @@ class ModelSpec(BaseModel):
     """From being started after a crash to being at work."""
 
     def merged(self, other: "ModelSpec | None") -> "ModelSpec":
-        """This model with everything that the other one says explicitly."""
-        if other is None:
-            return self
-        return ModelSpec.model_validate(_over(self.model_dump(), other.model_dump(exclude_unset=True)))
+        """This model with everything that the other one says explicitly, field by field; a time is said as a whole.
+
+        Where the other one names a kind, what is left of this one and says nothing of that kind is passed over. What
+        the other one says itself has to mean something: `ValueError`.
+        """
+        upper = other or ModelSpec()
+        told = {name: _over(getattr(self, name), getattr(upper, name)) for name in upper.model_fields_set}
+        merged = self.model_copy(update=told)
+        if stray := _stray(upper.intake, merged.intake) or _stray(upper.retry, merged.retry):
+            raise ValueError(stray)
+        if missing := merged.intake.missing():
+            raise ValueError(missing)
+        return merged
 
     def calls_at_once(self, kind: str) -> int:
         """How many calls it has open at a system of this kind."""
@@ -152,7 +207,7 @@ class ModelSpec(BaseModel):
 
     def longest_wait_s(self) -> float:
         """How long it may do nothing though something waits."""
-        waits = [self.retry.cap, self.intake.every, self.intake.confirm_every, self.timeout, self.restart]
+        waits = [self.retry.longest_s, self.intake.every, self.intake.confirm_every, self.timeout, self.restart]
         waits.append(self.answer_patience)
         if self.breaker is not None:
             waits.append(self.breaker.open_for)
@@ -161,11 +216,13 @@ class ModelSpec(BaseModel):
         return max(waits)
 
 
-def _over(base: dict[str, object], upper: dict[str, object]) -> dict[str, object]:
-    """Nested plain data with the upper one's values."""
-    merged = dict(base)
-    for name, value in upper.items():
-        below = merged.get(name)
-        nested = isinstance(value, dict) and isinstance(below, dict) and "kind" not in value
-        merged[name] = _over(below, value) if nested else value  # type: ignore[arg-type]
-    return merged
+def _over(base: object, upper: object) -> object:
+    """What holds where both say something."""
+    if isinstance(base, dict) and isinstance(upper, dict):
+        return {**base, **{name: _over(base.get(name), value) for name, value in upper.items()}}
+    if isinstance(base, TimeSpec) and isinstance(upper, TimeSpec):
+        keeps_kind = "kind" not in upper.model_fields_set and base.kind == "exponential"
+        return base.model_copy(update={"mean": upper.mean}) if keeps_kind else upper
+    if isinstance(base, BaseModel) and isinstance(upper, BaseModel):
+        return base.model_copy(update={name: getattr(upper, name) for name in upper.model_fields_set})
+    return upper

@@ -28,6 +28,22 @@ class Stage(Protocol):
         ...
 
 
+class Alive(Stage, Protocol):
+    """The middleware as a whole, as its ports see it."""
+
+    incarnation: int
+    """How often it was started: what requests carry."""
+    life: int
+    """Changes when it dies and when it returns: what was begun in another life is nobody's any more."""
+    alive: bool
+    still: bool
+    """Whether it stands still, and so begins nothing."""
+
+    def thawed(self, action: Callable[[], None]) -> bool:
+        """Whether it moves; if it stands still, `action` is called when it goes on."""
+        ...
+
+
 class Performance:
     """One exchange on its way."""
 

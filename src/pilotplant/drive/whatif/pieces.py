@@ -67,6 +67,8 @@ class Piece:
     working: bool = False
     mapped: bool = False
     """Whether it was begun: what it takes to understand it is over."""
+    handled: int = 0
+    """How many answers and facts it has taken in: each takes its own time."""
     queued: bool = False
     stopped: str = ""
     """Why nothing more of it is begun."""
@@ -137,7 +139,7 @@ class Dispatcher:
     def query(self, operation: Operation, command: Command) -> tuple[Operation, Command] | None:
         """A query of the same system that the fields of a command answer: how one looks before one sends."""
         if operation.name not in self._queries:
-            self._queries[operation.name] = _query_for(operation)
+            self._queries[operation.name] = query_for(operation)
         found = self._queries[operation.name]
         if found is None:
             return None
@@ -177,7 +179,8 @@ def _in_version(sending: Sending, version: int) -> Sending:
     return replace(sending, command=msgspec.structs.replace(sending.command, **{name: letters(version)}))
 
 
-def _query_for(operation: Operation) -> tuple[Operation, tuple[str, ...]] | None:
+def query_for(operation: Operation) -> tuple[Operation, tuple[str, ...]] | None:
+    """The query of the same system that the fields of a command answer, and by which of them; none where none does."""
     given = set(operation.command.__struct_fields__)
     fitting: list[tuple[int, str, Operation, tuple[str, ...]]] = []
     for query in catalog.kinds()[operation.system].operations.values():

@@ -1,44 +1,26 @@
 """The model's side of one system: credentials, how many calls are open, pauses, a circuit breaker, and repeating."""
 
+from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
+from pilotplant.drive.whatif.answers import asked_s, by_a_limit, is_failure, told
 from pilotplant.drive.whatif.model import ModelSpec
-from pilotplant.drive.whatif.performance import Performance, Stage
+from pilotplant.drive.whatif.performance import Alive, Performance
+from pilotplant.drive.whatif.tokens import Tokens
+from pilotplant.exchange.authentication import Token
 from pilotplant.exchange.exchange import Boundary
-from pilotplant.exchange.token_exchange import open_token
 from pilotplant.exchange.wire import WireRequest, WireResponse
 from pilotplant.kernel.world import World
 from pilotplant.model.operation import Command, Operation
-from pilotplant.model.problem import RateLimited, RequestLimitExceeded
 
-_MAY_PASS = frozenset((401, 408, 423, 425, 429))
-"""Refusals after which the same may succeed; what a document says of itself (`definite`) goes before."""
-_LIMITS = frozenset((RateLimited.code, RequestLimitExceeded.code))
-"""What a document says of itself where a limit was reached, whatever its status."""
 GAVE_UP = "gave-up"
 """How the reason begins where nothing was refused."""
-_TOKEN_MARGIN = 0.95
-
-
-class Alive(Stage, Protocol):
-    """The middleware as a whole, as its ports see it."""
-
-    incarnation: int
-    """How often it was started: what requests carry."""
-    life: int
-    """Changes when it dies and when it returns: what was begun in another life is nobody's any more."""
-    alive: bool
-
-    def thawed(self, action: Callable[[], None]) -> bool:
-        """Whether it moves; if it stands still, `action` is called when it goes on."""
-        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +39,8 @@ class Call:
     """What it asks before it repeats what must not be done twice."""
     key: str = ""
     attempts: int = 0
+    open: bool = False
+    """Whether an answer to its latest attempt is waited for."""
     since: float = 0.0
     life: int = 0
     unsure: bool = False
@@ -97,21 +81,19 @@ class Port:
         self.told_to_wait_until_s = 0.0
         """The latest moment until which an answer asked to wait."""
         self._due = 0.0
+        self._pumping = False
+        """Whether those who wait are being sent: where a system answers at once, they are not begun one in another."""
         self._failures_in_a_row = 0
-        self._trying = False
         self._breaker_open = False
+        self._trial: Call | None = None
+        """The one call that tries whether an open breaker may be closed."""
         self._headers: dict[bytes, bytes] = {b"content-type": boundary.dialect.content_type}
-        self._token_until = float("inf")
-        self._token_asked = False
-        self._tokens = 0
+        self._tokens = Tokens(boundary, spec.timeout, alive, self._token_ended)
         given = boundary.credentials
-        self._oauth = given.kind == "oauth2"
-        if self._oauth:
-            self._token_until = -1.0
-            form = f"grant_type=client_credentials&client_id={given.client_id}&client_secret={given.client_secret}"
-            self._form = form.encode()
-        elif given.kind == "api-key":
+        if given.kind == "api-key":
             self._headers[b"x-api-key"] = given.api_key.encode()
+        elif given.kind == "basic":
+            self._headers[b"authorization"] = b"Basic " + b64encode(f"{given.user}:{given.password}".encode())
 
     @property
     def waiting(self) -> int:
@@ -120,10 +102,8 @@ class Port:
 
     def call(self, call: Call) -> None:
         """Take charge of a call."""
-        self.figures.calls += 1
         call.since = self._env.now
-        call.life = self._alive.life
-        self._submit(call)
+        self._begin(call)
 
     def forget(self) -> None:
         """The middleware died: what waited here is forgotten, what is open has nobody who waits for it."""
@@ -134,9 +114,17 @@ class Port:
         self._open = 0
         self._resume_at = 0.0
         self._failures_in_a_row = 0
-        self._breaker_open = self._trying = self._token_asked = False
-        if self._oauth:
-            self._token_until = -1.0
+        self._breaker_open, self._trial = False, None
+        self._tokens.forget()
+
+    def go_on(self) -> None:
+        """The middleware stood still, and moves again."""
+        self._pump()
+
+    def _begin(self, call: Call) -> None:
+        self.figures.calls += 1
+        call.life = self._alive.life
+        self._submit(call)
 
     def _submit(self, call: Call) -> None:
         if not self._waiting and self._may_send():
@@ -146,21 +134,24 @@ class Port:
             self._wake_later()
 
     def _may_send(self) -> bool:
-        if self._open >= self._places or self._env.now < self._resume_at:
+        now = self._env.now
+        if self._open >= self._places or now < self._resume_at or self._alive.still or self._trial is not None:
             return False
-        if self._breaker_open and self._trying:
-            return False
-        if self._env.now >= self._token_until:
-            self._ask_token()
+        if now >= self._tokens.until:
+            self._tokens.ask()
             return False
         return True
 
     def _pump(self, _event: Any = None) -> None:
+        if self._pumping:
+            return
+        self._pumping = True
         waiting = self._waiting
         while waiting and self._may_send():
             call, since = waiting.popleft()
             self.figures.waited_s += self._env.now - since
             self._send(call)
+        self._pumping = False
         self._wake_later()
 
     def _wake_later(self) -> None:
@@ -173,26 +164,29 @@ class Port:
     # --- One attempt --------------------------------------------------------------------------------------------
 
     def _send(self, call: Call) -> None:
-        if not self._alive.thawed(partial(self._send, call)):
-            return
         self._open += 1
-        self._trying = self._breaker_open
+        if self._breaker_open:
+            self._trial = call
         call.attempts += 1
+        call.open = True
         self.figures.attempts += 1
-        network = self._spec.network
+        network, now = self._spec.network, self._env.now
         if network.none:
-            self._arrive(call, self._env.now)
+            self._arrive(call, call.attempts, now)
         else:
-            delay_s = network.at(self._draw("there", call))
-            self._alive.later(delay_s, lambda _event: self._arrive(call, self._env.now - delay_s))
+            attempt = call.attempts
+            self._alive.later(self._spec.timeout, lambda _event: self._out_of_time(call, attempt, now))
+            there_s = network.at(self._draw("there", call))
+            self._alive.later(there_s, lambda _event: self._arrive(call, attempt, now))
 
     def _draw(self, what: str, call: Call) -> float:
         return self._world.draws.uniform(f"model|{what}|{call.name}|{call.attempts}")
 
-    def _arrive(self, call: Call, sent_at: float) -> None:
-        if call.life != self._alive.life:
+    def _arrive(self, call: Call, attempt: int, sent_at: float) -> None:
+        """The request is there; who was given up on the way does not come, as where no connection was made in time."""
+        if call.life != self._alive.life or not self._awaits(call, attempt):
             return
-        boundary, attempt = self.boundary, call.attempts
+        boundary = self.boundary
         method, path, query, body = boundary.dialect.compose(call.operation, call.command)
         headers = self._headers
         if call.key or call.operation.etag is not None:
@@ -206,14 +200,22 @@ class Port:
         answered = partial(self._on_its_way_back, call, attempt, sent_at)
         performance = call.performance = Performance(exchange, self._alive, answered)
         self._performances[id(call)] = performance
-        if performance.patience_needed_s >= self._spec.timeout:
-            self._alive.later(self._spec.timeout, lambda _event: self._out_of_time(call, attempt, sent_at, performance))
+        if self._spec.network.none and performance.patience_needed_s >= self._spec.timeout:
+            self._alive.later(self._spec.timeout, lambda _event: self._out_of_time(call, attempt, sent_at))
         performance.go()
 
-    def _out_of_time(self, call: Call, attempt: int, sent_at: float, performance: Performance) -> None:
-        if not performance.over and not performance.gone:
+    def _awaits(self, call: Call, attempt: int) -> bool:
+        return call.open and call.attempts == attempt
+
+    def _out_of_time(self, call: Call, attempt: int, sent_at: float) -> None:
+        if call.life != self._alive.life or not self._awaits(call, attempt):
+            return
+        if not self._alive.thawed(partial(self._out_of_time, call, attempt, sent_at)):
+            return
+        performance = self._performances.get(id(call))
+        if performance is not None:
             performance.gone = True
-            self._answered(call, attempt, sent_at, None)
+        self._answered(call, attempt, sent_at, None)
 
     def _on_its_way_back(self, call: Call, attempt: int, sent_at: float, response: WireResponse | None) -> None:
         network = self._spec.network
@@ -224,10 +226,13 @@ class Port:
             self._alive.later(delay_s, lambda _event: self._answered(call, attempt, sent_at, response))
 
     def _answered(self, call: Call, attempt: int, sent_at: float, response: WireResponse | None) -> None:
-        if call.life != self._alive.life or call.attempts != attempt:
+        if call.life != self._alive.life or not self._awaits(call, attempt):
             return
         if not self._alive.thawed(partial(self._answered, call, attempt, sent_at, response)):
             return
+        call.open = False
+        if call is self._trial:
+            self._trial = None
         self._open -= 1
         self._performances.pop(id(call), None)
         self.figures.busy_s += self._env.now - sent_at
@@ -251,52 +256,59 @@ class Port:
 
     def _went_well(self) -> None:
         self._failures_in_a_row = 0
-        self._breaker_open = self._trying = False
+        self._breaker_open = False
 
     # --- What did not go well -----------------------------------------------------------------------------------
 
     def _failed(self, call: Call, response: WireResponse | None) -> None:
         status = response.status if response is not None else 0
-        code, items, definite = _told(response)
-        call.unsure |= status < 400 or status >= 500 or status == 409
-        if call.operation.query:
-            call.done(call, "", ())  # it was only asked for its cost
-            return
+        code, items, definite = told(response)
+        call.unsure |= is_failure(status) or status == 409
         if status == 401:
-            self._token_until = min(self._token_until, -1.0) if self._oauth else self._token_until
-        if status == 429 or code in _LIMITS:
-            self.figures.throttled += 1
-        elif status < 400 or status >= 500:
+            self._tokens.drop()
+        if by_a_limit(status, code):
+            self.figures.throttled += 1  # the system is well: that neither opens a breaker nor closes one
+        elif is_failure(status):
             self.figures.failures += 1
             self._note_failure()
         else:
             self._went_well()
-        if definite and call.stands is not None and call.stands():
-            call.done(call, "", ())  # refused because it was done before
+        if definite and (call.operation.query or (call.stands is not None and call.stands())):
+            call.done(call, "", ())  # there is nothing to be found, or it was done before
         elif definite:
             call.done(call, code or f"status-{status}", items)
         else:
-            self._again(call, _asked_s(response, self._world.unix()), code or f"status-{status}")
+            self._again(call, asked_s(response, self._world.unix()), code or f"status-{status}")
 
     def _note_failure(self) -> None:
         breaker = self._spec.breaker
         self._failures_in_a_row += 1
-        self._trying = False
         if breaker is not None and (self._breaker_open or self._failures_in_a_row >= breaker.failures):
             self._breaker_open = True
             self._resume_at = max(self._resume_at, self._env.now + breaker.open_for)
 
-    def _again(self, call: Call, asked_s: float, why: str) -> None:
-        retry, now = self._spec.retry, self._env.now
-        if retry.kind == "none" or (retry.budget and now - call.since >= retry.budget):
-            self.figures.given_up += 1
-            call.done(call, f"{GAVE_UP}: {why}", ())
+    def _again(self, call: Call, wait_s: float, why: str) -> None:
+        self._heed(wait_s)
+        if self._has_had_enough(call):
+            self._give_up(call, why)
             return
-        pause_s = retry.pause_s(call.attempts, self._draw("pause", call), asked_s)
-        self.told_to_wait_until_s = max(self.told_to_wait_until_s, now + asked_s)
-        if asked_s and retry.honours_retry_after and retry.pauses == "system":
-            self._resume_at = max(self._resume_at, now + asked_s)
+        pause_s = self._spec.retry.pause_s(call.attempts, self._draw("pause", call), wait_s)
         self._alive.later(pause_s, lambda _event: self._repeat(call))
+
+    def _heed(self, wait_s: float) -> None:
+        """A system asks for so much patience, perhaps of all calls."""
+        retry, until_s = self._spec.retry, self._env.now + wait_s
+        self.told_to_wait_until_s = max(self.told_to_wait_until_s, until_s)
+        if wait_s and retry.heeds_for_all:
+            self._resume_at = max(self._resume_at, until_s)
+
+    def _has_had_enough(self, call: Call) -> bool:
+        retry = self._spec.retry
+        return retry.kind == "none" or (retry.budget > 0 and self._env.now - call.since >= retry.budget)
+
+    def _give_up(self, call: Call, why: str) -> None:
+        self.figures.given_up += 1
+        call.done(call, f"{GAVE_UP}: {why}", ())
 
     def _repeat(self, call: Call) -> None:
         """Once more; what must not be done twice only when it is certain that it was not done, and will not be."""
@@ -310,12 +322,15 @@ class Port:
             if call.look is not None:
                 operation, query = call.look
                 asked = partial(self._looked, call)
-                self.call(Call(operation, query, f"{call.name}|look|{call.attempts}", asked))
+                self._begin(Call(operation, query, f"{call.name}|look|{call.attempts}", asked, since=call.since))
                 return
         self._looked(call, call)
 
-    def _looked(self, call: Call, _asked: Call, _why: str = "", _items: tuple[str, ...] = ()) -> None:
-        """It is known whether it was done."""
+    def _looked(self, call: Call, _asked: Call, why: str = "", _items: tuple[str, ...] = ()) -> None:
+        """It is known whether it was done, or nobody could tell for too long."""
+        if why:
+            call.done(call, why, ())
+            return
         if call.unsure and call.stands is not None and call.stands():
             call.done(call, "", ())
             return
@@ -324,78 +339,34 @@ class Port:
 
     # --- Credentials --------------------------------------------------------------------------------------------
 
-    def _ask_token(self) -> None:
-        if self._token_asked:
+    def _token_ended(self, token: Token | None, response: WireResponse | None) -> None:
+        if token is not None:
+            self._headers = {**self._headers, b"authorization": b"Bearer " + token.access_token.encode()}
+            self._alive.later(0.0, self._pump)
             return
-        self._token_asked = True
-        self._tokens += 1
-        life = self._alive.life
-        request = WireRequest("POST", "/oauth/token", b"", {}, self._form, 0, self._alive.incarnation)
-        given = self.boundary.credentials
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": given.client_id,
-            "client_secret": given.client_secret,
-        }
-        exchange = open_token(self.boundary, form, request)
-        performance = Performance(exchange, self._alive, partial(self._token_came, life))
-        if performance.patience_needed_s >= self._spec.timeout:
-            self._alive.later(self._spec.timeout, lambda _event: self._token_late(life, performance))
-        performance.go()
-
-    def _token_late(self, life: int, performance: Performance) -> None:
-        if not performance.over and not performance.gone:
-            performance.gone = True
-            self._token_came(life, None)
-
-    def _token_came(self, life: int, response: WireResponse | None) -> None:
-        if life != self._alive.life:
-            return
-        if response is None or response.status >= 300:
-            again_s = self._spec.retry.pause_s(1, 0.5, _asked_s(response, self._world.unix()))
-            self._alive.later(again_s, partial(self._token_again, life))
-            return
-        self._token_asked = False
-        token = msgspec.json.decode(response.body)
-        self._headers = {**self._headers, b"authorization": b"Bearer " + token["access_token"].encode()}
-        self._token_until = self._env.now + token["expires_in"] * _TOKEN_MARGIN
-        self._alive.later(0.0, self._pump)
+        status = response.status if response is not None else 0
+        wait_s = asked_s(response, self._world.unix())
+        if is_failure(status):
+            self._note_failure()
+        self._heed(wait_s)
+        tokens, retry = self._tokens, self._spec.retry
+        u = self._world.draws.uniform(
+            f"model|pause|token|{self.boundary.system.name}|{tokens.fetched}|{tokens.attempts}"
+        )
+        pause_s = retry.pause_s(tokens.attempts, u, wait_s)
+        self._alive.later(pause_s, partial(self._token_again, self._alive.life))
+        self._give_up_those_who_wait()
 
     def _token_again(self, life: int, _event: Any) -> None:
         if life == self._alive.life:
-            self._token_asked = False
-            self._ask_token()
+            self._tokens.asked = False
+            self._pump()
 
-
-def _told(response: WireResponse | None) -> tuple[str, tuple[str, ...], bool]:
-    """What a refusal says of itself: its code, the items that are missing, and whether it is for good."""
-    if response is None:
-        return "no-answer", (), False
-    code = ""
-    items: tuple[str, ...] = ()
-    definite = 400 <= response.status < 500 and response.status not in _MAY_PASS
-    try:
-        document = msgspec.json.decode(response.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return code, items, definite
-    if isinstance(document, dict):
-        code = str(document.get("code", ""))
-        definite = definite and code not in _LIMITS and document.get("definite", True) is not False
-        items = tuple(map(str, document.get("items", ())))
-    return code, items, definite
-
-
-def _asked_s(response: WireResponse | None, unix: float) -> float:
-    """How long an answer asks its caller to wait."""
-    if response is None:
-        return 0.0
-    for name, value in response.headers:
-        if name == b"retry-after":
-            told = value.decode("latin-1")
-            if told.isdigit():
-                return float(told)
-            try:
-                return max(0.0, parsedate_to_datetime(told).timestamp() - unix)
-            except ValueError:
-                return 0.0
-    return 0.0
+    def _give_up_those_who_wait(self) -> None:
+        """Without a token nothing is sent, and yet patience ends."""
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        self._waiting.extend(entry for entry in waiting if not self._has_had_enough(entry[0]))
+        for call, _since in waiting:
+            if self._has_had_enough(call):
+                self._give_up(call, "no-token")
