@@ -53,3 +53,27 @@ def test_shapes_and_metrics_are_listed_and_explained(kind: str) -> None:
     for name in names:
         code, said = told("explain", name)
         assert code == 0 and f"{kind[:-1]} {name}" in said
+
+
+HUB = str(Path(__file__).parents[2] / "examples" / "fast-hub")
+
+
+def test_what_a_target_is_never_told_of_is_said_before_the_run() -> None:
+    code, said = told("load", "steady-day", "--dry-run", "--project", HUB, "--target", "fast-hub")
+    assert code == 0 and "takes `plm.change.released`, which sets off flow `engineering-change`" in said
+    assert "warning" not in told("load", "shift-change", "--dry-run", "--project", HUB, "--target", "fast-hub")[1]
+
+
+def test_arrivals_that_set_off_no_flow_are_said_before_the_run(tmp_path: Path) -> None:
+    idle = tmp_path / "idle.yaml"
+    idle.write_text(
+        "load: idle\nestate: three-plants\nflows: [stock-movement]\narrivals:\n"
+        "  - {do: mes.order.complete, shape: constant, rate: 1/s, for: 1s}\n"
+    )
+    code, said = told("load", str(idle), "--dry-run")
+    assert code == 0 and "warning: what arrives is done by mes, and the flows are set off by wms" in said
+
+
+def test_a_repeat_without_a_search_is_refused() -> None:
+    code, said = told("load", "steady-day", "--dry-run", "--repeat", "3")
+    assert code == 2 and "--repeat goes with --find-capacity" in said
