@@ -296,7 +296,7 @@ def _within(case: Case, figures: Figures) -> tuple[ThresholdResult, ...]:
                 if value is None:
                     continue
                 verdict = Verdict.PASS if value < limit_s else Verdict.FAIL
-                results.append(ThresholdResult(expression, value, verdict, f"{stat} is {value:.3f} s"))
+                results.append(ThresholdResult(expression, value, verdict, f"{stat} is {thresholds.in_seconds(value)}"))
         recovery_s = figures.recovery_seconds(flow.flow)
         if flow.recover_within is not None and recovery_s is not None:
             verdict = Verdict.PASS if recovery_s <= flow.recover_within else Verdict.FAIL

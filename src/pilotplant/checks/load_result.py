@@ -110,7 +110,7 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
         return next((used.processors for used in self.used if used.process == process), -1.0)
 
     def busiest(self, process: str) -> float:
-        """The same of the busiest of several that it consists of (`harness/0`, `harness/1`); -1 if not known."""
+        """The same of the busiest of several that it consists of (`harness/estate`, `harness/erp`); -1 if not known."""
         return max((used.processors for used in self._parts(process)), default=-1.0)
 
     @property

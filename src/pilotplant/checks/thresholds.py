@@ -30,10 +30,14 @@ def judge(threshold: Threshold, figures: Figures, counted: dict[str, float]) -> 
         )
         return ThresholdResult(threshold.expression, None, Verdict.UNKNOWN, sentence)
     kept = _COMPARE[threshold.operator](value, threshold.value)
-    shown = f"{value:.3f} s" if threshold.metric in LATENCIES else f"{value:g}"
-    return ThresholdResult(
-        threshold.expression, value, Verdict.PASS if kept else Verdict.FAIL, f"{threshold.metric} is {shown}"
-    )
+    what = f"{threshold.metric} {threshold.stat}".strip()
+    shown = in_seconds(value) if threshold.metric in LATENCIES else f"{value:g}"
+    return ThresholdResult(threshold.expression, value, Verdict.PASS if kept else Verdict.FAIL, f"{what} is {shown}")
+
+
+def in_seconds(value: float) -> str:
+    """A latency, in the unit in which people name its limit."""
+    return f"{value:.3f} s" if value >= 1 else f"{1000 * value:.4g} ms"
 
 
 def _measured(threshold: Threshold, figures: Figures, counted: dict[str, float]) -> float | None:

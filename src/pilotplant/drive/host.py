@@ -198,9 +198,9 @@ class Host(ABC):
         return armed
 
     @property
-    def processes(self) -> list[int]:
-        """Further processes that belong to the estate."""
-        return []
+    def processes(self) -> Mapping[str, int]:
+        """Further processes that belong to the estate: by system, their ids."""
+        return {}
 
     @property
     def can_strike(self) -> bool:

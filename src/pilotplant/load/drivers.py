@@ -7,21 +7,30 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
 from pilotplant.load import planned_locustfile_path
-from pilotplant.model.errors import UsageError
+from pilotplant.model.errors import UsageError, define
 from pilotplant.model.verdict import Exit
 from pilotplant.target import warden
 from pilotplant.target.process import free_port
 
+NO_MASTER = define(
+    "PP-MASTER",
+    "Nobody takes workers at the address that --worker names.",
+    "Start `pilotplant load PROFILE --master HOST:PORT --expect N` there; is the port open between the machines?",
+    Exit.UNREACHABLE,
+)
 CONTROL = "PILOTPLANT_CONTROL"
 TOKEN = "PILOTPLANT_TOKEN"
+_ASK_S = 0.5
 USERS_PER_WORKER = 2
 """While one waits for the moments of its slice, the other claims the next."""
 
@@ -177,6 +186,26 @@ def address_of(text: str, option: str) -> tuple[str, int]:
     if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise UsageError(f"{option} {text!r} is not HOST:PORT; write it like 127.0.0.1:5557")
     return host, int(port)
+
+
+def await_master(master: tuple[str, int], wait_s: float) -> None:
+    """Wait until somebody listens there, and say so: Locust would wait without a word, and without an end."""
+    refuse_without_locust()
+    where, began = f"{master[0]}:{master[1]}", time.monotonic()
+    waiting = False
+    while True:
+        try:
+            socket.create_connection(master, timeout=_ASK_S).close()
+        except OSError as error:
+            if time.monotonic() - began >= wait_s:
+                message = f"no master at {where} within {wait_s:g} s: {error.strerror or error}"
+                raise UsageError(message, kind=NO_MASTER) from None
+        else:
+            return
+        if not waiting:
+            print(f"waiting for the master at {where}, for {wait_s:g} s at most", file=sys.stderr, flush=True)
+        waiting = True
+        time.sleep(_ASK_S)
 
 
 def be_a_worker(master: tuple[str, int], token: str) -> int:

@@ -205,9 +205,9 @@ class Driving:
     def _write_samples(self, prepared: Prepared, stage: Stage) -> None:
         """Note what harness, target and drivers have used. Sampling costs the harness; it is part of its share."""
         prepared.world.advance()
-        self._write_sample(prepared, "harness", own(prepared.host.processes))
-        for number, usage in enumerate(each_own(prepared.host.processes)):
-            self._write_sample(prepared, f"harness/{number}", usage)
+        self._write_sample(prepared, "harness", own(prepared.host.processes.values()))
+        for name, usage in each_own(prepared.host.processes).items():
+            self._write_sample(prepared, f"harness/{name}", usage)
         if processes := stage.target_processes:
             self._write_sample(prepared, "target", self._target_group.usage(processes))
         drivers = self._drivers.processes

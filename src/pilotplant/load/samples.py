@@ -2,7 +2,7 @@
 Read from the operating system, for the ledger."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pilotplant.target import groups
@@ -24,7 +24,7 @@ class Usage(NamedTuple):
 NOTHING_KNOWN = Usage(float(UNKNOWN), UNKNOWN, UNKNOWN, float(UNKNOWN))
 
 
-def own(others: Sequence[int] = ()) -> Usage:
+def own(others: Iterable[int] = ()) -> Usage:
     """What this process has used, and others that belong to it."""
     times = os.times()
     usage = _of_process(os.getpid()) if WATCHABLE else NOTHING_KNOWN
@@ -34,10 +34,13 @@ def own(others: Sequence[int] = ()) -> Usage:
     return whole._replace(cpu_s=cpu_s)
 
 
-def each_own(others: Sequence[int]) -> list[Usage]:
-    """What this process has used, and each of the others by itself: whoever is busiest is what limits."""
-    usages = [own(), *map(_of_process, others)] if others and WATCHABLE else []
-    return [] if NOTHING_KNOWN in usages else usages
+def each_own(others: Mapping[str, int]) -> dict[str, Usage]:
+    """What this process has used, which has the estate, and each of the others by itself: whoever is busiest is what
+    limits."""
+    if not others or not WATCHABLE:
+        return {}
+    usages = {"estate": own(), **{name: _of_process(process) for name, process in others.items()}}
+    return {} if NOTHING_KNOWN in usages.values() else usages
 
 
 class Groups:

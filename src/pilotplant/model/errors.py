@@ -65,7 +65,7 @@ class TargetError(PilotplantError):
     default = define(
         "PP-TARGET",
         "The middleware under test could not be started or reached.",
-        "Is the address right, and does the process listen there? The target's own output is in the run directory.",
+        "Is the address right, and does the process listen there? Its own output is target.log in the run directory.",
         Exit.UNREACHABLE,
     )
 

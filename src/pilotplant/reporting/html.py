@@ -109,7 +109,7 @@ def _template() -> Template:
     environment.filters.update(
         count=wording.count,
         quantity=wording.quantity,
-        share=wording.share,
+        shares=wording.shares,
         span=wording.span,
         name=partial(wording.printable, most=NAME_MAX),
         verdict_word=_VERDICT_WORDS.__getitem__,

@@ -15,7 +15,7 @@ from pilotplant.reporting.wording import (
     printable,
     quantity,
     record,
-    share,
+    shares,
     span,
     worst_first,
 )
@@ -137,10 +137,9 @@ def _load(result: Result) -> Iterable[str]:
             for each in (*load.latencies, load.lag)
         ],
     )
-    shares = [share(used) for used in load.used if used.processors >= 0]
     yield _safe(
         f"{load.happened:,} of {load.planned:,} arrivals, {load.arrivals_per_s:g} a second; {load.finished:,} of "
-        f"{load.begun:,} flow instances finished. Processors: {', '.join(shares) or 'not known'}."
+        f"{load.begun:,} flow instances finished. Processors: {', '.join(shares(load)) or 'not known'}."
     )
     yield ""
 

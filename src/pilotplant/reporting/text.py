@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pilotplant.checks.finding import Doubt, Finding, Severity
 from pilotplant.checks.result import Result
 from pilotplant.model.verdict import Verdict
-from pilotplant.reporting.wording import by_kind, doubts_once, printable, quantity, share
+from pilotplant.reporting.wording import by_kind, doubts_once, printable, quantity, shares
 
 KINDS = 10
 """Kinds of findings told; the report has them all."""
@@ -58,9 +58,9 @@ def _load(result: Result) -> Iterator[str]:
     for histogram in load.latencies:
         told = " · ".join(f"p{percentile:g} {quantity(value, 's')}" for percentile, value in histogram.percentiles)
         yield f"{printable(histogram.name)}: {told} · max {quantity(histogram.max_s, 's')}"
-    shares = [share(used) for used in load.used if used.processors >= 0]
     lag = f"arrivals were told p99 {quantity(load.lag.at(99.0), 's')} after their moments"
-    yield f"processors: {' · '.join(shares)}; {lag}" if shares else lag
+    used = shares(load)
+    yield f"processors: {' · '.join(used)}; {lag}" if used else lag
     yield ""
 
 
@@ -152,7 +152,9 @@ def _held(result: Result) -> Iterator[str]:
     """What gives no reason to stop, joined on a line."""
     passed = [printable(check.check) for check in result.checks if check.verdict is Verdict.PASS and not check.warnings]
     kept = sum(threshold.verdict is Verdict.PASS for threshold in result.thresholds)
-    passed += [f"thresholds ({kept})"] if kept else []
+    of_flows = tuple(f"{flow.flow}: " for flow in result.flows)
+    deadlines = any(threshold.expression.startswith(of_flows) for threshold in result.thresholds)
+    passed += [f"thresholds{' and deadlines of flows' if deadlines else ''} ({kept})"] if kept else []
     warned = [f"{printable(check.check)} ({check.warnings})" for check in result.checks if check.warnings]
     told = [f"pass {' · '.join(passed)}"] if passed else []
     told += [f"warn {' · '.join(warned)}"] if warned else []

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from pilotplant.checks.finding import Doubt, Finding, Proof, Severity
-from pilotplant.checks.load_result import Used
+from pilotplant.checks.load_result import LoadResult, Used
 from pilotplant.checks.result import Result
 from pilotplant.model.verdict import Exit, Verdict
 
@@ -32,10 +32,25 @@ def printable(text: str, most: int = SENTENCE_MAX) -> str:
     return "".join(_shown(character) for character in " ".join(text.split()))
 
 
-def share(used: Used) -> str:
-    """How many processors a process used, and how long it waited for one, where that is known."""
-    waited = f" (waited {100 * used.waited:.0f} %)" if used.waited >= 0 else ""
-    return f"{printable(used.process)} {100 * used.processors:.0f} %{waited}"
+def shares(load: LoadResult) -> list[str]:
+    """How many processors harness, drivers and target used, how long they waited for one where that is known, and
+    what processes that were, where they were several."""
+    known = [used for used in load.used if used.processors >= 0]
+    told = []
+    for used in known:
+        if "/" not in used.process:
+            parts = [part for part in known if part.process.startswith(f"{used.process}/")]
+            within = [f"waited for one for {100 * used.waited:.0f} % of the run"] if used.waited >= 0 else []
+            within += [", ".join(f"{_part(part)} {100 * part.processors:.0f} %" for part in parts)] if parts else []
+            more = f" ({'; '.join(within)})" if within else ""
+            told.append(f"{printable(used.process)} {100 * used.processors:.0f} %{more}")
+    return told
+
+
+def _part(used: Used) -> str:
+    """What a process is within what it belongs to: a system, or the number of a driver."""
+    name = printable(used.process.partition("/")[2])
+    return f"no. {name}" if name.isdigit() else name
 
 
 def _shown(character: str) -> str:

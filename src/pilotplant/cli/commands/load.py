@@ -56,6 +56,9 @@ Processes = Annotated[
 Worker = Annotated[
     str | None, typer.Option("--worker", metavar="HOST:PORT", help="Be a worker of the master at this address.")
 ]
+Wait = Annotated[
+    str, typer.Option("--wait", metavar="DURATION", help="With --worker: how long to wait for the master.")
+]
 Host = Annotated[str | None, typer.Option("--host", metavar="ADDRESS", help="Where the estate listens. [127.0.0.1]")]
 Token = Annotated[
     str | None,
@@ -83,6 +86,7 @@ def load(
     master: Master = None,
     expect: Expect = 0,
     worker: Worker = None,
+    wait: Wait = "60s",
     processes: Processes = False,
     host: Host = None,
     token: Token = None,
@@ -101,13 +105,16 @@ def load(
     of `pilotplant run`.
     """
     from pilotplant.load.doubtful import doubtful
-    from pilotplant.load.drivers import address_of, be_a_worker
+    from pilotplant.load.drivers import address_of, await_master, be_a_worker
     from pilotplant.load.loading import load_profile_and_target
+    from pilotplant.model.durations import length
     from pilotplant.model.errors import UsageError
     from pilotplant.reporting.catalog import reporters
 
     if worker is not None:
-        return be_a_worker(address_of(worker, "--worker"), token or "")
+        at = address_of(worker, "--worker")
+        await_master(at, length(wait, "--wait"))
+        return be_a_worker(at, token or "")
     if profile is None:
         raise UsageError("which profile?", help="`pilotplant list loadtests` shows what there is.")
     found = open_project(project)

@@ -156,6 +156,8 @@ def report_on(running: "Callable[[Path], Finished]", directory: Path, settings: 
     except KeyboardInterrupt:
         point_to(directory)
         print(f"the ledger up to here: pilotplant ledger show {near(directory)}", file=sys.stderr)
+        if (directory / "run.json").exists():
+            print(f"what it says so far: pilotplant report {near(directory)}", file=sys.stderr)
         raise
     point_to(directory)
     written = {name: reporters()[name](finished.result, finished.directory) for name in settings.reports}

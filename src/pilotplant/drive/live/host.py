@@ -123,8 +123,8 @@ class LiveHost(Host):
         return self._server.port
 
     @property
-    def processes(self) -> list[int]:
-        return [door.process_id for door in self.doors.values() if door.process_id]
+    def processes(self) -> Mapping[str, int]:
+        return {name: door.process_id for name, door in self.doors.items() if door.process_id}
 
     @property
     def url(self) -> str:
