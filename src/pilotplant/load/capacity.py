@@ -32,8 +32,9 @@ HANDFUL = 5
 """A rate of which fewer arrivals are held says nothing."""
 PILING_UP = 0.25
 """If the backlog grows by more than this share of what is begun, waiting in line is what takes long."""
+CLEARLY_LESS = 0.75
 UNMOVED = 0.8
-"""What is left of a latency when half as much arrives, if it is not the load that makes it."""
+"""What is left of a latency when clearly less arrives, if it is not the load that makes it."""
 IMPOSSIBLE_MAX = 0.01
 """If more than this share of the arrivals came to nothing, the rate was never held."""
 _NO_BACKLOG = Curve("open", "", 1.0, ())
@@ -273,12 +274,12 @@ def lowest_rate(spec: CapacitySpec) -> float:
 
 
 def unmoved(tried: Sequence[Attempt]) -> bool:
-    """Whether half the rate misses the same threshold by as much, with nothing piling up: then no rate will keep it."""
+    """Whether clearly less misses the same threshold by as much, and nothing piles up: then no rate will keep it."""
     broken = sorted((each for each in tried if not each.held and not each.undecided), key=lambda each: each.rate)
     if len(broken) < 2 or highest_held(tried) is not None:
         return False
     lower, higher = broken[:2]
-    same = lower.missed == higher.missed != ""
+    same = lower.missed == higher.missed != "" and lower.rate <= CLEARLY_LESS * higher.rate
     return same and not (lower.piled_up or higher.piled_up) and lower.measured >= UNMOVED * higher.measured
 
 

@@ -34,7 +34,7 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     relative: bool
     """Whether service times are assumptions: then the knee compares middlewares, and says nothing of a real system."""
     recovery_s: float | None
-    """After the lowest rate that did not hold: how long until all that had piled up was finished."""
+    """After the lowest rate that did not hold: how long until all was finished. Nothing where nothing piled up."""
     verdict: Verdict
     exit: int
     summary: str
@@ -78,7 +78,7 @@ def conclude(
         sustained_per_s=sustained,
         sustained_by=sustained_by,
         relative=relative,
-        recovery_s=broken.drained_s if broken else None,
+        recovery_s=broken.drained_s if broken and not unmoved(tried) else None,
         verdict=verdict,
         exit=int(exit_),
         summary=_summary(_knee(profile, tried, bound, relative), sustained),

@@ -39,7 +39,7 @@ def read(directory: Path) -> Capacity:
 
 def page(capacity: Capacity) -> str:
     """The page as text."""
-    broken = lowest_broken(capacity.attempts)
+    broken = lowest_broken(capacity.attempts) if capacity.recovery_s is not None else None
     return _template().render(
         capacity=capacity,
         attempts=capacity.attempts,
