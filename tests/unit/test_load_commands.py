@@ -163,6 +163,7 @@ def test_a_search_can_be_shown_again_and_is_the_latest(broken_off: bool, attempt
     done = call(app, ["load", "how-much", "--find-capacity", "--seed", "3"])
     ends = Exit.INTERRUPTED if broken_off else Exit.INTERNAL
     assert done.exit_code == ends and "capacity.html" in done.stdout, done.output
+    assert ("counted in arrivals" in done.stdout) != broken_off
     shown = call(app, ["report"])
     assert shown.exit_code == ends and shown.stdout.splitlines()[:3] == done.stdout.splitlines()[:3]
     command = "pilotplant load how-much --find-capacity --target fast-hub --seed 3"

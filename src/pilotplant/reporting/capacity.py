@@ -84,14 +84,16 @@ def _lines(capacity: Capacity) -> Iterator[str]:
     if capacity.recovery_s is not None:
         yield f"after too much, all was finished {capacity.recovery_s:.1f} s after the last arrival"
     yield wording.printable(capacity.held_as)
+    if not capacity.attempts:
+        return
     yield ""
     yield f"counted in arrivals; one began {_each(capacity.attempts)} flow instances"
     yield from (_attempt(each) for each in capacity.attempts)
 
 
 def _each(attempts: Sequence[Attempt]) -> str:
-    each = [attempt.instances_each for attempt in attempts] or [1.0]
-    return wording.quantity(sum(each) / len(each))
+    each = [attempt.instances_each for attempt in attempts]
+    return wording.quantity(sum(each) / max(len(each), 1))
 
 
 def _attempt(attempt: Attempt) -> str:
