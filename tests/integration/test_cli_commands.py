@@ -97,7 +97,7 @@ def test_list_names_everything_a_scenario_can_name(project: Project) -> None:
     told = done.json()
     assert set(told) == {
         "scenarios", "targets", "flows", "estates", "profiles", "systems", "operations", "events", "stimuli", "faults",
-        "checks", "defects", "loadtests",
+        "checks", "defects", "loadtests", "shapes", "metrics",
     }  # fmt: skip
     assert {"short", "eco-cascade"} <= set(told["scenarios"]) and {"quick", "null", "reference"} <= set(told["targets"])
     assert {"once", "sequencing", "convergence", "completeness"} <= set(told["checks"])
@@ -118,6 +118,8 @@ def test_explain_knows_every_name_that_list_and_errors_print(project: Project) -
         "period-closed",
         *told["faults"],
         *told["checks"],
+        *told["shapes"],
+        *told["metrics"],
         "d10_repeats_after_timeout",
     ):
         done = project.call("explain", name)
@@ -126,7 +128,7 @@ def test_explain_knows_every_name_that_list_and_errors_print(project: Project) -
     assert "affected_median" in stimulus.out and "operation plm.change.release" in stimulus.out
 
 
-@pytest.mark.parametrize("kind", ["scenario", "target", "flow", "estate", "profile"])
+@pytest.mark.parametrize("kind", ["scenario", "target", "flow", "estate", "profile", "load"])
 def test_schema_prints_a_json_schema(project: Project, kind: str) -> None:
     done = project.call("schema", kind)
     assert done.code == 0

@@ -110,6 +110,19 @@ def test_never_delivered_is_unknown(confirmations: History) -> None:
     unknown(confirmations, "was never delivered to the target, so it cannot be blamed")
 
 
+def test_what_would_help_is_to_send_it_where_none_of_its_kind_was_sent(tmp_path: Path, changes: History) -> None:
+    changes.release("ECO-1", PARENT)
+    assert "endpoint is reachable" in unknown(changes, "was never delivered to the target").doubts[0].would_help
+    (tmp_path / "deaf").mkdir()
+    history = History(tmp_path / "deaf", shipped_flow(CHANGE))
+    history.release("ECO-1", PARENT)
+    judged = history.judge(expressions=["facts.lost == 0"])
+    doubt = next(doubt for doubt in judged.doubts if "was never delivered to the target" in doubt.sentence)
+    assert "no `plm.change.released` was sent" in doubt.would_help
+    assert "leave `engineering-change` out" in doubt.would_help
+    assert judged.thresholds[0].sentence == "completeness could not decide everything, so facts.lost is not known"
+
+
 def test_delivered_and_never_acknowledged_was_known(confirmations: History) -> None:
     event = confirmations.finish_order(DE)
     confirmations.send_event(event)

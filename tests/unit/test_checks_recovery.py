@@ -255,3 +255,16 @@ def test_a_run_without_faults_does_not_test_it(history: History) -> None:
     judgement = history.judge()
     assert any(entry.startswith("recovery (no fault held anything up") for entry in judgement.untested)
     assert "recovery" not in {check.check for check in judgement.checks}
+
+
+@pytest.mark.parametrize("company", [False, True])
+def test_who_died_and_was_not_started_again_has_recovered_from_nothing(history: History, company: bool) -> None:
+    now = history.world.env.now
+    history.ledger.write(Restart, now, 1)
+    if company:
+        history.ledger.write(Restart, now, 2)
+    history.book(history.finish_order(DE))
+    history.ledger.write(Crash, history.world.env.now, 1, "it ended by itself")
+    judgement = history.judge()
+    untested = [entry for entry in judgement.untested if entry.startswith("recovery")]
+    assert untested == ([] if company else ["recovery (the target died and was not started again)"])

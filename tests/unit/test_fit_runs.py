@@ -105,6 +105,24 @@ def test_a_target_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     assert (tmp_path / "mine.yaml").read_text() == "target: mine"
 
 
+def test_runs_are_called_by_name_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+
+    def read(run: Path) -> PastRun:
+        asked.append(run)
+        raise UsageError("that is enough")
+
+    monkeypatch.setattr(calibration, "past_run", read)
+    kept = tmp_path / "reports" / "runs" / "20260101-eco-01"
+    kept.mkdir(parents=True)
+    (kept / "run.json").touch()
+    (tmp_path / "pilotplant.toml").touch()
+    for name, says in ((kept.name, "that is enough"), ("20260101-eco-02", "did you mean `20260101-eco-01`")):
+        done = CliRunner().invoke(app, ["fit", name, "--project", str(tmp_path)])
+        assert done.exit_code == 2 and says in done.output
+    assert asked == [kept]
+
+
 def test_pauses_are_fitted_by_one_measure() -> None:
     """Half of each pause is drawn: what was seen is less than what was meant, of the first pause and the longest."""
     chance, meant = Random(3), RetrySpec(first=1.0, factor=2.0, cap=4.0)

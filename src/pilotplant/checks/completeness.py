@@ -17,6 +17,7 @@ from pilotplant.checks.folds.near import NearMisses
 from pilotplant.checks.folds.promises import EXCEPTION, Promises
 from pilotplant.checks.folds.silence import asked_at
 from pilotplant.checks.folds.silence import silent as silent_of
+from pilotplant.checks.folds.untold import Untold
 from pilotplant.checks.wording import effect_in_words, holder_of, plant_of, some_of
 from pilotplant.ledger.records import ILLEGIBLE, Ack, Commit, Compare, Deliver, Emit, Obligation, Reject
 from pilotplant.systems import catalog
@@ -46,6 +47,7 @@ class Completeness(Check):
         """Copies that are what their owner has, at rest."""
         self._sums: Aggregated
         self._dropped = Dropped(promises)
+        self._untold_of = Untold(case, promises)
         self._looks = Looks(case)
         promises.on_finish.append(self._on_finish)
 
@@ -54,7 +56,7 @@ class Completeness(Check):
             Reject: (lambda named: named.name == EXCEPTION or self.case.governed(named), self.on_reject),
             Commit: (lambda named: named.name in (_REPORT, EXCEPTION), self.on_report),
             Obligation: (None, self._dropped.on_obligation),
-            Deliver: (None, self._dropped.on_deliver),
+            Deliver: (None, self.on_deliver),
             Ack: (None, self._dropped.on_ack),
             Compare: (lambda named: self.case.governed(named), self.on_compare),
         }
@@ -63,6 +65,11 @@ class Completeness(Check):
         """Whoever brings a copy to where its owner has it needs no other reason for that."""
         if not record.difference:
             self._agreeing.add(record.effect)
+
+    def on_deliver(self, record: Deliver) -> None:
+        """An event is sent."""
+        self._dropped.on_deliver(record)
+        self._untold_of.on_deliver(record)
 
     def on_reject(self, record: Reject) -> None:
         """Whoever sends the same refused request for ever does not get to anything else."""
@@ -151,7 +158,7 @@ class Completeness(Check):
                 return
             self.doubt(
                 f"{instance.name} was never delivered to the target, so it cannot be blamed for what is missing.",
-                "see to it that the target's endpoint is reachable, or that it looks where no events are posted",
+                self._untold_of.would_help(instance),
             )
             return
         silent = silent_of(self.case, instance)

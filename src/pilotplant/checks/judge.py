@@ -164,9 +164,9 @@ def _judge(
     findings = complete([finding for check in court for finding in check.findings], ledger, case)
     findings = tuple(sorted(findings, key=lambda finding: _order(finding, case)))
     counted = _counted(findings, figures, counts)
-    for metric, name in (("facts.lost", "completeness"), ("facts.doubled", "once")):
+    for metric, name in thresholds.COUNTED_BY.items():
         if any(check.NAME == name and (check.doubts or name in crashed) for check in court) and not counted[metric]:
-            del counted[metric]  # a check that could not decide has not counted nothing
+            del counted[metric]
     judged = tuple(thresholds.judge(read(e), figures, counted) for e in expressions)
     judged += _within(case, figures)
     load = curves.result(promises.begun) if curves else None

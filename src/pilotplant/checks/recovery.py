@@ -103,7 +103,8 @@ class Recovery(Check):
     # --- what is said ------------------------------------------------------------------------------------------------
 
     def finish(self) -> None:
-        self.examined += len(self._crashes)
+        survived = [crash for crash in self._crashes if self._somebody_goes_on(crash)]
+        self.examined += len(survived)
         settled = self.promises.settled
         if settled is not None:
             open_ones = [(i, self._owed(i)) for i in self.promises.instances.values()]
@@ -121,8 +122,16 @@ class Recovery(Check):
             if record.exchange not in reported and self.promises.repeats.get(record.effect):
                 reported.add(record.exchange)
                 self._report_repeated(record)
-        if not self.examined:
+        if not self.examined and self._crashes:
+            self.idle = "the target died and was not started again"
+        elif not self.examined:
             self.idle = "no fault held anything up, and the target never died"
+
+    def _somebody_goes_on(self, crash: Crash) -> bool:
+        """Whether the target was started again, or another instance of it lives: only then can it recover."""
+        started = sum(each.seq < crash.seq for each in self._restarts)
+        ended = sum(each.seq <= crash.seq for each in self._crashes)
+        return started > ended or any(each.seq > crash.seq for each in self._restarts)
 
     def _owed(self, instance: Instance) -> list[Promise]:
         """What of an instance the target knows of, may do, and has not done."""

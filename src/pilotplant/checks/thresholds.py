@@ -5,6 +5,9 @@ from pilotplant.checks.result import ThresholdResult
 from pilotplant.model.threshold import COUNTS, LATENCIES, Threshold
 from pilotplant.model.verdict import Verdict
 
+COUNTED_BY = {"facts.lost": "completeness", "facts.doubled": "once"}
+"""The check that counts a metric. One that could not decide has not counted nothing."""
+
 _COMPARE = {
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
@@ -19,7 +22,12 @@ def judge(threshold: Threshold, figures: Figures, counted: dict[str, float]) -> 
     """Whether a threshold was kept; unknown where nothing was measured."""
     value = _measured(threshold, figures, counted)
     if value is None:
-        sentence = f"nothing was measured for {threshold.metric}"
+        counting = COUNTED_BY.get(threshold.metric)
+        sentence = (
+            f"{counting} could not decide everything, so {threshold.metric} is not known"
+            if counting
+            else f"nothing was measured for {threshold.metric}"
+        )
         return ThresholdResult(threshold.expression, None, Verdict.UNKNOWN, sentence)
     kept = _COMPARE[threshold.operator](value, threshold.value)
     shown = f"{value:.3f} s" if threshold.metric in LATENCIES else f"{value:g}"

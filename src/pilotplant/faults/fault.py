@@ -125,6 +125,12 @@ class Fault(BaseModel, ABC):
     """Names its draws, so that it strikes the same exchanges whatever faults stand before it; its position if empty."""
 
     @classmethod
+    def chosen(cls, entry: Any) -> "type[Fault] | None":
+        """The kind that an entry of a document means."""
+        given = entry.get("fault") if isinstance(entry, dict) else None
+        return fault_kinds().get(given) if isinstance(given, str) else None
+
+    @classmethod
     def sampled(cls, chance: Random, scene: Scene) -> Self | None:
         """One of this kind for a random run, which strikes only now and then; nothing if there is none."""
         if cls.DRAWN is None:

@@ -7,6 +7,7 @@ from pilotplant.model.documents import Document, Problems
 from pilotplant.model.errors import DocumentError
 from pilotplant.resources import Project
 from pilotplant.scenario.loading import Setup, check_parameters, check_parts, load_target
+from pilotplant.systems import catalog
 from pilotplant.target.model import TargetSpec
 
 
@@ -56,6 +57,7 @@ def validate_profiles(project: Project) -> list[str]:
 
 
 def _profile(project: Project, name: str, problems: Problems) -> LoadSetup | None:
+    catalog.include(project.root)
     try:
         document = Document.read(project.find("loadtests", name))
     except DocumentError as error:

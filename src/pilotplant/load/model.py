@@ -1,5 +1,7 @@
 """A load profile as its YAML document describes it: which arrivals meet which estate, and what has to hold."""
 
+from functools import reduce
+from operator import or_
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
@@ -16,12 +18,19 @@ WORKERS_MAX = 64
 def _arrivals(entry: Any) -> Any:
     if isinstance(entry, Arrivals):
         return entry
-    given = entry.get("shape") if isinstance(entry, dict) else None
-    kind = shapes().get(given) if isinstance(given, str) else None
+    kind = Arrivals.chosen(entry)
     if kind is None:
+        given = entry.get("shape") if isinstance(entry, dict) else None
         guess = did_you_mean(given, shapes()) if isinstance(given, str) else ""
         raise ValueError(f"arrivals need a `shape`, one of {', '.join(shapes())}{guess}")
     return kind.model_validate(entry)
+
+
+ArrivalsEntry = Annotated[
+    SerializeAsAny[Arrivals],
+    BeforeValidator(_arrivals, json_schema_input_type=reduce(or_, shapes().values())),
+]
+"""One of the shapes; which, its `shape` says."""
 
 
 class CapacitySpec(BaseModel):
@@ -70,7 +79,7 @@ class LoadSpec(BaseModel):
     estate: str
     speed: Annotated[float, Field(gt=0, le=100_000)] = 1.0
     """Business seconds per wire second."""
-    arrivals: Annotated[list[Annotated[SerializeAsAny[Arrivals], BeforeValidator(_arrivals)]], Field(min_length=1)]
+    arrivals: Annotated[list[ArrivalsEntry], Field(min_length=1)]
     faults: list[Annotated[SerializeAsAny[Fault], BeforeValidator(read_fault_entry)]] = []
     flows: Annotated[list[str], Field(min_length=1)]
     thresholds: list[str] = []

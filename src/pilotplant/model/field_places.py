@@ -49,7 +49,7 @@ def find(root: Node, loc: Loc, model: Any = None) -> Spot:
     """Follow a `loc` as far as it leads."""
     node, key, at_key = root, None, False
     unions: list[int] = []
-    accepted = unfold([model] if model is not None else [])
+    accepted = _meant(unfold([model] if model is not None else []), root)
     labelled = False
     for position, part in enumerate(loc):
         if len(accepted) > 1 and not labelled and isinstance(part, str) and part != KEY:
@@ -64,8 +64,14 @@ def find(root: Node, loc: Loc, model: Any = None) -> Spot:
             key, node = None, node.items[part]
         else:
             continue
-        accepted, labelled = unfold(_inside(accepted, part)), False
+        accepted, labelled = _meant(unfold(_inside(accepted, part)), node), False
     return Spot(node, key, at_key, tuple(unions), accepted)
+
+
+def _meant(accepted: tuple[Any, ...], node: Node) -> tuple[Any, ...]:
+    """With the subclass that an entry names in the place of its base, where the base can tell (`chosen`)."""
+    choosing = [(each, getattr(each, "chosen", None)) for each in accepted]
+    return tuple((choose(node.data) if choose is not None else None) or each for each, choose in choosing)
 
 
 def field_names(accepted: Iterable[Any]) -> set[str]:

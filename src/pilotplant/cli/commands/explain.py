@@ -1,5 +1,6 @@
 """`pilotplant explain`: what a code or name means, from the registries that the program itself uses."""
 
+from inspect import cleandoc
 from textwrap import indent
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,15 +11,20 @@ from pilotplant.model.verdict import Exit
 
 if TYPE_CHECKING:
     from pilotplant.faults.catalogue import Entry
+    from pilotplant.load.arrivals.arrival import Arrivals
 
 
 @guarded
 def explain(
     code: Annotated[
-        str, typer.Argument(metavar="CODE", help="An error code, a problem, a check, a fault, an operation, a defect.")
+        str,
+        typer.Argument(
+            metavar="CODE",
+            help="An error code, a problem, a check, a fault, an operation, a defect, a shape, a metric.",
+        ),
     ],
 ) -> int:
-    """Say what an error code, a problem of a simulator, a check, a fault or an operation means."""
+    """Say what an error code, a problem of a simulator, a check, a fault, an operation, a shape or a metric means."""
     from pilotplant.model.errors import UsageError
     from pilotplant.model.suggestions import did_you_mean
 
@@ -47,8 +53,10 @@ def _defects() -> dict[str, str]:
 def _everything() -> dict[str, str]:
     from pilotplant.checks.judge import checks
     from pilotplant.faults.catalogue import entries
+    from pilotplant.load.arrivals.arrival import shapes
     from pilotplant.model.errors import REGISTRY
     from pilotplant.model.problem import PROBLEMS
+    from pilotplant.model.threshold import COUNTS, LATENCIES, SHARES
     from pilotplant.systems import catalog
 
     operations = catalog.operations()
@@ -63,8 +71,14 @@ def _everything() -> dict[str, str]:
         )
     for name, check in checks().items():
         told[name] = f"check {name}\n  {check.ABOUT}\n  {(check.__doc__ or '').strip()}"
+    for name, about in (LATENCIES | COUNTS | SHARES).items():
+        how = f"{name} p95 < 5s" if name in LATENCIES else f"{name} == 0"
+        told[name] = f"metric {name}\n  {about}\n  In a threshold: {how}"
+    for name, shape in shapes().items():
+        told[name] = _of_shape(name, shape)
     for entry in entries():
-        told[entry.kind] = _of_fault(entry)
+        # `burst` is a shape, too
+        told[entry.kind] = "\n".join(filter(None, (_of_fault(entry), told.get(entry.kind))))
     for name, operation in operations.items():
         refusals = ", ".join(rejection.code for rejection in operation.rejects) or "nothing of its own"
         told[name] = (
@@ -79,6 +93,13 @@ def _everything() -> dict[str, str]:
         # A stimulus is often called like the operation that its last act is.
         told[name] = f"{told[name]}\n{about}" if name in told else about
     return told
+
+
+def _of_shape(name: str, shape: "type[Arrivals]") -> str:
+    lines = [f"shape {name} (of the arrivals of a load profile)", indent(shape.about(), "  ")]
+    lines += [indent(cleandoc(shape.__doc__ or ""), "  "), "  Its settings:"]
+    lines += [f"    {field} [{default}]" for field, default in shape.settings().items() if field != "shape"]
+    return "\n".join(lines)
 
 
 def _of_fault(entry: "Entry") -> str:

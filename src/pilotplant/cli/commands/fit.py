@@ -24,7 +24,8 @@ RESOLUTION_S = 0.01
 @guarded
 def fit_model(
     runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="[RUN…]", help="Directories of runs to fit to, or a folder of such.")
+        list[Path] | None,
+        typer.Argument(metavar="[RUN…]", help="Runs to fit to: names, or directories."),
     ] = None,
     check: Annotated[
         Path | None, typer.Option("--check", metavar="RUN", help="A run that is not used for fitting, and judges.")
@@ -46,6 +47,7 @@ def fit_model(
     """
     from pilotplant.model.errors import UsageError
     from pilotplant.run.identity import replace_file
+    from pilotplant.run.latest import run_directory
     from pilotplant.sweep import calibration, latencies
 
     found = open_project(project)
@@ -54,15 +56,19 @@ def fit_model(
         raise UsageError("fit needs runs to fit to, or --csv", help="pilotplant fit reports/runs/…")
     if out is not None and out.exists():
         raise UsageError(f"{out} is there already; nothing was written", help="Choose another --out, or remove it.")
+
+    def named(run: Path) -> Path:
+        return run if run.exists() else run_directory(found.runs_dir(), str(run))
+
     overrides: list[str] = []
     used: list[PastRun] = []
     fits: list[Fit] = []
     if measured is not None:
         model, overrides = latencies.from_csv(found, measured)
-        judging = _judging(check, []) if check is not None else None
+        judging = _judging(named(check), []) if check is not None else None
     else:
-        used = [calibration.past_run(run) for path in runs or [] for run in calibration.runs_in(path)]
-        judging = _judging(check, used) if check is not None else None
+        used = [calibration.past_run(run) for path in runs or [] for run in calibration.runs_in(named(path))]
+        judging = _judging(named(check), used) if check is not None else None
         model, fits = calibration.calibrated(found, used)
     checked = calibration.compared(found, judging, model) if judging is not None else []
     document = _document(name, model)

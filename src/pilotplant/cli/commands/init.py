@@ -8,7 +8,7 @@ import typer
 from pilotplant.cli.frame import guarded
 from pilotplant.model.verdict import Exit
 
-_CONTENT = ("simulators", "scenarios", "contracts/flows")
+_CONTENT = ("simulators", "scenarios", "contracts/flows", "loadtests")
 
 _SETTINGS = """\
 # The settings of this project; a flag or a PILOTPLANT_* variable counts before them.

@@ -19,8 +19,8 @@ def list_(
         str | None,
         typer.Argument(
             metavar="[KIND]",
-            help="scenarios targets flows loadtests estates profiles systems operations events stimuli faults checks "
-            "defects",
+            help="scenarios targets flows loadtests estates profiles systems operations events stimuli shapes faults "
+            "checks metrics defects",
         ),
     ] = None,
     project: ProjectOption = None,
@@ -93,6 +93,22 @@ def _stimuli(project: "Project") -> dict[str, str]:
     return {name: _first(s.plan.__doc__ or "") for name, s in sorted(catalog.stimuli().items())}
 
 
+def _shapes(project: "Project") -> dict[str, str]:
+    from pilotplant.load.arrivals.arrival import Arrivals, shapes
+
+    common = Arrivals.settings()
+    return {
+        name: f"{_first(shape.about())} [{', '.join(each for each in shape.settings() if each not in common)}]"
+        for name, shape in shapes().items()
+    }
+
+
+def _metrics(project: "Project") -> dict[str, str]:
+    from pilotplant.model.threshold import COUNTS, LATENCIES, SHARES
+
+    return LATENCIES | COUNTS | SHARES
+
+
 def _faults(project: "Project") -> dict[str, str]:
     from pilotplant.faults.catalogue import entries
 
@@ -129,7 +145,9 @@ _KINDS = {
     "operations": _operations,
     "events": _events,
     "stimuli": _stimuli,
+    "shapes": _shapes,
     "faults": _faults,
     "checks": _checks,
+    "metrics": _metrics,
     "defects": _defects,
 }

@@ -100,6 +100,7 @@ def load(
     Arrivals do not wait for answers; latency counts from the moment that was intended for each. Exit codes are those
     of `pilotplant run`.
     """
+    from pilotplant.load.doubtful import doubtful
     from pilotplant.load.drivers import address_of, be_a_worker
     from pilotplant.load.loading import load_profile_and_target
     from pilotplant.model.errors import UsageError
@@ -112,6 +113,8 @@ def load(
     found = open_project(project)
     settings = settings_of(found, seed=seed, target=target, reports=report, out=out, format=format_, host=host)
     check_reports(settings.reports, tuple(reporters()))
+    if repeat > 1 and not capacity:
+        raise UsageError("--repeat goes with --find-capacity", help="Other arrivals of the same business: --seed.")
     if not 0 < scale <= 10_000:
         raise UsageError(f"--scale {scale:g} must be more than 0 and at most 10000")
     setup, chosen = load_profile_and_target(found, profile, settings.target)
@@ -119,6 +122,8 @@ def load(
         setup = setup.with_profile(setup.profile.scaled(scale))
     where = replace(_where(settings, workers, setup.profile.workers, master, expect, token or ""), processes=processes)
     words = _words(workers, master, expect, settings.host)
+    for warning in doubtful(setup, chosen):
+        print(f"warning: {warning}", file=sys.stderr)
     if dry_run:
         print(f"{setup.profile.load}: valid, {setup.profile.rate:.1f} arrivals a second, target {chosen.target}")
         return Exit.PASS

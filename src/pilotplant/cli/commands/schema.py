@@ -9,12 +9,14 @@ import typer
 from pilotplant.cli.frame import ProjectOption, guarded, open_project, print_json
 from pilotplant.model.verdict import Exit
 
-KINDS = ("scenario", "target", "flow", "estate", "profile")
+KINDS = ("scenario", "target", "flow", "estate", "profile", "load")
 
 
 @guarded
 def schema(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="scenario target flow estate profile, or: contracts")],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="scenario target flow estate profile load, or: contracts")
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="With `contracts`: write OpenAPI and AsyncAPI there.")
     ] = None,
@@ -46,6 +48,7 @@ def _schema(kind: str) -> dict[str, Any]:
 
     from pilotplant.exchange.profile import ProfileSpec
     from pilotplant.flows.grammar import FlowSpec
+    from pilotplant.load.model import LoadSpec
     from pilotplant.model.editor_schema import json_schema
     from pilotplant.scenario.model import ScenarioSpec
     from pilotplant.systems.estate import EstateSpec
@@ -57,5 +60,6 @@ def _schema(kind: str) -> dict[str, Any]:
         "flow": FlowSpec,
         "estate": EstateSpec,
         "profile": ProfileSpec,
+        "load": LoadSpec,
     }
     return json_schema(models[kind])

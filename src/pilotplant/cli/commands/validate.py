@@ -22,7 +22,7 @@ def validate(
         list[str] | None,
         typer.Argument(
             metavar="[SCENARIO|FILE…]",
-            help="Scenarios, or files of targets, estates or flows; all of the project if none.",
+            help="Scenarios and load profiles, or files of targets, estates or flows; all of the project if none.",
         ),
     ] = None,
     project: ProjectOption = None,
@@ -50,6 +50,7 @@ def validate(
 
 def _named(project: "Project", names: list[str]) -> list[str]:
     """Check these documents, each as what its first key says that it is; the problems of all at once."""
+    from pilotplant.load.loading import load_profile
     from pilotplant.model.errors import DocumentError, Problem
     from pilotplant.scenario.loading import load_estate, load_scenario, load_target, read_flow
 
@@ -58,11 +59,12 @@ def _named(project: "Project", names: list[str]) -> list[str]:
         "target": lambda name: load_target(project, name).target,
         "estate": lambda name: load_estate(project, name).estate.estate,
         "flow": lambda name: read_flow(Path(name)).flow,
+        "load": lambda name: load_profile(project, name).profile.load,
     }
     checked: list[str] = []
     problems: list[Problem] = []
     for name in names:
-        load = loaders.get(_kind(name), loaders["scenario"])
+        load = loaders.get(_kind(project, name), loaders["scenario"])
         try:
             checked.append(load(name))
         except DocumentError as error:
@@ -72,10 +74,12 @@ def _named(project: "Project", names: list[str]) -> list[str]:
     return checked
 
 
-def _kind(name: str) -> str:
-    """What a file says that it is; nothing for what is no file, which is then the name of a scenario."""
+def _kind(project: "Project", name: str) -> str:
+    """What a file says that it is. A name is that of a scenario, or of a load profile where no scenario has it."""
+    if not name.endswith((".yaml", ".yml")):
+        return "load" if name in project.names("loadtests") and name not in project.names("scenarios") else "scenario"
     try:
-        found = _FIRST_KEY.search(Path(name).read_text(encoding="utf-8")) if name.endswith((".yaml", ".yml")) else None
+        found = _FIRST_KEY.search(Path(name).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         return ""
     return found[1] if found else ""

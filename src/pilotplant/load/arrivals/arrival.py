@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cache
 from random import Random
+from sys import modules
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -17,10 +18,15 @@ from pilotplant.model.discovery import classes
 from pilotplant.scenario.model import OCCURRENCES_MAX, Stretch
 
 
+def _with_its_name(schema: dict[str, Any], shape: type["Arrivals"]) -> None:
+    """Editors tell the shapes apart by their names, too."""
+    schema["properties"]["shape"] = {"const": shape.SHAPE}
+
+
 class Arrivals(BaseModel):
     """Base of all shapes. Subclasses stand one per file and set `SHAPE`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, json_schema_extra=_with_its_name)
 
     SHAPE: ClassVar[str] = ""
 
@@ -30,6 +36,25 @@ class Arrivals(BaseModel):
     with_: Annotated[dict[str, Any], Field(alias="with")] = {}
     key: Key = ""
     """Names its chance, so that it does the same whatever else the profile holds; its position if empty."""
+
+    @classmethod
+    def about(cls) -> str:
+        """What it is, in a sentence."""
+        return (modules[cls.__module__].__doc__ or "").partition(": ")[2].strip()
+
+    @classmethod
+    def settings(cls) -> dict[str, str]:
+        """Its fields as they are written, each with its default."""
+        return {
+            info.alias or name: "needed" if info.is_required() else str(info.default or "not set")
+            for name, info in cls.model_fields.items()
+        }
+
+    @classmethod
+    def chosen(cls, entry: Any) -> type["Arrivals"] | None:
+        """The shape that an entry of a document means."""
+        given = entry.get("shape") if isinstance(entry, dict) else None
+        return shapes().get(given) if isinstance(given, str) else None
 
     @property
     @abstractmethod

@@ -18,7 +18,7 @@ class Burst(Intensity):
     burst_rate: Rate
     every: Annotated[Stretch, Field(gt=0)]
     burst_for: Annotated[Stretch, Field(gt=0)]
-    for_: Annotated[Stretch, Field(alias="for")]
+    for_: Annotated[Stretch, Field(alias="for", gt=0)]
 
     @model_validator(mode="after")
     def _shorter(self) -> Self:

@@ -17,7 +17,7 @@ class Constant(Arrivals):
     SHAPE: ClassVar[str] = "constant"
 
     rate: Rate
-    for_: Annotated[Stretch, Field(alias="for")]
+    for_: Annotated[Stretch, Field(alias="for", gt=0)]
 
     @property
     def length_s(self) -> float:

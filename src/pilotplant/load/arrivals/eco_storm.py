@@ -24,7 +24,7 @@ class EcoStorm(Arrivals):
     rate: Rate
     follow_ups: Annotated[float, Field(ge=0, lt=1)] = 0.6
     spread: Annotated[Stretch, Field(gt=0)] = 5.0
-    for_: Annotated[Stretch, Field(alias="for")]
+    for_: Annotated[Stretch, Field(alias="for", gt=0)]
 
     @property
     def length_s(self) -> float:

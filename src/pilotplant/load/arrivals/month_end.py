@@ -16,7 +16,7 @@ class MonthEnd(Intensity):
 
     rate: Rate
     growth: Annotated[float, Field(ge=1, le=1000)] = 8.0
-    for_: Annotated[Stretch, Field(alias="for")]
+    for_: Annotated[Stretch, Field(alias="for", gt=0)]
 
     @property
     def length_s(self) -> float:

@@ -15,7 +15,7 @@ class Poisson(Intensity):
     SHAPE: ClassVar[str] = "poisson"
 
     rate: Rate
-    for_: Annotated[Stretch, Field(alias="for")]
+    for_: Annotated[Stretch, Field(alias="for", gt=0)]
 
     @property
     def length_s(self) -> float:

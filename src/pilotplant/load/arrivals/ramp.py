@@ -16,7 +16,7 @@ class Ramp(Intensity):
 
     from_: Annotated[Rate, Field(alias="from")]
     to: Rate
-    for_: Annotated[Stretch, Field(alias="for")]
+    for_: Annotated[Stretch, Field(alias="for", gt=0)]
 
     @property
     def length_s(self) -> float:

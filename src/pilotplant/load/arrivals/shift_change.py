@@ -23,7 +23,7 @@ class ShiftChange(Intensity):
     peak: Rate
     shift: Annotated[Stretch, Field(gt=0)]
     width: Annotated[Stretch, Field(gt=0)]
-    for_: Annotated[Stretch, Field(alias="for")]
+    for_: Annotated[Stretch, Field(alias="for", gt=0)]
 
     @property
     def length_s(self) -> float:
