@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from datetime import date
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,8 @@ from pilotplant.exchange.profile import LatencySpec, ProfileSpec
 from pilotplant.kernel.draws import Draws
 from pilotplant.load.binding import Binding, binding, sustained_by_limits
 from pilotplant.load.calibration import as_profile, calibrate
-from pilotplant.load.capacity import Attempt, conclude, highest_held, judged, lowest_broken, search, steady
+from pilotplant.load.capacity import Attempt, highest_held, judged, lowest_broken, search, steady, unmoved
+from pilotplant.load.conclusion import conclude
 from pilotplant.load.model import CapacitySpec, LoadSpec
 from pilotplant.model.errors import UsageError
 from pilotplant.model.verdict import Exit, Verdict
@@ -51,7 +53,7 @@ def attempt(rate: float, capacity: float, *, wrong_above: float = 1e9, resource:
     )
 
 
-@pytest.mark.parametrize("capacity", [0.4, 3.0, 7.3, 20.0, 61.0, 333.0, 1510.0])
+@pytest.mark.parametrize("capacity", [0.6, 3.0, 7.3, 20.0, 61.0, 333.0, 1510.0])
 def test_the_knee_is_found_to_the_wanted_precision(capacity: float) -> None:
     tried = search(SPEC, lambda rate: attempt(rate, capacity))
     low, high = highest_held(tried), lowest_broken(tried)
@@ -214,6 +216,10 @@ def queued(rate: float, *, service_s: float = 0.05, hold_s: float = 10.0, stall_
     ]
     load = msgspec.structs.replace(
         under_load(),
+        window_s=hold_s,
+        begun=len(moments),
+        happened=len(moments),
+        planned=len(moments),
         finished_in_window_per_s=sum(end <= hold_s for end in ends) / hold_s,
         curves=(Curve("open", "", 0.25, tuple(open_)),),
     )
@@ -241,6 +247,72 @@ def test_a_target_that_carries_everything_has_no_knee() -> None:
     tried = search(SPEC, lambda rate: attempt(rate, 1e6))
     assert lowest_broken(tried) is None
     assert max(each.rate for each in tried) == SPEC.to
+
+
+def slow(rate: float, took_s: float, *, growth: float = 0.0, **erp: Any) -> Attempt:
+    """A rate at which an answer took so long, whatever waited in line."""
+    curve = Curve("open", "", 0.25, tuple(growth * step / 4 for step in range(21)))
+    load = msgspec.structs.replace(under_load(**erp), planned=int(5 * rate), happened=int(5 * rate), curves=(curve,))
+    load = msgspec.structs.replace(load, begun=int(10 * rate))
+    missed = ThresholdResult("change_propagation p95 < 100ms", took_s, Verdict.FAIL, f"it is {took_s} s")
+    return judged(rate, came_to(load, thresholds=(missed,), verdict=Verdict.FAIL), SPEC, f"rate-{rate:g}")
+
+
+def test_a_latency_that_the_load_does_not_make_ends_the_search_and_what_takes_it_is_named() -> None:
+    tried = search(SPEC, lambda rate: slow(rate, 0.95, job_p95_s=0.9, job_p50_s=0.3, job="erp.version.activate"))
+    found = concluded(tried)
+    assert sorted({each.rate for each in tried}) == [2.5, 5.0]
+    assert found.binding.resource == "duration of work at erp" and found.exit == Exit.THRESHOLD
+    assert "erp.version.activate, from accepted to done, took 0.30 s (p50) to 0.90 s (p95)" in found.binding.why
+    assert found.recovery_s is None and "Too much, and after" not in told.page(found)
+    assert "at 5 a second it was not much slower" in found.summary and "no rate keeps it" in found.summary
+    assert concluded([slow(5, 1.0, answer_ms_mean=700), slow(2.5, 0.9, answer_ms_mean=700)]).binding.resource == (
+        "service time of erp"
+    )
+    inside = concluded([slow(5, 1.0), slow(2.5, 0.9)]).binding
+    assert inside.resource == "target" and "nothing waits in line" in inside.why
+
+
+@pytest.mark.parametrize(
+    ("given", "flat"), [({"took_s": 0.95}, True), ({"took_s": 0.5}, False), ({"took_s": 0.95, "growth": 3.0}, False)]
+)
+def test_what_waits_in_line_is_no_flat_latency(given: Any, flat: bool) -> None:
+    assert unmoved([slow(5, 1.0), slow(2.5, **given)]) == flat
+    assert not unmoved([slow(5, 1.0), slow(4.5, **given)]), "too little less to say so"
+
+
+def test_no_rate_is_tried_of_which_fewer_than_a_handful_arrive() -> None:
+    spec = CapacitySpec.model_validate({"from": "4/s", "to": "8/s", "hold": "4s"})
+    tried = search(spec, lambda rate: attempt(rate, 0.01))
+    assert min(each.rate for each in tried) == 5 / 4 and len(tried) == 2
+    profile_ = load_spec().model_copy(update={"capacity": spec})
+    assert "for fewer to say anything" in conclude(profile_, "shop", 0, tried, None, {}).summary
+    few = CapacitySpec.model_validate({"from": "0.2/s", "to": "8/s", "hold": "4s"})
+    assert [each.rate for each in search(few, lambda rate: attempt(rate, 0.01))] == [0.2]
+
+
+@pytest.mark.parametrize("precision", [0.006, 0.03, 0.05, 0.3])
+def test_rates_have_no_more_digits_than_can_be_told_apart(precision: float) -> None:
+    spec = CapacitySpec.model_validate({"from": "5/s", "to": "4000/s", "precision": precision})
+    for capacity in (16.916, 99.97, 1.0003, 1234.5):
+        tried = search(spec, partial(attempt, capacity=capacity))
+        rates = [each.rate for each in tried]
+        assert len(rates) == len(set(rates))
+        assert precision < 0.04 or all(rate == float(f"{rate:.3g}") for rate in rates)
+
+
+def test_what_was_finished_is_counted_in_arrivals_as_the_rate_is() -> None:
+    load = msgspec.structs.replace(under_load(), begun=1000, finished=1000, curves=(FLAT,))
+    found = judged(100, came_to(msgspec.structs.replace(load, finished_in_window_per_s=200)), SPEC, "x")
+    assert found.finished_per_s == 100 and found.instances_each == 2
+    assert "counted in arrivals; one began 2 flow instances" in told.render(concluded([found]), report="x")
+
+
+def test_that_shapes_count_only_by_their_mix_is_said() -> None:
+    said = "arrivals evenly spaced (of poisson and ramp in the profile only the mix counts)"
+    found = concluded([attempt(5, 7), attempt(9, 7)])
+    assert said in found.held_as and "80 s after was given up" in found.held_as
+    assert said in told.page(found) and said in told.render(found, report="x")
 
 
 def load_spec() -> LoadSpec:

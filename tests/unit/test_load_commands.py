@@ -20,8 +20,9 @@ from pilotplant.cli.commands.load import _where, _words
 from pilotplant.cli.main import app
 from pilotplant.drive.live import door as doors_
 from pilotplant.drive.live.doors import Door
+from pilotplant.explore.replaying import of_run
 from pilotplant.load import running
-from pilotplant.load.capacity import Capacity
+from pilotplant.load.conclusion import Capacity
 from pilotplant.load.drivers import be_a_worker
 from pilotplant.load.driving import Driving
 from pilotplant.load.loading import LoadSetup
@@ -139,10 +140,47 @@ def test_what_was_found_before_ctrl_c_is_not_lost() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         find_capacity(Setup(load_spec(), setup), "shop", 0, attempt, kept.append)
-    assert [len(each.attempts) for each in kept] == [1, 2]
+    assert [len(each.attempts) for each in kept] == [1, 2, 2]
+    assert [each.exit for each in kept] == [Exit.UNKNOWN, Exit.UNKNOWN, Exit.INTERRUPTED]
     last = kept[-1]
-    assert not last.finished and last.verdict is Verdict.UNKNOWN and last.exit == Exit.UNKNOWN
-    assert last.knee_per_s == 10 and "not finished" in last.summary
+    assert not last.finished and last.verdict is Verdict.UNKNOWN
+    assert last.knee_per_s == 10 and "not finished (broken off while 20 a second was tried)" in last.summary
+    assert "was to be tried" not in last.summary
+
+
+@pytest.mark.parametrize("broken_off", [False, True])
+def test_a_search_can_be_shown_again_and_is_the_latest(broken_off: bool, attempts: Any, monkeypatch: Any) -> None:
+    again = vars(running)["run"]
+
+    def run(request: RunRequest, act: Any) -> Any:
+        (request.directory / "run.json").touch()  # type: ignore[operator]
+        if broken_off:
+            raise KeyboardInterrupt
+        return again(request, act)
+
+    monkeypatch.setattr(running, "run", run)
+    call = CliRunner().invoke
+    done = call(app, ["load", "how-much", "--find-capacity", "--seed", "3"])
+    ends = Exit.INTERRUPTED if broken_off else Exit.INTERNAL
+    assert done.exit_code == ends and "capacity.html" in done.stdout, done.output
+    assert ("counted in arrivals" in done.stdout) != broken_off
+    shown = call(app, ["report"])
+    assert shown.exit_code == ends and shown.stdout.splitlines()[:3] == done.stdout.splitlines()[:3]
+    command = "pilotplant load how-much --find-capacity --target fast-hub --seed 3"
+    for refused in (call(app, ["replay", "latest"]), call(app, ["ledger", "show", "latest"])):
+        told = " ".join(refused.output.split())
+        assert refused.exit_code == Exit.USAGE and "search for capacity" in told
+        assert command in told and "01-rate-" in told
+
+
+def test_what_a_load_did_is_not_replayed_and_the_command_is_named(tmp_path: Path) -> None:
+    info = dict.fromkeys(("run", "scenario", "target", "mode", "started", "git"), "x")
+    repro = "pilotplant load steady-day --target reference --seed 4"
+    more = {"argv": [], "versions": {}, "seed": 4, "repro": repro, "configuration": {"load": {}}}
+    (tmp_path / "run.json").write_bytes(msgspec.json.encode(info | more))
+    with pytest.raises(UsageError) as error:
+        of_run(find_project(), tmp_path, None)
+    assert repro in error.value.help
 
 
 @pytest.mark.parametrize(

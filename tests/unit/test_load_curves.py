@@ -7,11 +7,12 @@ import pytest
 
 from pilotplant.checks.case import Case
 from pilotplant.checks.folds.curves import Curves
+from pilotplant.checks.folds.instance import Instance
 from pilotplant.checks.folds.intended import Intended
 from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.load_result import LoadResult
 from pilotplant.ledger.header import Header
-from pilotplant.ledger.records import Commit, Driven, Emit, Request, ResponseEnd, Stimulus
+from pilotplant.ledger.records import Commit, Driven, Emit, Obligation, Request, ResponseEnd, Stimulus
 from pilotplant.load.driving import Driving
 from pilotplant.load.plan import Plan
 from pilotplant.run.stimulation import Occurrence, Stimulation
@@ -77,6 +78,42 @@ def test_what_is_open_in_the_drain_is_not_open_while_it_arrives(what: str) -> No
         tell()
     (erp,) = told.result().systems if what == "requests" else [_of_jobs(told)]
     assert (erp.open_mean if what == "requests" else erp.jobs_mean) == pytest.approx(0.7)
+
+
+def test_what_is_announced_at_once_under_another_name_is_no_job() -> None:
+    """A shop floor completes an order and states a confirmation: they are not named alike, and nothing waits."""
+    told = Told()
+    completes, states = NUMBERS["mes.order.complete"], NUMBERS["mes.order.completed"]
+    told.arrives(1.0)
+    told.curves.on_job(Commit(90, 2.0, ERP, 0, completes, "mes.order.complete|DE01|PRO-1", 0))
+    told.curves.on_emit(Emit(91, 2.0, ERP, states, "mes.order.completed|DE01|CNF-1", 0, "", 90, 0))
+    told.arrives(11.0)
+    erp = _of_jobs(told)
+    assert erp.jobs_mean == 0 and not erp.job
+
+
+def test_how_long_a_job_took_is_told_with_its_name() -> None:
+    told = Told()
+    told.arrives(1.0)
+    for _moment, tell in told.works(2.0, 2.5):
+        tell()
+    erp = _of_jobs(told)
+    assert erp.job == "erp.version.activate" and erp.job_p95_s == pytest.approx(0.5, abs=0.002)
+
+
+def test_what_is_open_counts_instances_and_is_never_less_than_none() -> None:
+    """One event, and a promise at each of three plants, of which two are kept."""
+    told = Told()
+    told.arrives(1.0)
+    told.curves._case.flows.append(SimpleNamespace(flow="change", triggers=[]))  # type: ignore[arg-type]
+    for plant in ("DE01", "US01", "CN01"):
+        for step in ("staged", "active"):
+            promise = Obligation(told._next(), 1.0, 0, plant, step, 0, "x", 1, True, (), (), 1.0, 1, "ECO-1", plant)
+            told.curves.on_obligation(promise)
+    for plant, t in (("DE01", 1.3), ("US01", 1.6)):
+        told.curves._on_finish(Instance(0, plant, "ECO-1", plant, 1.0, 1), t)
+    found = told.result()
+    assert found.curve("open") == (3.0, 2.0, 1.0)
 
 
 def _of_jobs(told: Told) -> Any:

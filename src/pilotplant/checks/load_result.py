@@ -57,6 +57,10 @@ class SystemLoad(msgspec.Struct, frozen=True):
     answer_ms_mean: float
     jobs_mean: float = 0.0
     """Accepted work that had not been finished, on average."""
+    job: str = ""
+    """The operation whose accepted work took longest, and how long: from accepted to done, waiting included."""
+    job_p50_s: float = 0.0
+    job_p95_s: float = 0.0
 
 
 class Used(msgspec.Struct, frozen=True):

@@ -46,6 +46,8 @@ def of_run(project: Project, directory: Path, target: str | None) -> Replay:
     try:
         info = msgspec.json.decode(path.read_bytes(), type=RunInfo)
         documents = info.configuration
+        if "load" in documents:
+            raise UsageError(f"{directory} is of a load, which is not replayed", help=f"Drive it again: {info.repro}")
         setup = Setup(
             ScenarioSpec.model_validate(documents["scenario"]),
             EstateSetup(

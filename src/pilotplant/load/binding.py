@@ -115,6 +115,30 @@ def _target(load: LoadResult) -> Binding:
     return Binding("target", f"work waited inside it: {', '.join(told)}")
 
 
+def by_itself(load: LoadResult, took_s: float) -> Binding:
+    """What takes so long where less load makes nothing faster: nothing waits in line, so it is what a step takes."""
+    ours = _machine(load) or _harness(load)
+    if ours is not None:
+        return ours
+    steps = [(system.job_p95_s, _job(system)) for system in load.systems]
+    steps += [(system.answer_ms_mean / 1000, _answer(system)) for system in load.systems]
+    longest_s, told = max(steps, key=lambda step: step[0], default=(0.0, None))
+    if told is not None and longest_s >= took_s / 2:
+        return told
+    known = f"; outside of it the longest step was {told.why}" if told is not None and longest_s >= 0.001 else ""
+    return Binding("target", f"less load makes it no faster, so nothing waits in line: it takes its time{known}")
+
+
+def _job(system: SystemLoad) -> Binding:
+    why = f"{system.job}, from accepted to done, took {system.job_p50_s:.2f} s (p50) to {system.job_p95_s:.2f} s (p95)"
+    return Binding(f"duration of work at {system.system}", f"{why}, whatever the load")
+
+
+def _answer(system: SystemLoad) -> Binding:
+    why = f"an answer of {system.system} took {system.answer_ms_mean:.0f} ms on average, whatever the load"
+    return Binding(f"service time of {system.system}", why)
+
+
 def sustained_by_limits(load: LoadResult, profiles: Mapping[str, ProfileSpec]) -> tuple[float, str] | None:
     """How many flows a second the declared limits allow for good, whatever a short run gets away with; and which limit.
 

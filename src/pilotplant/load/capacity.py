@@ -12,15 +12,15 @@ arrivals could not happen, the judge had a doubt. Where that leaves the knee ope
 target's.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from math import floor, log10
 
 import msgspec
 
 from pilotplant.checks.load_result import Curve, LoadResult
-from pilotplant.checks.result import Result
-from pilotplant.exchange.profile import ProfileSpec
+from pilotplant.checks.result import Result, ThresholdResult
 from pilotplant.load.arrivals.constant import Constant
-from pilotplant.load.binding import MACHINE, OURS, Binding, binding, sustained_by_limits
+from pilotplant.load.binding import MACHINE, OURS, Binding, binding, by_itself
 from pilotplant.load.model import CapacitySpec, LoadSpec
 from pilotplant.model.verdict import Exit, Verdict
 
@@ -28,6 +28,13 @@ RATES_MAX = 14
 TRIALS = 3
 """How often a rate is tried at most; the majority decides."""
 CONVICTED = "convicted"
+HANDFUL = 5
+"""A rate of which fewer arrivals are held says nothing."""
+PILING_UP = 0.25
+"""If the backlog grows by more than this share of what is begun, waiting in line is what takes long."""
+CLEARLY_LESS = 0.75
+UNMOVED = 0.8
+"""What is left of a latency when clearly less arrives, if it is not the load that makes it."""
 IMPOSSIBLE_MAX = 0.01
 """If more than this share of the arrivals came to nothing, the rate was never held."""
 _NO_BACKLOG = Curve("open", "", 1.0, ())
@@ -48,6 +55,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     crashed: bool = False
     """Whether the judge itself failed."""
     finished_per_s: float
+    """Counted in arrivals, of which one may begin several instances of flows, so that it compares with the rate."""
     growth_per_s: float
     drained_s: float
     latencies: tuple[tuple[str, float, float, float], ...]
@@ -56,38 +64,17 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     backlog: Curve
     run: str
     """The directory of the run."""
+    instances_each: float = 1.0
+    """How many instances of flows an arrival began."""
+    missed: str = ""
+    """The threshold that was missed, and what was measured for it."""
+    measured: float = 0.0
+    piled_up: bool = False
+    """Whether much more was begun than was finished: then waiting in line is what takes long."""
+    by_itself: Binding | None = None
+    """What takes long even where nothing waits in line, if a threshold was missed."""
     trials: tuple[bool, ...] = ()
     """Which trials of this rate held, in their order; one that held at once has no other."""
-
-
-class Capacity(msgspec.Struct, frozen=True, kw_only=True):
-    """What a search came to."""
-
-    profile: str
-    target: str
-    seed: int
-    knee_per_s: float | None
-    """The highest rate that held; nothing where none did."""
-    broken_per_s: float | None
-    """The lowest rate that did not hold; nothing where all did."""
-    saturated_per_s: float | None
-    """What was finished a second while more arrived."""
-    binding: Binding
-    """What kept the lowest rate that did not hold from holding: it says nothing of how long the knee can be held."""
-    sustained_per_s: float | None
-    """What the declared limits allow for good, where that is less than the knee."""
-    sustained_by: Binding | None = None
-    """Which limit that is."""
-    relative: bool
-    """Whether service times are assumptions: then the knee compares middlewares, and says nothing of a real system."""
-    recovery_s: float | None
-    """After the lowest rate that did not hold: how long until all that had piled up was finished."""
-    verdict: Verdict
-    exit: int
-    summary: str
-    attempts: tuple[Attempt, ...]
-    finished: bool = True
-    """Whether the search came to its end."""
 
 
 def steady(profile: LoadSpec, rate: float, hold_s: float) -> LoadSpec:
@@ -114,14 +101,17 @@ def steady(profile: LoadSpec, rate: float, hold_s: float) -> LoadSpec:
 def judged(rate: float, result: Result, spec: CapacitySpec, run: str) -> Attempt:
     """Whether a rate held, from what its run came to."""
     load, growth = result.load, _growth(result.load)
+    each = load.begun / load.happened if load and load.begun and load.happened else 1.0
+    begun_per_s = load.begun / load.window_s if load is not None else rate
     bound = binding(load) if load is not None else Binding("none", "nothing was driven")
     convicted = [check.check for check in result.checks if check.verdict is Verdict.FAIL]
     undecided = why = ""
     if convicted:
         why = f"{CONVICTED}: {', '.join(convicted)}"
     elif not (undecided := _spoiled(result)):
-        why = _broken(result, growth, rate, spec)
+        why = _broken(result, growth, max(rate, begun_per_s), spec)
         undecided = _doubted(result, bound, why)
+    missed = next(_missed(result), None) if why and not convicted else None
     return Attempt(
         rate=rate,
         held=not why and not undecided,
@@ -130,15 +120,20 @@ def judged(rate: float, result: Result, spec: CapacitySpec, run: str) -> Attempt
         convicted=bool(convicted),
         undecided=undecided,
         crashed=result.exit == Exit.INTERNAL,
-        finished_per_s=load.finished_in_window_per_s if load else 0.0,
+        finished_per_s=round(load.finished_in_window_per_s / each, 3) if load else 0.0,
         growth_per_s=round(growth, 3),
         drained_s=load.drained_s if load else 0.0,
-        latencies=tuple((each.name, each.at(50.0), each.at(95.0), each.at(99.0)) for each in load.latencies)
+        latencies=tuple((flow.name, flow.at(50.0), flow.at(95.0), flow.at(99.0)) for flow in load.latencies)
         if load
         else (),
         binding=bound,
         backlog=next((curve for curve in load.curves if curve.name == "open"), _NO_BACKLOG) if load else _NO_BACKLOG,
         run=run,
+        missed=missed.expression if missed else "",
+        measured=(missed.value or 0.0) if missed else 0.0,
+        instances_each=round(each, 3),
+        piled_up=growth > PILING_UP * begun_per_s,
+        by_itself=by_itself(load, missed.value or 0.0) if load and missed else None,
     )
 
 
@@ -162,14 +157,18 @@ def _spoiled(result: Result) -> str:
     return ""
 
 
-def _broken(result: Result, growth: float, rate: float, spec: CapacitySpec) -> str:
+def _missed(result: Result) -> Iterator[ThresholdResult]:
+    return (each for each in result.thresholds if each.verdict is Verdict.FAIL)
+
+
+def _broken(result: Result, growth: float, begun_per_s: float, spec: CapacitySpec) -> str:
     """How it shows that the target did not keep up."""
     if result.load is not None and result.load.target_died:
         return result.load.target_died
-    missed = [each for each in result.thresholds if each.verdict is Verdict.FAIL]
-    if missed:
-        return f"{missed[0].expression}: {missed[0].sentence}"
-    if growth > spec.growth_max * rate:
+    missed = next(_missed(result), None)
+    if missed is not None:
+        return f"{missed.expression}: {missed.sentence}"
+    if growth > spec.growth_max * begun_per_s:
         return f"the backlog grew by {growth:.2f} a second"
     return ""
 
@@ -258,23 +257,43 @@ def _next_rate(spec: CapacitySpec, tried: Sequence[Attempt]) -> float | None:
     if high is None:
         fastest = max((each.rate for each in tried), default=spec.from_ / 2)
         if fastest < spec.to:
-            return _tidy(min(spec.to, 2 * fastest))
+            return min(spec.to, 2 * fastest)
     elif low is None:
-        if high.rate >= spec.from_ / 64 and not high.undecided:
-            return _tidy(min(high.rate / 2, 0.95 * high.finished_per_s) if high.finished_per_s else high.rate / 4)
+        lowest = lowest_rate(spec)
+        if high.rate > lowest and not high.undecided and not unmoved(tried):
+            less = min(high.rate / 2, 0.95 * high.finished_per_s) if high.finished_per_s else high.rate / 4
+            return max(_tidy(less, spec.precision), lowest)
     elif high.rate / low.rate - 1 > spec.precision:
-        return _tidy(_between(low, high, spec.precision))
+        return _tidy(_between(low, high, spec.precision), spec.precision)
     return None
 
 
-def _tidy(rate: float) -> float:
-    return round(rate, 3)
+def lowest_rate(spec: CapacitySpec) -> float:
+    """Where `from` does not hold, the search goes down to this: below, too few arrive while a rate is held."""
+    return min(spec.from_, max(spec.from_ / 64, HANDFUL / spec.hold))
+
+
+def unmoved(tried: Sequence[Attempt]) -> bool:
+    """Whether clearly less misses the same threshold by as much, and nothing piles up: then no rate will keep it."""
+    broken = sorted((each for each in tried if not each.held and not each.undecided), key=lambda each: each.rate)
+    if len(broken) < 2 or highest_held(tried) is not None:
+        return False
+    lower, higher = broken[:2]
+    same = lower.missed == higher.missed != "" and lower.rate <= CLEARLY_LESS * higher.rate
+    return same and not (lower.piled_up or higher.piled_up) and lower.measured >= UNMOVED * higher.measured
+
+
+def _tidy(rate: float, precision: float) -> float:
+    """No more digits than the search can tell apart; downwards, since a step must not be longer than the precision."""
+    digits = 3 if precision >= 0.04 else 4
+    unit = 10.0 ** (floor(log10(rate)) + 1 - digits)
+    return float(f"{floor(round(rate / unit, 6)) * unit:.{digits}g}")
 
 
 def _between(low: Attempt, high: Attempt, precision: float) -> float:
     """First just below what was finished a second when it was too much; then a step at a time; else the middle."""
     guess = high.finished_per_s
-    below, step = _tidy(guess * (1 - precision / 2)), low.rate * (1 + 0.98 * precision)
+    below, step = _tidy(guess * (1 - precision / 2), precision), low.rate * (1 + 0.98 * precision)
     piled_up = guess < 0.97 * high.rate  # else it did not hold for another reason, and says nothing of where to look
     if piled_up and low.rate < below < high.rate:
         return below
@@ -293,91 +312,3 @@ def highest_held(tried: Sequence[Attempt]) -> Attempt | None:
     broken = lowest_broken(tried)
     below = (each for each in tried if each.held and (broken is None or each.rate < broken.rate))
     return max(below, key=lambda each: each.rate, default=None)
-
-
-def conclude(
-    profile: LoadSpec,
-    target: str,
-    seed: int,
-    tried: Sequence[Attempt],
-    last: LoadResult | None,
-    profiles: Mapping[str, ProfileSpec],
-) -> Capacity:
-    """What the attempts come to. `last`: the load of the highest rate that held."""
-    low, high = highest_held(tried), lowest_broken(tried)
-    bound = _bound(high)
-    implied = sustained_by_limits(last, profiles) if last is not None else None
-    sustained = sustained_by = None
-    broken = high if high is not None and not high.undecided else None
-    if implied is not None and low is not None and implied[0] < low.rate:
-        sustained = round(implied[0], 3)
-        sustained_by = Binding(implied[1].partition(" (")[0], implied[1])
-    relative = any(not spec.calibrated for spec in profiles.values())
-    exit_ = _exit(tried, low, high)
-    verdict = _VERDICTS.get(exit_, Verdict.FAIL)
-    return Capacity(
-        profile=profile.load,
-        target=target,
-        seed=seed,
-        knee_per_s=low.rate if low else None,
-        broken_per_s=broken.rate if broken else None,
-        saturated_per_s=broken.finished_per_s if broken else None,
-        binding=bound,
-        sustained_per_s=sustained,
-        sustained_by=sustained_by,
-        relative=relative,
-        recovery_s=broken.drained_s if broken else None,
-        verdict=verdict,
-        exit=int(exit_),
-        summary=_summary(low, high, bound, sustained, relative),
-        attempts=tuple(sorted(tried, key=lambda each: each.rate)),
-    )
-
-
-_VERDICTS = {Exit.PASS: Verdict.PASS, Exit.UNKNOWN: Verdict.UNKNOWN, Exit.INTERNAL: Verdict.UNKNOWN}
-
-
-def _bound(high: Attempt | None) -> Binding:
-    if high is None:
-        return Binding("none", "everything that was tried held")
-    if high.undecided and high.binding.resource not in OURS:
-        return Binding("not known", high.undecided)
-    return high.binding
-
-
-def _exit(tried: Sequence[Attempt], low: Attempt | None, high: Attempt | None) -> Exit:
-    if any(each.crashed for each in tried):
-        return Exit.INTERNAL
-    if any(each.convicted for each in tried):
-        return Exit.VIOLATION
-    if high is not None and (high.undecided or high.binding.resource in OURS):
-        return Exit.UNKNOWN
-    return Exit.THRESHOLD if low is None else Exit.PASS
-
-
-def unfinished(capacity: Capacity) -> Capacity:
-    """What a search had come to when it was broken off."""
-    summary = f"the search was not finished; so far: {capacity.summary}"
-    exit_ = Exit(capacity.exit) if capacity.exit in (Exit.VIOLATION, Exit.INTERNAL) else Exit.UNKNOWN
-    return msgspec.structs.replace(
-        capacity, finished=False, summary=summary, exit=int(exit_), verdict=_VERDICTS.get(exit_, Verdict.FAIL)
-    )
-
-
-def _summary(low: Attempt | None, high: Attempt | None, bound: Binding, sustained: float | None, relative: bool) -> str:
-    told = _knee(low, high, bound, relative)
-    return told if sustained is None else f"{told}; for longer than a short run its limits allow {sustained:g} a second"
-
-
-def _knee(low: Attempt | None, high: Attempt | None, bound: Binding, relative: bool) -> str:
-    if high is not None and high.undecided:
-        told = f"whether {high.rate:g} arrivals a second hold cannot be said: {high.undecided}"
-        return told if low is None else f"{low.rate:g} arrivals a second held; {told}"
-    if low is None:
-        return f"not even {high.rate:g} arrivals a second held: {high.why}" if high else "nothing was tried"
-    if high is None:
-        return f"{low.rate:g} arrivals a second held, and nothing faster was to be tried"
-    apart = 100 * (high.rate / low.rate - 1)
-    told = f"{low.rate:g} arrivals a second held, {high.rate:g} did not, {apart:.1f} % more ({high.why})"
-    told += f"; what binds is: {bound.resource}"
-    return told + (" (relative: the service times of the profiles are assumptions)" if relative else "")

@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 
 from pilotplant.checks.load_result import LoadResult
-from pilotplant.load.capacity import Attempt, Capacity, conclude, highest_held, judged, search, steady, unfinished
+from pilotplant.load.capacity import Attempt, highest_held, judged, search, steady
+from pilotplant.load.conclusion import Capacity, conclude, unfinished
 from pilotplant.load.drivers import Drivers, Locusts, refuse_without_locust
 from pilotplant.load.driving import Driving
 from pilotplant.load.loading import LoadSetup
@@ -59,12 +60,15 @@ def find_capacity(
 ) -> Capacity:
     """Search for the knee. `attempt` runs a profile against a fresh target in a directory of that name.
 
-    `on_attempt` is told after each rate what the search has come to, should it not be finished.
+    `on_attempt` is told after each rate what the search has come to, should it not be finished; and on Ctrl-C.
     """
     results: dict[str, LoadResult | None] = {}
     spec = load.profile.capacity
+    decided: list[Attempt] = []
+    rates: list[float] = []
 
     def hold(rate: float) -> Attempt:
+        rates.append(rate)
         name = f"{len(results) + 1:02d}-rate-{rate:g}"
         finished = attempt(load.with_profile(steady(load.profile, rate, spec.hold)), name)
         results[name] = finished.result.load
@@ -75,7 +79,17 @@ def find_capacity(
         last = results[best.run] if best is not None else None
         return conclude(load.profile, target, seed, tried, last, load.setup.setup.profiles)
 
-    return so_far(search(spec, hold, lambda tried: on_attempt(unfinished(so_far(tried))) if on_attempt else None))
+    def note(tried: list[Attempt]) -> None:
+        decided[:] = tried
+        if on_attempt is not None:
+            on_attempt(unfinished(so_far(tried)))
+
+    try:
+        return so_far(search(spec, hold, note))
+    except KeyboardInterrupt:
+        if on_attempt is not None and rates:
+            on_attempt(unfinished(so_far(decided), at=rates[-1]))
+        raise
 
 
 def run_load(request: RunRequest, load: LoadSetup, driving: Driving) -> Finished:

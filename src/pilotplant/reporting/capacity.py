@@ -8,31 +8,45 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from pilotplant.load.capacity import Attempt, Capacity, lowest_broken
+from pilotplant.load.capacity import Attempt, lowest_broken
+from pilotplant.load.conclusion import Capacity
+from pilotplant.model.errors import LedgerError
 from pilotplant.model.verdict import Verdict
 from pilotplant.reporting import charts, wording
+from pilotplant.run.latest import SEARCH
 
-FILE = "capacity.html"
+PAGE = "capacity.html"
 _LEFT = "    "
 _VERDICTS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.UNKNOWN: "unknown"}
 
 
 def write(capacity: Capacity, directory: Path) -> Path:
     """Write `capacity.json` and the page; where the page is."""
-    (directory / "capacity.json").write_bytes(msgspec.json.format(msgspec.json.encode(capacity), indent=2))
-    path = directory / FILE
+    (directory / SEARCH).write_bytes(msgspec.json.format(msgspec.json.encode(capacity), indent=2))
+    path = directory / PAGE
     path.write_text(page(capacity), encoding="utf-8")
     return path
 
 
+def read(directory: Path) -> Capacity:
+    """What a directory holds of a search."""
+    path = directory / SEARCH
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Capacity)
+    except (OSError, ValueError) as error:
+        raise LedgerError(f"{path} cannot be read: {error}") from None
+
+
 def page(capacity: Capacity) -> str:
     """The page as text."""
-    broken = lowest_broken(capacity.attempts)
+    broken = lowest_broken(capacity.attempts) if capacity.recovery_s is not None else None
     return _template().render(
         capacity=capacity,
         attempts=capacity.attempts,
         broken=broken,
+        each=_each(capacity.attempts),
         backlog=Markup(charts.draw([broken.backlog])) if broken else Markup(""),
+        quantity=wording.quantity,
         verdict_word=_VERDICTS[capacity.verdict],
     )
 
@@ -69,8 +83,17 @@ def _lines(capacity: Capacity) -> Iterator[str]:
         yield f"for longer: {wording.printable(capacity.sustained_by.why)}"
     if capacity.recovery_s is not None:
         yield f"after too much, all was finished {capacity.recovery_s:.1f} s after the last arrival"
+    yield wording.printable(capacity.held_as)
+    if not capacity.attempts:
+        return
     yield ""
+    yield f"counted in arrivals; one began {_each(capacity.attempts)} flow instances"
     yield from (_attempt(each) for each in capacity.attempts)
+
+
+def _each(attempts: Sequence[Attempt]) -> str:
+    each = [attempt.instances_each for attempt in attempts]
+    return wording.quantity(sum(each) / max(len(each), 1))
 
 
 def _attempt(attempt: Attempt) -> str:
@@ -79,7 +102,8 @@ def _attempt(attempt: Attempt) -> str:
     if len(attempt.trials) > 1:
         state += f" ({sum(attempt.trials)} of {len(attempt.trials)} trials held)"
     p95 = " · ".join(f"{flow} p95 {p95:.3f} s" for flow, _p50, p95, _p99 in attempt.latencies)
-    return f"{attempt.rate:>8g}/s  finished {attempt.finished_per_s:>8.1f}/s  {p95}  {state}"
+    rate, finished = wording.quantity(attempt.rate), wording.quantity(attempt.finished_per_s)
+    return f"{rate:>8}/s  finished {finished:>8}/s  {p95}  {state}"
 
 
 def spread(found: Sequence[Capacity]) -> str:

@@ -138,8 +138,9 @@ def _load(result: Result) -> Iterable[str]:
         ],
     )
     yield _safe(
-        f"{load.happened:,} of {load.planned:,} arrivals, {load.arrivals_per_s:g} a second; {load.finished:,} of "
-        f"{load.begun:,} flow instances finished. Processors: {', '.join(shares(load)) or 'not known'}."
+        f"{load.happened:,} of {load.planned:,} arrivals, {quantity(load.arrivals_per_s)} a second, began "
+        f"{load.begun:,} flow instances, of which {load.finished:,} finished. "
+        f"Processors: {', '.join(shares(load)) or 'not known'}."
     )
     yield ""
 

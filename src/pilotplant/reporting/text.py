@@ -52,8 +52,8 @@ def _load(result: Result) -> Iterator[str]:
     if load is None:
         return
     yield (
-        f"{load.happened:,} arrivals in {load.window_s:.1f} s ({load.arrivals_per_s:g}/s), {load.finished:,} of "
-        f"{load.begun:,} flow instances finished, the last {load.drained_s:.1f} s after the last arrival"
+        f"{load.happened:,} arrivals in {load.window_s:.1f} s ({quantity(load.arrivals_per_s)}/s) began {load.begun:,} "
+        f"flow instances, of which {load.finished:,} finished, the last {load.drained_s:.1f} s after the last arrival"
     )
     for histogram in load.latencies:
         told = " · ".join(f"p{percentile:g} {quantity(value, 's')}" for percentile, value in histogram.percentiles)

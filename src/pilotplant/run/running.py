@@ -205,9 +205,9 @@ def _without_secrets(target: TargetSpec) -> dict[str, Any]:
 
 def _repro(request: RunRequest) -> str:
     """The command that replays this run, called from the same folder."""
-    elsewhere = _elsewhere(request.project)
+    project = elsewhere(request.project)
     if request.replayed:
-        return legible(shlex.join(["pilotplant", "replay", request.replayed, *elsewhere]))
+        return legible(shlex.join(["pilotplant", "replay", request.replayed, *project]))
     scenario = request.scenario_named or request.setup.scenario.scenario
     target = request.target_named or request.target.target
     words = ["pilotplant", request.command, scenario, "--target", target, "--seed", str(request.seed)]
@@ -218,10 +218,10 @@ def _repro(request: RunRequest) -> str:
     words += request.words
     for override in request.overrides:
         words += ["--set", override]
-    return legible(shlex.join([*words, *elsewhere]))
+    return legible(shlex.join([*words, *project]))
 
 
-def _elsewhere(project: Project) -> tuple[str, ...]:
+def elsewhere(project: Project) -> tuple[str, ...]:
     """What a command needs to be told of a project that it would not find by itself."""
     try:
         if find_project().root == project.root:

@@ -15,7 +15,19 @@ from pilotplant.checks.folds.level import Level
 from pilotplant.checks.folds.promises import Promises
 from pilotplant.checks.folds.spread import Spread, milliseconds
 from pilotplant.checks.load_result import Curve, Histogram, LoadResult, SystemLoad, Used
-from pilotplant.ledger.records import Ack, Commit, Deliver, Driven, Emit, Reject, Request, ResponseEnd, Sample, Stimulus
+from pilotplant.ledger.records import (
+    Ack,
+    Commit,
+    Deliver,
+    Driven,
+    Emit,
+    Obligation,
+    Reject,
+    Request,
+    ResponseEnd,
+    Sample,
+    Stimulus,
+)
 
 POINTS_MAX = 600
 """A curve of a long run is coarser."""
@@ -31,7 +43,10 @@ class _Open(NamedTuple):
 
 
 class Curves:
-    """Collects as the records go by. Memory: a number for each quarter of a second, and what is open."""
+    """Collects as the records go by. Memory: a number for each quarter of a second, and what is open.
+
+    What is open counts in instances, begun and finished: one trigger may begin several, of a plant each, or none.
+    """
 
     def __init__(self, case: Case, promises: Promises, intended: Intended) -> None:
         self._case = case
@@ -39,7 +54,8 @@ class Curves:
         self.driven: Driven | None = None
         self._triggers = {trigger for flow in case.flows for trigger in flow.triggers}
         self._arrived: Counter[int] = Counter()
-        self._triggered: Counter[int] = Counter()
+        self._begun: Counter[int] = Counter()
+        self._unfinished: set[tuple[int, str]] = set()
         self._finished: Counter[int] = Counter()
         self._refused: dict[str, Counter[int]] = defaultdict(Counter)
         self._latencies: dict[int, Spread] = {}
@@ -53,12 +69,15 @@ class Curves:
         self._busy_s: Counter[int] = Counter()
         self._asked: Counter[int] = Counter()
         self._limited: Counter[int] = Counter()
-        self._jobs: set[str] = set()
+        self._jobs: dict[str, Commit] = {}
+        self._last_job: dict[int, Commit] = {}
+        """By system: what is announced at once, perhaps under another name, never was a job."""
+        self._took: dict[tuple[int, int], Spread] = {}
+        """How long jobs took, by system and operation."""
         self._began_t = self._ended_t = 0.0
         """When the first and the last of what arrived were told."""
         self._first_s: float | None = None
         self._last_s = 0.0
-        self._begun: set[int] = set()
         promises.on_finish.append(self._on_finish)
 
     def handlers(self) -> dict[Any, Any]:
@@ -68,6 +87,7 @@ class Curves:
         events = {named.name for named in self._case.header.operations if named.event}
         return {
             Stimulus: (None, self.on_stimulus),
+            Obligation: (None, self.on_obligation),
             Emit: (lambda named: named.name in triggers or named.name.removesuffix("d") in names, self.on_emit),
             Deliver: (None, self.on_deliver),
             Ack: (None, self.on_ack),
@@ -93,22 +113,40 @@ class Curves:
         self._arrived[int(record.planned / _STEP_S)] += 1
         self._lag.add(milliseconds(record.t - record.planned))
 
+    def on_obligation(self, record: Obligation) -> None:
+        """An instance begins with the first promise that has to be kept."""
+        key = record.flow, record.instance
+        if record.must and key not in self._unfinished:
+            self._unfinished.add(key)
+            self._begun[int(record.t / _STEP_S)] += 1
+
     def on_emit(self, record: Emit) -> None:
         """A flow was triggered, or a job is done: by convention `activate` is accepted, and later it is `activated`."""
         name, _, keys = record.effect.partition("|")
         job = f"{name.removesuffix('d')}|{keys}"
-        if job in self._jobs:
-            self._jobs.remove(job)
+        last = self._last_job.get(record.system)
+        if last is not None and last.seq == record.cause:
+            job = last.effect
+        accepted = self._jobs.pop(job, None)
+        if accepted is not None:
             self._at_work[record.system].step(-1, record.t)
-        if name not in self._triggers:
-            return
-        self._triggered[int(record.t / _STEP_S)] += 1
-        self._emitted[record.seq] = record.t
+            if record.t > accepted.t:
+                self._note_job(accepted, record.t)
+        if name in self._triggers:
+            self._emitted[record.seq] = record.t
+
+    def _note_job(self, accepted: Commit, t: float) -> None:
+        key = accepted.system, accepted.operation
+        spread = self._took.get(key)
+        if spread is None:
+            spread = self._took[key] = Spread()
+        spread.add(milliseconds(t - accepted.t))
 
     def on_job(self, record: Commit) -> None:
         """Work was accepted that is announced when it is done."""
+        self._last_job[record.system] = record
         if record.effect not in self._jobs:
-            self._jobs.add(record.effect)
+            self._jobs[record.effect] = record
             self._at_work[record.system].step(1, record.t)
 
     def on_deliver(self, record: Deliver) -> None:
@@ -151,6 +189,7 @@ class Curves:
         self.driven = record
 
     def _on_finish(self, instance: Instance, t: float) -> None:
+        self._unfinished.discard((instance.flow, instance.name))
         self._finished[int(t / _STEP_S)] += 1
         spread = self._latencies.get(instance.flow)
         if spread is None:
@@ -218,7 +257,7 @@ class Curves:
         waiting, backlog = 0, []
         for slot in slots:
             for more in range(each):
-                waiting += self._triggered[slot + more] - self._finished[slot + more]
+                waiting += self._begun[slot + more] - self._finished[slot + more]
             backlog.append(float(waiting))
         curves = [
             Curve("arrivals", "1/s", step_s, rates(self._arrived)),
@@ -240,9 +279,17 @@ class Curves:
                 round(self._being_answered[system].mean(span_s), 3),
                 round(1000 * self._busy_s[system] / asked, 3),
                 round(self._at_work[system].mean(span_s), 3),
+                *self._longest_job(system),
             )
             for system, asked in sorted(self._asked.items())
         ]
+
+    def _longest_job(self, system: int) -> tuple[str, float, float]:
+        """The operation whose jobs take longest there, with p50 and p95."""
+        operations = self._case.header.operations
+        took = [(spread.at(95.0), spread.at(50.0), job) for (at, job), spread in self._took.items() if at == system]
+        p95_s, p50_s, job = max(took, default=(0.0, 0.0, -1))
+        return (operations[job].name, p50_s, p95_s) if p95_s else ("", 0.0, 0.0)
 
 
 def _histogram(name: str, spread: Spread) -> Histogram:

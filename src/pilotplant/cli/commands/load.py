@@ -21,7 +21,7 @@ from pilotplant.model.verdict import Exit
 
 if TYPE_CHECKING:
     from pilotplant.configuration import Settings
-    from pilotplant.load.capacity import Capacity
+    from pilotplant.load.conclusion import Capacity
     from pilotplant.load.loading import LoadSetup
     from pilotplant.load.running import Where
     from pilotplant.resources import Project
@@ -135,7 +135,7 @@ def load(
         print(f"{setup.profile.load}: valid, {setup.profile.rate:.1f} arrivals a second, target {chosen.target}")
         return Exit.PASS
     if capacity:
-        return _search(found, settings, setup, chosen, where, words, quiet=quiet, repeat=repeat)
+        return _search(found, settings, setup, chosen, where, words, named=profile, quiet=quiet, repeat=repeat)
     words += ("--scale", f"{scale:.15g}") if scale != 1.0 else ()
     done = report_on(
         lambda directory: _run(found, settings, setup, chosen, where, directory, words, named=profile, quiet=quiet),
@@ -236,14 +236,20 @@ def _search(
     where: "Where",
     words: tuple[str, ...],
     *,
+    named: str,
     quiet: bool,
     repeat: int,
 ) -> int:
     """Search for the capacity, perhaps several times, and say how far the searches are apart."""
+    import msgspec
+
     from pilotplant.load.running import find_capacity, written
     from pilotplant.model.verdict import worst
     from pilotplant.reporting import capacity as told
+    from pilotplant.run.latest import SEARCH, point_to
 
+    command = _command(found, settings, where, words, named)
+    in_words = settings.format != "json"
     found_: list[Capacity] = []
     for _ in range(repeat):  # with the same arrivals: how far apart they are says how well this machine measures
         parent = _directory(found, settings, f"{setup.profile.load}-capacity")
@@ -251,21 +257,37 @@ def _search(
         def attempt(load: "LoadSetup", name: str, parent: Path = parent) -> "Finished":
             directory = parent / name
             directory.mkdir()
-            if not quiet and settings.format != "json":
+            if not quiet and in_words:
                 print(f"{setup.profile.load}: holding {load.profile.rate:g} arrivals a second", file=sys.stderr)
-            named = near(written(load.profile, directory))
-            return _run(found, settings, load, chosen, where, directory, words, named=named, quiet=True)
+            held = near(written(load.profile, directory))
+            return _run(found, settings, load, chosen, where, directory, words, named=held, quiet=True)
 
         def keep(so_far: "Capacity", parent: Path = parent) -> None:
-            told.write(so_far, parent)
+            told.write(msgspec.structs.replace(so_far, command=command), parent)
+            point_to(parent)
 
-        capacity = find_capacity(setup, chosen.target, settings.seed or 0, attempt, keep)
-        page = told.write(capacity, parent)
-        found_.append(capacity)
-        if settings.format != "json":
-            print(told.render(capacity, report=near(page)))
-    if settings.format == "json":
+        try:
+            keep(find_capacity(setup, chosen.target, settings.seed or 0, attempt, keep))
+        except KeyboardInterrupt:
+            if in_words and (parent / SEARCH).is_file():
+                print(told.render(told.read(parent), report=near(parent / told.PAGE)))
+            raise
+        found_.append(told.read(parent))
+        if in_words:
+            print(told.render(found_[-1], report=near(parent / told.PAGE)))
+    if not in_words:
         print_json(found_)
     elif repeat > 1:
         print(told.spread(found_))
     return worst([Exit(capacity.exit) for capacity in found_])
+
+
+def _command(found: "Project", settings: "Settings", where: "Where", words: tuple[str, ...], named: str) -> str:
+    """What searches once more, called from the same folder."""
+    import shlex
+
+    from pilotplant.run.running import elsewhere
+
+    seed = ("--target", settings.target, "--seed", str(settings.seed or 0))
+    more = (*(("--processes",) if where.processes else ()), *words, *elsewhere(found))
+    return shlex.join(["pilotplant", "load", named, "--find-capacity", *seed, *more])
