@@ -27,7 +27,8 @@ def started(project: Project) -> "subprocess.Popen[str]":
         if line.rstrip().endswith("driving"):
             break
     deadline = time.monotonic() + LIMIT_S
-    while b"source_document" not in project.run_directory.joinpath("bodies.pack").read_bytes():
+    # Its event stands in the ledger after the commit: whoever is killed now has written both.
+    while b"erp.stock.posted|" not in project.run_directory.joinpath("ledger.msgpack").read_bytes():
         assert time.monotonic() < deadline and process.poll() is None, process.communicate()
         time.sleep(0.02)
     return process

@@ -70,6 +70,22 @@ def test_what_is_no_system_is_refused_with_a_reason(own: Project, name: str, tex
         catalog.kinds()
 
 
+def test_another_project_may_have_a_system_of_the_same_name(own: Project) -> None:
+    """Whatever was begun and broken off, or read and left out, stands in nobody's way."""
+    own.write("simulators/qms/system.py", QMS + "\nraise ValueError('broken off')\n")
+    catalog.include(own.root)
+    for _ in range(2):
+        with pytest.raises(UsageError, match="broken off"):
+            catalog.kinds()
+    catalog.leave_out(own.root)
+    own.write("simulators/qms/system.py", QMS)
+    for project in (own.root, EXAMPLE, own.root):
+        catalog.include(project)
+        assert "qms" in catalog.kinds()
+        catalog.leave_out(project)
+        assert "qms" not in catalog.kinds()
+
+
 def test_a_broken_system_ends_a_command_with_a_reason(project: Project) -> None:
     project.write("simulators/qms/system.py", "import nothing_of_this_name\n")
     done = project.call("list", "operations")

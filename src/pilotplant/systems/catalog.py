@@ -16,6 +16,7 @@ from pilotplant.ledger.header import Named
 from pilotplant.model.discovery import modules
 from pilotplant.model.errors import UsageError
 from pilotplant.model.operation import DECLARED, EventType, Operation, Replica
+from pilotplant.model.problem import PROBLEMS
 from pilotplant.model.short_hash import short_hash
 from pilotplant.systems.stimuli import Serves, Stimulus, stimuli_of
 
@@ -47,6 +48,8 @@ class SystemKind:
 
 _included: list[Path] = []
 """Projects that bring systems of their own, below `simulators/`."""
+_packages: dict[str, Path] = {}
+"""What their code is called in this process, and in which folder it stands."""
 
 
 def include(project: Path) -> None:
@@ -60,8 +63,10 @@ def include(project: Path) -> None:
 
 def leave_out(project: Path) -> None:
     """Know nothing of a project's systems any more."""
-    if project.resolve() in _included:
-        _included.remove(project.resolve())
+    if (folder := project.resolve()) in _included:
+        _included.remove(folder)
+        for package in [package for package, own in _packages.items() if folder in own.parents]:
+            _unload(package)
         _forget()
 
 
@@ -163,6 +168,7 @@ def _read_own(folder: Path) -> SystemKind:
         made = ModuleType(package)
         made.__path__ = [str(folder)]
         sys.modules[package] = made
+        _packages[package] = folder
 
     def room(which: str) -> ModuleType:
         one = (folder / _ONE_FILE).exists()
@@ -180,6 +186,7 @@ def _read_own(folder: Path) -> SystemKind:
             (value for value in replicas if isinstance(value, Replica)),
         )
     except (ImportError, AttributeError, SyntaxError, TypeError, ValueError, AssertionError) as error:
+        _unload(package)
         raise UsageError(
             f"{folder} is no system: {type(error).__name__}: {error}",
             help="It needs `build`, `Parameters`, `Behaviour` and operations; see docs/own-system.md.",
@@ -187,6 +194,15 @@ def _read_own(folder: Path) -> SystemKind:
     if not kind.operations:
         raise UsageError(f"{folder} declares no operation whose name begins with `{folder.name}.`")
     return kind
+
+
+def _unload(package: str) -> None:
+    """Take back what the code of a project has entered: another project may have a system of the same name."""
+    _packages.pop(package, None)
+    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+        del sys.modules[name]
+    for code in [code for code, refusal in PROBLEMS.items() if refusal.__module__.startswith(f"{package}.")]:
+        del PROBLEMS[code]
 
 
 def _declared(name: str, what: type[D]) -> Iterable[D]:
