@@ -128,6 +128,12 @@ def family() -> tuple[str, str, str, str]:
     raise AssertionError("the data have no assembly with a made component")
 
 
+def revised_parent() -> tuple[str, str, str]:
+    """The assembly of the family at one plant, in the revision that follows."""
+    parent, *_ = family()
+    return DE, parent, following_revision(parent)
+
+
 @cache
 def shipped_flow(name: str) -> FlowSpec:
     """A flow that ships."""

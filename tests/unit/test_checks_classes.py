@@ -24,11 +24,12 @@ from tests.unit.histories import (
     flow,
     following_revision,
     kinds,
+    revised_parent,
     shipped_flow,
 )
 
 PARENT, COMPONENT, *_ = family()
-THIS = (DE, PARENT, following_revision(PARENT))
+THIS = revised_parent()
 ORDER = next(order.order for order in dataset().production_orders if order.plant == DE)
 
 

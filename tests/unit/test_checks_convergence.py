@@ -8,10 +8,10 @@ import pytest
 from pilotplant.checks.judge import Judgement
 from pilotplant.dataset.records import BomLine
 from pilotplant.model.verdict import Verdict
-from tests.unit.histories import DE, History, convicting, dataset, family, following_revision
+from tests.unit.histories import DE, History, convicting, dataset, family, following_revision, revised_parent
 
 PARENT, *_ = family()
-THIS = (DE, PARENT, following_revision(PARENT))
+THIS = revised_parent()
 
 
 @pytest.fixture

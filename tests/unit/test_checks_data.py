@@ -22,13 +22,13 @@ from tests.unit.histories import (
     History,
     convicting,
     family,
-    following_revision,
     kinds,
+    revised_parent,
     shipped_flow,
 )
 
 PARENT, *_ = family()
-THIS = (DE, PARENT, following_revision(PARENT))
+THIS = revised_parent()
 
 
 @pytest.fixture

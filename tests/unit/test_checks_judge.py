@@ -20,11 +20,12 @@ from tests.unit.histories import (
     family,
     flow,
     following_revision,
+    revised_parent,
     shipped_flow,
 )
 
 PARENT, *_ = family()
-THIS = (DE, PARENT, following_revision(PARENT))
+THIS = revised_parent()
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import pytest
 
 from pilotplant.checks.judge import Judgement
 from pilotplant.run.comparison import compare
-from tests.unit.histories import DE, History, convicting, family, flow, following_revision
+from tests.unit.histories import DE, History, convicting, family, flow, revised_parent
 
 PARENT, *_ = family()
-THIS = (DE, PARENT, following_revision(PARENT))
+THIS = revised_parent()
 
 INSTRUCTIONS_ONLY = """
 flow: instructions-only

@@ -26,7 +26,7 @@ from tests.unit.histories import (
     convicting,
     family,
     flow,
-    following_revision,
+    revised_parent,
     shipped_flow,
 )
 from tests.unit.test_checks_classes import parent_before_component
@@ -34,7 +34,7 @@ from tests.unit.test_checks_sequencing import FORBIDDING
 
 AT_THE_DOOR = (Request, ResponseFirst, ResponseEnd)
 PARENT, *_ = family()
-THIS = (DE, PARENT, following_revision(PARENT))
+THIS = revised_parent()
 
 
 def taken_apart(

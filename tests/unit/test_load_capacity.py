@@ -265,7 +265,7 @@ def test_a_latency_that_the_load_does_not_make_ends_the_search_and_what_takes_it
     assert found.binding.resource == "duration of work at erp" and found.exit == Exit.THRESHOLD
     assert "erp.version.activate, from accepted to done, took 0.30 s (p50) to 0.90 s (p95)" in found.binding.why
     assert found.recovery_s is None and "Too much, and after" not in told.page(found)
-    assert "at 5 a second it was not much slower" in found.summary and "no rate keeps it" in found.summary
+    assert "at 5 a second it was not much slower" in found.summary and "no lower rate was tried" in found.summary
     assert concluded([slow(5, 1.0, answer_ms_mean=700), slow(2.5, 0.9, answer_ms_mean=700)]).binding.resource == (
         "service time of erp"
     )

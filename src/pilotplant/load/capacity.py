@@ -274,7 +274,7 @@ def lowest_rate(spec: CapacitySpec) -> float:
 
 
 def unmoved(tried: Sequence[Attempt]) -> bool:
-    """Whether clearly less misses the same threshold by as much, and nothing piles up: then no rate will keep it."""
+    """Whether clearly less misses the same threshold by as much, and nothing piles up: then it is hardly the load."""
     broken = sorted((each for each in tried if not each.held and not each.undecided), key=lambda each: each.rate)
     if len(broken) < 2 or highest_held(tried) is not None:
         return False

@@ -158,7 +158,8 @@ def _nothing_held(profile: LoadSpec, tried: Sequence[Attempt], high: Attempt) ->
     told = f"not even {high.rate:g} arrivals a second held: {high.why}"
     if unmoved(tried):
         faster = sorted(each.rate for each in tried)[1]
-        return f"{told}; at {faster:g} a second it was not much slower, so it is not the load, and no rate keeps it"
+        told += f"; at {faster:g} a second it was not much slower, so it is hardly the load"
+        return f"{told}, and no lower rate was tried"
     if high.rate <= lowest_rate(profile.capacity):
         return f"{told}; for fewer to say anything each would have to be held longer than {profile.capacity.hold:g} s"
     return told

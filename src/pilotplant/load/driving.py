@@ -16,7 +16,7 @@ from pilotplant.ledger.records import Driven, Sample
 from pilotplant.load.drivers import Drivers
 from pilotplant.load.model import LoadSpec
 from pilotplant.load.plan import Plan
-from pilotplant.load.samples import NOTHING_KNOWN, Groups, Usage, each_own, own
+from pilotplant.load.samples import NOTHING_KNOWN, GroupUsage, Usage, each_own, own
 from pilotplant.load.tracking import Tracker
 from pilotplant.model.errors import InternalError, UsageError
 from pilotplant.model.instants import WireSeconds
@@ -69,8 +69,8 @@ class Driving:
         self._origin_s: float | None = None
         self._over = False
         self._target_died = False
-        self._target_group, self._driver_group = Groups(), Groups()
-        self._driver_groups: defaultdict[int, Groups] = defaultdict(Groups)
+        self._target_group, self._driver_group = GroupUsage(), GroupUsage()
+        self._driver_groups: defaultdict[int, GroupUsage] = defaultdict(GroupUsage)
 
     async def act(self, prepared: Prepared, stage: Stage) -> Acted:
         """Start the drivers, let everything happen, and end them."""

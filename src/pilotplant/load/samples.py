@@ -5,8 +5,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from pilotplant.target import groups
-from pilotplant.target.groups import UNKNOWN, WATCHABLE, scheduled
+from pilotplant.target.process_groups import UNKNOWN, WATCHABLE, Groups, fields, scheduled
 
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -43,11 +42,11 @@ def each_own(others: Mapping[str, int]) -> dict[str, Usage]:
     return {} if NOTHING_KNOWN in usages.values() else usages
 
 
-class Groups:
-    """Process groups that are watched."""
+class GroupUsage:
+    """What process groups use while they are watched."""
 
     def __init__(self) -> None:
-        self._groups = groups.Groups()
+        self._groups = Groups()
 
     def usage(self, leaders: Sequence[int]) -> Usage:
         """What all processes of these groups have used together; those that have ended count no more."""
@@ -63,8 +62,8 @@ def _together(usages: Sequence[Usage]) -> Usage:
 
 
 def _of_process(process: int) -> Usage:
-    fields = groups.fields(f"/proc/{process}/stat")
-    if len(fields) < 22:
+    found = fields(f"/proc/{process}/stat")
+    if len(found) < 22:
         return NOTHING_KNOWN
     try:
         handles = len(os.listdir(f"/proc/{process}/fd"))
@@ -72,4 +71,4 @@ def _of_process(process: int) -> Usage:
         handles = UNKNOWN
     threads = scheduled([process])
     waited_s = sum(queued for _ran, queued in threads.values()) / 1e9 if threads else float(UNKNOWN)
-    return Usage((int(fields[11]) + int(fields[12])) / _TICKS, int(fields[21]) * _PAGE, handles, waited_s)
+    return Usage((int(found[11]) + int(found[12])) / _TICKS, int(found[21]) * _PAGE, handles, waited_s)

@@ -8,8 +8,8 @@ from pilotplant.drive.host import Host
 from pilotplant.run.stage import Stage
 from pilotplant.scenario.model import QuiescenceSpec
 from pilotplant.systems.system import NEVER
-from pilotplant.target.groups import Effort
 from pilotplant.target.model import Declares
+from pilotplant.target.process_groups import Effort
 
 _LOOK_EVERY_S = 0.02
 _LATE_S = 0.04

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from pilotplant.load import samples
-from pilotplant.target.groups import WATCHABLE, Effort, Groups
+from pilotplant.target.process_groups import WATCHABLE, Effort, Groups
 
 pytestmark = pytest.mark.skipif(not WATCHABLE, reason="read from /proc")
 
@@ -71,7 +71,7 @@ def test_who_shares_a_processor_waits_for_it(worker: "subprocess.Popen[str]", an
     both = [worker.pid, another.pid]
     for process in both:
         os.sched_setaffinity(process, {min(os.sched_getaffinity(0))})
-    groups = samples.Groups()
+    groups = samples.GroupUsage()
     before = groups.usage(both)
     tell(worker, another, word="work")
     waited_s = groups.usage(both).waited_s - before.waited_s
